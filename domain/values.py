@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -51,3 +53,36 @@ class Transaction(msgspec.Struct, frozen=True):
     vias: tuple[str, ...]
     record_routes: tuple[str, ...]
     flow: Flow
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """One binding of an address-of-record (RFC 3261 section 10): where a device can be reached, and until when."""
+
+    uri: str
+    device: str
+    flow: Flow
+    path: tuple[str, ...]
+    instance: str
+    user_agent: str
+    expires_at: datetime
+    call_id: str
+    cseq: int
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why something ended: SIP status, Q.850 cause (RFC 3398's pairs) and words for people."""
+
+    sip_status: int
+    q850: int
+    reason: str
+
+
+NORMAL = Cause(200, 16, "normal clearing")
+UNALLOCATED = Cause(404, 1, "no such number")
+NOT_REGISTERED = Cause(480, 20, "no device is registered")
+NO_ANSWER = Cause(480, 19, "nobody answered")
+CANCELLED = Cause(487, 16, "cancelled by the caller")
+ANSWERED_ELSEWHERE = Cause(200, 26, "answered elsewhere")
+LATE_ANSWER = Cause(487, 26, "answered after the call had gone")
+NOT_ACKNOWLEDGED = Cause(408, 102, "the caller never acknowledged the answer")
+VANISHED = Cause(408, 27, "the other side no longer knows the call")

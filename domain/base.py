@@ -1,0 +1,68 @@
+"""The base of every aggregate and event: `eventsourcing`'s machinery with time and identity as required arguments.
+
+What may live here: nothing that knows a particular aggregate. The library reads the clock and makes ids when they are
+not given; these bases refuse instead, because the core has no clock and no chance of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+from uuid import UUID
+
+import msgspec
+from eventsourcing.domain import AggregateEvent, BaseAggregate, CanInitAggregate
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Who and what stands behind an event.
+
+    `interaction` groups the streams of one conversation, `cause` names the input or command, `actor` the one who
+    gave it (`sip:1001`, `api:<key id>`, `system`), `node` and `epoch` the writer and its term of ownership.
+    """
+
+    tenant: str
+    interaction: str
+    cause: str
+    actor: str
+    node: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Event(AggregateEvent):
+    """A fact about one aggregate. Fields are values that encode to JSON and decode to equals."""
+
+    context: Context
+
+    @classmethod
+    def create_timestamp(cls) -> NoReturn:
+        """Refuse the library's clock: time is an argument."""
+        raise TypeError(f"{cls.__qualname__} needs an explicit timestamp: the domain has no clock")
+
+
+@dataclass(frozen=True)
+class Created(CanInitAggregate[UUID], Event):
+    """The first fact about an aggregate; `originator_topic` names the aggregate's class."""
+
+    originator_topic: str
+
+
+class Aggregate(BaseAggregate[UUID]):
+    """A consistency boundary whose state is the fold of its events.
+
+    Subclasses declare their fields in an `__init__` without parameters and change them in `Event.apply` only.
+    """
+
+    class Event(Event):
+        """The base that the library looks for; never triggered itself."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Everything that the next events of one stream have in common; `version` is the stream's before them."""
+
+    stream: UUID
+    version: int
+    at: datetime
+    context: Context

@@ -1,0 +1,69 @@
+"""Identifiers: 64 shards, stream ids that carry their shard, leg ids that carry their call.
+
+Everything here is a pure function; chance and time come in as arguments.
+"""
+
+from __future__ import annotations
+
+import base64
+from hashlib import blake2b
+from uuid import UUID
+
+SHARDS = 64
+"""Shards of calls and registrations: the unit of ownership, fencing and take-over."""
+CONFIG_SHARD = 64
+"""The one shard of configuration (in Kafka the one partition of its topic)."""
+
+_RANDOM_BITS = 62
+
+
+def _hash64(*names: str) -> int:
+    return int.from_bytes(blake2b("\x00".join(names).encode(), digest_size=8).digest(), "big")
+
+
+def _uuid8(high48: int, shard: int, low62: int) -> UUID:
+    """RFC 9562 UUIDv8: 48 bits, version, 12 bits of shard, variant, 62 bits."""
+    return UUID(int=(high48 << 80) | (8 << 76) | (shard << 64) | (2 << 62) | low62)
+
+
+def new_stream_id(at_ms: int, shard: int, chance: bytes) -> UUID:
+    """An id ordered by time: `at_ms` is Unix time in milliseconds, `chance` at least 8 random bytes."""
+    low = int.from_bytes(chance[:8], "big") & ((1 << _RANDOM_BITS) - 1)
+    return _uuid8(at_ms & ((1 << 48) - 1), shard, low)
+
+
+def named_stream_id(shard: int, *names: str) -> UUID:
+    """The same id for the same names: streams that are found by what they are about."""
+    digest = blake2b("\x00".join(names).encode(), digest_size=16).digest()
+    low = int.from_bytes(digest[8:], "big") & ((1 << _RANDOM_BITS) - 1)
+    return _uuid8(int.from_bytes(digest[:6], "big"), shard, low)
+
+
+def shard_of(stream: UUID) -> int:
+    """The shard that owns the stream."""
+    return (stream.int >> 64) & 0xFFF
+
+
+def shard_of_call(sip_call_id: str) -> int:
+    """A new INVITE's shard: by its Call-ID, so that a retransmission after a take-over finds the same owner."""
+    return _hash64(sip_call_id) % SHARDS
+
+
+def registration_id(tenant: str, number: str) -> UUID:
+    """The stream of the bindings of one address-of-record."""
+    return named_stream_id(_hash64("registration", tenant, number) % SHARDS, "registration", tenant, number)
+
+
+def leg_id(call: UUID, index: int) -> str:
+    """A leg's id, unique in the world: the call's id in 26 letters of base32 and the leg's number."""
+    return f"{base64.b32encode(call.bytes).decode().rstrip('=').lower()}{index}"
+
+
+def call_of_leg(leg: str) -> UUID:
+    """The call that a leg id names.
+
+    Raises ValueError when `leg` is not a leg id.
+    """
+    if len(leg) < 27 or not leg[26:].isdigit():
+        raise ValueError(f"not a leg id: {leg!r}")
+    return UUID(bytes=base64.b32decode(leg[:26].upper() + "======"))

@@ -1,0 +1,55 @@
+"""Who exists: an immutable view of the configuration that decisions are made on.
+
+A snapshot is replaced, never changed; `version` is the journal position of the last configuration event in it, and
+is what `Routed` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Extension(msgspec.Struct, frozen=True):
+    """A number inside a tenant; `devices` are the digest user names of its phones."""
+
+    tenant: str
+    number: str
+    name: str
+    devices: tuple[str, ...]
+    ring_s: int = 60
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """A customer: its SIP domains in lower case, the first one being the main one."""
+
+    slug: str
+    name: str
+    domains: tuple[str, ...]
+    country: str
+    timezone: str
+
+
+class Directory(msgspec.Struct, frozen=True):
+    """Look-ups by exact key: their cost does not depend on the number of tenants."""
+
+    version: int = 0
+    tenants: Mapping[str, Tenant] = {}
+    domains: Mapping[str, str] = {}
+    """SIP domain -> tenant slug"""
+    extensions: Mapping[tuple[str, str], Extension] = {}
+    """(tenant, number) -> extension"""
+    devices: Mapping[tuple[str, str], Extension] = {}
+    """(tenant, device user name) -> its extension"""
+
+    def tenant_of(self, domain: str) -> str | None:
+        """The tenant that a SIP domain belongs to."""
+        return self.domains.get(domain.lower())
+
+    def extension(self, tenant: str, number: str) -> Extension | None:
+        return self.extensions.get((tenant, number))
+
+    def extension_of(self, tenant: str, device: str) -> Extension | None:
+        """The extension whose phone has this user name."""
+        return self.devices.get((tenant, device))
