@@ -1,0 +1,350 @@
+"""The aggregate `Call` and its events. State changes in `apply` only; what may happen when is decided in `turn`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+from domain.base import Aggregate, Created, Event
+from domain.call.leg import Leg, LegState
+from domain.routing.plan import RoutePlan
+from domain.values import Cause, Dialog, Transaction
+
+
+class CallState(Enum):
+    """Where a call stands; the rows of the table in `turn`."""
+
+    NEW = "new"
+    RINGING = "ringing"
+    TALKING = "talking"
+    RENEGOTIATING = "renegotiating"
+    ENDED = "ended"
+
+
+class DialedLeg(msgspec.Struct, frozen=True):
+    """A device that is offered the call: its dialog carries the derived Call-ID and tag, and the flow to it."""
+
+    leg: str
+    number: str
+    device: str
+    user_agent: str
+    dialog: Dialog
+
+
+class EndedLeg(msgspec.Struct, frozen=True):
+    """A leg whose dialog we end: `dialog.local_cseq` is the BYE's."""
+
+    leg: str
+    dialog: Dialog
+
+
+class Renegotiation(msgspec.Struct, frozen=True):
+    """An offer of other media on its way from leg `by` to leg `to`, or its outcome while that may need repeating."""
+
+    by: str
+    to: str
+    transaction: Transaction
+    dialog: Dialog
+    sdp: str
+    direction: str
+    at: datetime
+    answer: str = ""
+    refusal: Cause | None = None
+
+
+class Call(Aggregate):
+    """One interaction: a caller, the legs dialled for it, and how they are joined."""
+
+    TOPIC = "call"
+
+    def __init__(self) -> None:
+        self.state = CallState.NEW
+        self.tenant = ""
+        self.domain = ""
+        self.name = ""
+        self.dialled = ""
+        self.caller_leg = ""
+        self.callee_leg = ""
+        self.legs: dict[str, Leg] = {}
+        self.plan: RoutePlan | None = None
+        self.ring_until: datetime | None = None
+        self.answered_at: datetime | None = None
+        self.ended_at: datetime | None = None
+        self.end_cause: Cause | None = None
+        self.cancel_cause: Cause | None = None
+        self.cancelled_at: datetime | None = None
+        self.concluding: tuple[tuple[str, Transaction], ...] = ()
+        self.hang_ups: tuple[EndedLeg, ...] = ()
+        self.late_at: datetime | None = None
+        self.renegotiation: Renegotiation | None = None
+        self.held_by: frozenset[str] = frozenset()
+
+    @property
+    def caller(self) -> Leg:
+        return self.legs[self.caller_leg]
+
+    @property
+    def callee(self) -> Leg:
+        """The leg that answered; KeyError before that."""
+        return self.legs[self.callee_leg]
+
+    def other(self, leg: str) -> Leg:
+        """The party that `leg` talks with."""
+        return self.callee if leg == self.caller_leg else self.caller
+
+    @dataclass(frozen=True)
+    class Offered(Created):
+        """A caller asked for a number."""
+
+        TOPIC = "call.offered.1"
+
+        leg: str
+        domain: str
+        extension: str
+        name: str
+        dialled: str
+        dialog: Dialog
+        transaction: Transaction
+        sdp: str
+        user_agent: str
+
+        def apply(self, aggregate: Call) -> None:
+            aggregate.tenant = self.context.tenant
+            aggregate.domain = self.domain
+            aggregate.name = self.name
+            aggregate.dialled = self.dialled
+            aggregate.caller_leg = self.leg
+            aggregate.legs = {
+                self.leg: Leg(
+                    id=self.leg,
+                    caller=True,
+                    number=self.extension,
+                    state=LegState.OFFERED,
+                    dialog=self.dialog,
+                    epoch=self.context.epoch,
+                    transaction=self.transaction,
+                    sdp=self.sdp,
+                )
+            }
+            aggregate.state = CallState.RINGING
+
+    @dataclass(frozen=True)
+    class Routed(Event):
+        """The routing engine decided; the plan says what and why."""
+
+        TOPIC = "call.routed.1"
+
+        plan: RoutePlan
+
+        def apply(self, aggregate: Call) -> None:
+            aggregate.plan = self.plan
+
+    @dataclass(frozen=True)
+    class LegsDialed(Event):
+        """Devices are offered the call, until `ring_until`."""
+
+        TOPIC = "call.legs_dialed.1"
+
+        origin: str
+        ring_until: datetime
+        legs: tuple[DialedLeg, ...]
+
+        def apply(self, aggregate: Call) -> None:
+            aggregate.ring_until = self.ring_until
+            for dialed in self.legs:
+                aggregate.legs[dialed.leg] = Leg(
+                    id=dialed.leg,
+                    caller=False,
+                    number=dialed.number,
+                    state=LegState.DIALED,
+                    dialog=dialed.dialog,
+                    epoch=self.context.epoch,
+                )
+
+    @dataclass(frozen=True)
+    class LegRinging(Event):
+        """A device alerts its user; `sdp` is early media or empty."""
+
+        TOPIC = "call.leg_ringing.1"
+
+        leg: str
+        dialog: Dialog
+        sdp: str
+        user_agent: str
+
+        def apply(self, aggregate: Call) -> None:
+            leg = aggregate.legs[self.leg]
+            leg.state = LegState.RINGING
+            leg.dialog = self.dialog
+            leg.sdp = self.sdp
+
+    @dataclass(frozen=True)
+    class LegsFailed(Event):
+        """Devices that will not answer, each with its cause."""
+
+        TOPIC = "call.legs_failed.1"
+
+        legs: tuple[str, ...]
+        why: Cause
+
+        def apply(self, aggregate: Call) -> None:
+            for leg in self.legs:
+                aggregate.legs[leg].state = LegState.FAILED
+
+    @dataclass(frozen=True)
+    class Connected(Event):
+        """A device answered; the others' offers are taken back. Both parties hear each other from now on."""
+
+        TOPIC = "call.connected.1"
+
+        caller: str
+        callee: str
+        caller_dialog: Dialog
+        callee_dialog: Dialog
+        sdp: str
+        user_agent: str
+        media: str
+        cancelled: tuple[str, ...]
+
+        def apply(self, aggregate: Call) -> None:
+            aggregate.callee_leg = self.callee
+            caller, callee = aggregate.caller, aggregate.callee
+            caller.state = callee.state = LegState.CONNECTED
+            caller.dialog, callee.dialog = self.caller_dialog, self.callee_dialog
+            callee.sdp = self.sdp
+            for leg in self.cancelled:
+                aggregate.legs[leg].state = LegState.CANCELLED
+            aggregate.answered_at = self.timestamp
+            aggregate.state = CallState.TALKING
+
+    @dataclass(frozen=True)
+    class RenegotiationRequested(Event):
+        """A party offered other media; it is passed on to the other party."""
+
+        TOPIC = "call.renegotiation_requested.1"
+
+        by: str
+        to: str
+        transaction: Transaction
+        by_dialog: Dialog
+        to_dialog: Dialog
+        sdp: str
+        direction: str
+
+        def apply(self, aggregate: Call) -> None:
+            aggregate.legs[self.by].dialog = self.by_dialog
+            to = aggregate.legs[self.to]
+            to.dialog, to.epoch = self.to_dialog, self.context.epoch
+            aggregate.renegotiation = Renegotiation(
+                self.by, self.to, self.transaction, self.to_dialog, self.sdp, self.direction, self.timestamp
+            )
+            aggregate.state = CallState.RENEGOTIATING
+
+    @dataclass(frozen=True)
+    class Renegotiated(Event):
+        """Both parties agreed on other media; `held_by` are the legs that hold the other one from now on."""
+
+        TOPIC = "call.renegotiated.1"
+
+        by: str
+        to: str
+        to_dialog: Dialog
+        sdp: str
+        held_by: tuple[str, ...]
+
+        def apply(self, aggregate: Call) -> None:
+            pending = aggregate.renegotiation
+            assert pending is not None
+            aggregate.legs[self.by].sdp = pending.sdp
+            to = aggregate.legs[self.to]
+            to.sdp, to.dialog = self.sdp, self.to_dialog
+            aggregate.held_by = frozenset(self.held_by)
+            aggregate.renegotiation = msgspec.structs.replace(
+                pending, answer=self.sdp, dialog=self.to_dialog, at=self.timestamp
+            )
+            aggregate.state = CallState.TALKING
+
+    @dataclass(frozen=True)
+    class RenegotiationRefused(Event):
+        """The other party did not take the offer; the media stay as they were."""
+
+        TOPIC = "call.renegotiation_refused.1"
+
+        by: str
+        to: str
+        why: Cause
+
+        def apply(self, aggregate: Call) -> None:
+            pending = aggregate.renegotiation
+            assert pending is not None
+            aggregate.renegotiation = msgspec.structs.replace(pending, refusal=self.why, at=self.timestamp)
+            aggregate.state = CallState.TALKING
+
+    @dataclass(frozen=True)
+    class LegHungUp(Event):
+        """A leg answered when the call no longer wanted it; its dialog is confirmed and ended."""
+
+        TOPIC = "call.leg_hung_up.1"
+
+        leg: str
+        dialog: Dialog
+        why: Cause
+
+        def apply(self, aggregate: Call) -> None:
+            leg = aggregate.legs[self.leg]
+            leg.state = LegState.HUNG_UP
+            leg.dialog = self.dialog
+            leg.epoch = self.context.epoch
+            bye = msgspec.structs.replace(self.dialog, local_cseq=self.dialog.local_cseq + 1)
+            aggregate.hang_ups = (*aggregate.hang_ups, EndedLeg(self.leg, bye))
+            aggregate.late_at = self.timestamp
+
+    @dataclass(frozen=True)
+    class Ended(Event):
+        """The interaction is over.
+
+        `by` is `caller`, `callee` or `system`; `outcome` the CDR's disposition; `hang_ups` the dialogs that we end;
+        `cancelled` the offers that we take back; `transaction` the request of `leg` that ended it, if one did.
+        """
+
+        TOPIC = "call.ended.1"
+
+        by: str
+        leg: str
+        outcome: str
+        why: Cause
+        transaction: Transaction | None
+        hang_ups: tuple[EndedLeg, ...]
+        cancelled: tuple[str, ...]
+
+        def apply(self, aggregate: Call) -> None:
+            if self.transaction is not None:
+                aggregate.concluding = ((self.leg, self.transaction),)
+            for leg in self.cancelled:
+                aggregate.legs[leg].state = LegState.CANCELLED
+            for ended in self.hang_ups:
+                leg_ended = aggregate.legs[ended.leg]
+                leg_ended.state, leg_ended.dialog = LegState.HUNG_UP, ended.dialog
+                leg_ended.epoch = self.context.epoch
+            aggregate.hang_ups = (*aggregate.hang_ups, *self.hang_ups)
+            aggregate.end_cause = self.why
+            aggregate.ended_at = self.timestamp
+            aggregate.state = CallState.ENDED
+
+
+EVENTS: tuple[type[Event], ...] = (
+    Call.Offered,
+    Call.Routed,
+    Call.LegsDialed,
+    Call.LegRinging,
+    Call.LegsFailed,
+    Call.Connected,
+    Call.RenegotiationRequested,
+    Call.Renegotiated,
+    Call.RenegotiationRefused,
+    Call.LegHungUp,
+    Call.Ended,
+)

@@ -1,0 +1,87 @@
+"""What a call can owe the world, as data. Each carries all that is needed to perform it, also after a restart.
+
+An effect is equal to itself when computed again from the same state: adapters derive every identifier from it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from domain.values import Cause, Dialog, Transaction
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """Something to be said to the peer of `leg`."""
+
+    leg: str
+
+
+class Proceed(Effect, frozen=True):
+    """Tell a party that its request is being worked on."""
+
+    transaction: Transaction
+
+
+class Ring(Effect, frozen=True):
+    """Tell the caller that a dialled leg is alerted, with early media if `sdp`. `tag` names the early dialog."""
+
+    transaction: Transaction
+    tag: str
+    sdp: str
+
+
+class Accept(Effect, frozen=True):
+    """Tell a party that its offer was taken; `tag` is our end of the dialog."""
+
+    transaction: Transaction
+    tag: str
+    sdp: str
+
+
+class Refuse(Effect, frozen=True):
+    """Tell a party that its offer was not taken."""
+
+    transaction: Transaction
+    tag: str
+    why: Cause
+
+
+class Dial(Effect, frozen=True):
+    """Offer the call to a device. `display` and `dialog.local_uri` are what it shows."""
+
+    dialog: Dialog
+    display: str
+    sdp: str
+
+
+class Cancel(Effect, frozen=True):
+    """Take back an offer that was dialled."""
+
+    dialog: Dialog
+    why: Cause
+
+
+class Acknowledge(Effect, frozen=True):
+    """Confirm the answer to the offer that carried `dialog.local_cseq`."""
+
+    dialog: Dialog
+
+
+class Reoffer(Effect, frozen=True):
+    """Offer other media inside the dialog; `dialog.local_cseq` is this request's."""
+
+    dialog: Dialog
+    sdp: str
+
+
+class HangUp(Effect, frozen=True):
+    """End a dialog; `dialog.local_cseq` is this request's."""
+
+    dialog: Dialog
+    why: Cause
+
+
+class Conclude(Effect, frozen=True):
+    """Confirm to a party that the call which it ended is over."""
+
+    transaction: Transaction

@@ -1,0 +1,106 @@
+"""What can happen to a call, in words of no protocol. Adapters translate into these; `turn` decides on them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+
+from domain.values import Cause, Dialog, Transaction
+
+
+class Input(msgspec.Struct, frozen=True):
+    """Something that happened. `cause` identifies it (a SIP branch, a command id) for the events that follow."""
+
+    cause: str
+    actor: str
+
+
+class Offer(Input, frozen=True):
+    """A caller wants to reach `dialled`. The caller is known: the device proved itself by digest."""
+
+    call: UUID
+    tenant: str
+    domain: str
+    extension: str
+    name: str
+    dialled: str
+    dialog: Dialog
+    transaction: Transaction
+    sdp: str
+    user_agent: str
+
+
+class Progressed(Input, frozen=True):
+    """A dialled leg is being alerted; `sdp` is its early media or empty."""
+
+    leg: str
+    dialog: Dialog
+    sdp: str
+    user_agent: str
+
+
+class Answered(Input, frozen=True):
+    """A dialled leg took the call."""
+
+    leg: str
+    dialog: Dialog
+    sdp: str
+    user_agent: str
+
+
+class Failed(Input, frozen=True):
+    """A dialled leg refused, timed out or could not be reached."""
+
+    leg: str
+    why: Cause
+
+
+class Abandoned(Input, frozen=True):
+    """The caller gave up before an answer (CANCEL)."""
+
+    leg: str
+
+
+class HungUp(Input, frozen=True):
+    """A party ended the call; its request waits for an answer."""
+
+    leg: str
+    transaction: Transaction
+
+
+class Reoffered(Input, frozen=True):
+    """A party offers other media (hold, resume, codec); `direction` is from its own view (RFC 3264)."""
+
+    leg: str
+    transaction: Transaction
+    remote_target: str
+    sdp: str
+    direction: str
+
+
+class ReofferAccepted(Input, frozen=True):
+    """The other party took the offer; `sdp` is its answer."""
+
+    leg: str
+    remote_target: str
+    sdp: str
+
+
+class ReofferRefused(Input, frozen=True):
+    """The other party refused the offer; the media stay as they were, unless it no longer knows the call."""
+
+    leg: str
+    why: Cause
+
+
+class Unacknowledged(Input, frozen=True):
+    """A party never confirmed the answer that it was sent."""
+
+    leg: str
+
+
+class DeadlineReached(Input, frozen=True):
+    """A moment named by `deadlines` has come."""
+
+    kind: str

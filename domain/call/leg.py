@@ -1,0 +1,42 @@
+"""A leg: one party's side of a call, as folded from the call's events."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from domain.values import Dialog, Transaction
+
+CSEQ_JUMP = 1000
+"""Added to a dialog's CSeq at the first request after a take-over, past any request that left no event."""
+
+
+class LegState(Enum):
+    """Where a leg stands. A caller starts OFFERED, a dialled leg DIALED."""
+
+    OFFERED = "offered"
+    DIALED = "dialed"
+    RINGING = "ringing"
+    CONNECTED = "connected"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    HUNG_UP = "hung_up"
+
+
+class Leg(msgspec.Struct):
+    """`epoch` is the term in which `dialog.local_cseq` was last raised."""
+
+    id: str
+    caller: bool
+    number: str
+    state: LegState
+    dialog: Dialog
+    epoch: int
+    transaction: Transaction | None = None
+    sdp: str = ""
+
+    def next_dialog(self, epoch: int) -> Dialog:
+        """The dialog with the CSeq of our next request in it, as the owner of term `epoch`."""
+        step = 1 if epoch == self.epoch else CSEQ_JUMP
+        return msgspec.structs.replace(self.dialog, local_cseq=self.dialog.local_cseq + step)
