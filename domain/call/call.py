@@ -74,8 +74,6 @@ class Call(Aggregate):
         self.answered_at: datetime | None = None
         self.ended_at: datetime | None = None
         self.end_cause: Cause | None = None
-        self.cancel_cause: Cause | None = None
-        self.cancelled_at: datetime | None = None
         self.concluding: tuple[tuple[str, Transaction], ...] = ()
         self.hang_ups: tuple[EndedLeg, ...] = ()
         self.late_at: datetime | None = None
@@ -90,6 +88,11 @@ class Call(Aggregate):
     def callee(self) -> Leg:
         """The leg that answered; KeyError before that."""
         return self.legs[self.callee_leg]
+
+    @property
+    def talked(self) -> tuple[str, ...]:
+        """The legs that were joined; empty before an answer."""
+        return (self.caller_leg, self.callee_leg) if self.callee_leg else ()
 
     def other(self, leg: str) -> Leg:
         """The party that `leg` talks with."""

@@ -1,0 +1,168 @@
+"""What a call owes the world and when it must act, both functions of its folded state alone.
+
+`outstanding` is the whole of a call's output: a turn's effects are what became outstanding in it, and a restart says
+again what still is. Nothing may be sent for a call that is not computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from domain.call.call import Call, CallState
+from domain.call.effect import (
+    Accept,
+    Acknowledge,
+    Cancel,
+    Conclude,
+    Dial,
+    Effect,
+    HangUp,
+    Proceed,
+    Refuse,
+    Reoffer,
+    Ring,
+)
+from domain.call.leg import LegState
+from domain.values import ANSWERED_ELSEWHERE, LATE_ANSWER, Cause
+
+REPEAT_S = 32
+"""64*T1 (RFC 3261 17.1.1.2): how long a peer may still ask for what was said to it."""
+
+NO_ANSWER_DEADLINE = "no_answer"
+FORGET_DEADLINE = "forget"
+
+_REPEAT = timedelta(seconds=REPEAT_S)
+
+
+class Deadline(msgspec.Struct, frozen=True):
+    """At `at` the call must be told `DeadlineReached(kind)`; `forget` means that its owner may drop it."""
+
+    kind: str
+    at: datetime
+
+
+def outstanding(call: Call, now: datetime) -> tuple[Effect, ...]:
+    """Everything that the call owes at `now`, in the order in which it is to be said."""
+    return tuple(_OWED[call.state](call, now))
+
+
+def deadlines(call: Call) -> tuple[Deadline, ...]:
+    """The moments at which the call must act by itself."""
+    if call.state is CallState.RINGING and call.ring_until is not None:
+        return (Deadline(NO_ANSWER_DEADLINE, call.ring_until),)
+    if call.state is CallState.ENDED and call.ended_at is not None:
+        return (Deadline(FORGET_DEADLINE, max(call.ended_at, call.late_at or call.ended_at) + _REPEAT),)
+    return ()
+
+
+def live_until(call: Call) -> float | None:
+    """Until when an owner must hold the call: Unix seconds, or None while it goes on."""
+    if call.state is not CallState.ENDED:
+        return None
+    return deadlines(call)[0].at.timestamp()
+
+
+def _none(call: Call, now: datetime) -> Iterator[Effect]:
+    yield from ()
+
+
+def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
+    caller = call.caller
+    assert caller.transaction is not None
+    alerting = [leg for leg in call.legs.values() if leg.state is LegState.RINGING]
+    if not alerting:
+        yield Proceed(caller.id, caller.transaction)
+    for leg in alerting:
+        yield Ring(caller.id, caller.transaction, leg.dialog.local_tag, leg.sdp)
+    for leg in call.legs.values():
+        if leg.state is LegState.DIALED:
+            yield Dial(leg.id, leg.dialog, call.name, caller.sdp)
+
+
+def _talking(call: Call, now: datetime) -> Iterator[Effect]:
+    if call.answered_at is not None and now < call.answered_at + _REPEAT:
+        yield from _answer(call)
+        yield from _cancels(call, ANSWERED_ELSEWHERE)
+    yield from _late(call, now)
+    yield from _renegotiation(call, now)
+
+
+def _answer(call: Call) -> Iterator[Effect]:
+    """The caller's 200 and the callee's ACK, until another offer has overtaken them."""
+    caller, callee = call.caller, call.callee
+    assert caller.transaction is not None
+    if call.renegotiation is None:
+        yield Accept(caller.id, caller.transaction, caller.dialog.local_tag, callee.sdp)
+        yield Acknowledge(callee.id, callee.dialog)
+
+
+def _renegotiation(call: Call, now: datetime) -> Iterator[Effect]:
+    pending = call.renegotiation
+    if pending is None:
+        return
+    tag = call.legs[pending.by].dialog.local_tag
+    if call.state is CallState.RENEGOTIATING:
+        yield Proceed(pending.by, pending.transaction)
+        yield Reoffer(pending.to, pending.dialog, pending.sdp)
+    elif now >= pending.at + _REPEAT:
+        return
+    elif pending.refusal is not None:
+        yield Refuse(pending.by, pending.transaction, tag, pending.refusal)
+    else:
+        yield Accept(pending.by, pending.transaction, tag, pending.answer)
+        yield Acknowledge(pending.to, pending.dialog)
+
+
+def _ended(call: Call, now: datetime) -> Iterator[Effect]:
+    ended_at, why = call.ended_at, call.end_cause
+    assert ended_at is not None and why is not None
+    if now < ended_at + _REPEAT:
+        for leg, transaction in call.concluding:
+            yield Conclude(leg, transaction)
+        yield from _refusals(call, why)
+        yield from _cancels(call, ANSWERED_ELSEWHERE if call.answered_at else why)
+        for ended in call.hang_ups:
+            if ended.leg in call.talked:
+                yield HangUp(ended.leg, ended.dialog, why)
+    yield from _late(call, now)
+
+
+def _refusals(call: Call, why: Cause) -> Iterator[Effect]:
+    """The final answer to the caller's INVITE, or to a re-INVITE that was still under way (RFC 3261 15.1.2)."""
+    caller = call.caller
+    assert caller.transaction is not None
+    if call.answered_at is None:
+        yield Refuse(caller.id, caller.transaction, caller.dialog.local_tag, why)
+    pending = call.renegotiation
+    if pending is not None and not pending.answer and pending.refusal is None:
+        terminated = Cause(487, 31, "the call ended before the change was agreed")
+        yield Refuse(pending.by, pending.transaction, call.legs[pending.by].dialog.local_tag, terminated)
+
+
+def _cancels(call: Call, why: Cause) -> Iterator[Effect]:
+    for leg in call.legs.values():
+        if leg.state is LegState.CANCELLED:
+            yield Cancel(leg.id, leg.dialog, why)
+
+
+def _late(call: Call, now: datetime) -> Iterator[Effect]:
+    """Legs that answered when they were no longer wanted: confirmed, then ended (RFC 3261 16.7 and 15)."""
+    if call.late_at is None or now >= call.late_at + _REPEAT:
+        return
+    for ended in call.hang_ups:
+        if ended.leg not in call.talked:
+            leg = call.legs[ended.leg]
+            yield Acknowledge(ended.leg, leg.dialog)
+            yield HangUp(ended.leg, ended.dialog, LATE_ANSWER)
+
+
+_OWED: Mapping[CallState, Callable[[Call, datetime], Iterator[Effect]]] = {
+    CallState.NEW: _none,
+    CallState.RINGING: _ringing,
+    CallState.TALKING: _talking,
+    CallState.RENEGOTIATING: _talking,
+    CallState.ENDED: _ended,
+}

@@ -1,0 +1,425 @@
+"""The decisions of a call: (state, input) -> events, as a table. Everything that may happen to a call is in `TURNS`.
+
+A handler reads the folded call and returns events; it changes nothing. What the call then says to the world is not
+decided here: it is the difference in `resume.outstanding`, so that no effect can exist that a restart would forget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from domain.base import Context, Event, Step
+from domain.call.call import Call, CallState, DialedLeg, EndedLeg
+from domain.call.effect import Effect
+from domain.call.input import (
+    Abandoned,
+    Answered,
+    DeadlineReached,
+    Failed,
+    HungUp,
+    Input,
+    Offer,
+    Progressed,
+    ReofferAccepted,
+    Reoffered,
+    ReofferRefused,
+    Unacknowledged,
+)
+from domain.call.leg import LegState
+from domain.call.resume import NO_ANSWER_DEADLINE, outstanding
+from domain.ids import leg_id
+from domain.ports import Identifiers
+from domain.routing.directory import Directory
+from domain.routing.route import route
+from domain.values import (
+    CANCELLED,
+    LATE_ANSWER,
+    NO_ANSWER,
+    NORMAL,
+    NOT_ACKNOWLEDGED,
+    NOT_REGISTERED,
+    VANISHED,
+    Cause,
+    Contact,
+    Dialog,
+)
+
+_HOLDING = frozenset({"sendonly", "inactive"})
+_GONE = frozenset({408, 481})
+"""Statuses of a request inside a dialog that end it (RFC 3261 12.2.1.2)."""
+_BUSY = frozenset({486, 600})
+_REJECTED = frozenset({603, 403, 607, 608})
+
+
+class World(NamedTuple):
+    """What a decision may look at besides the call: immutable views, and the writer's term of ownership."""
+
+    directory: Directory
+    contacts: Callable[[str, str], tuple[Contact, ...]]
+    """(tenant, number) -> the bindings that hold now"""
+    identifiers: Identifiers
+    node: str
+    epoch: int
+
+
+class Turn(NamedTuple):
+    """One step of a call: `call` after it, the events that made it, and the effects that became outstanding."""
+
+    call: Call | None
+    events: tuple[Event, ...]
+    effects: tuple[Effect, ...]
+
+
+def decide(call: Call | None, inp: Input, world: World, now: datetime) -> tuple[Event, ...]:
+    """The events that `inp` causes; none if it means nothing in the call's state. Pure.
+
+    Raises KeyError for a pair that the table does not know, which is a defect of this module.
+    """
+    state = CallState.NEW if call is None else call.state
+    handler = TURNS.get((state, type(inp)))
+    if handler is None:
+        if type(inp) not in IGNORED[state]:
+            raise KeyError(f"no turn for {type(inp).__name__} in {state}")
+        return ()
+    return handler(_Scene(call, world, now, _step(call, inp, world, now)), inp)
+
+
+def take_turn(call: Call | None, inp: Input, world: World, now: datetime) -> Turn:
+    """Decide, fold the events into `call` (in place), and name what is owed now and was not before."""
+    events = decide(call, inp, world, now)
+    if not events:
+        return Turn(call, (), ())
+    before = outstanding(call, now) if call is not None else ()
+    after = fold(call, events)
+    effects = tuple(effect for effect in outstanding(after, now) if effect not in before)
+    return Turn(after, events, effects)
+
+
+def fold(call: Call | None, events: tuple[Event, ...]) -> Call:
+    """The call after `events`. Raises the library's version errors if they do not follow on it."""
+    for event in events:
+        call = cast("Call | None", event.mutate(call))
+    assert call is not None
+    return call
+
+
+class _Scene:
+    """What a handler reads, and the numbering of its events."""
+
+    def __init__(self, call: Call | None, world: World, now: datetime, step: Step) -> None:
+        self._call = call
+        self.world, self.now, self._step = world, now, step
+        self._count = 0
+
+    @property
+    def call(self) -> Call:
+        assert self._call is not None
+        return self._call
+
+    def event(self, kind: Callable[..., Event], *fields: Any, **named: Any) -> Event:
+        step = self._step
+        self._count += 1
+        return kind(step.stream, step.version + self._count, step.at, step.context, *fields, **named)
+
+    def ended(
+        self,
+        by: str,
+        outcome: str,
+        why: Cause,
+        *,
+        leg: str = "",
+        inp: HungUp | None = None,
+        hang_up: tuple[str, ...] = (),
+    ) -> Event:
+        """`Ended`, with the BYEs to the legs `hang_up` and the CANCELs to all that are still dialled."""
+        call, epoch = self.call, self.world.epoch
+        byes = tuple(EndedLeg(name, call.legs[name].next_dialog(epoch)) for name in hang_up)
+        return self.event(
+            Call.Ended,
+            by=by,
+            leg=leg,
+            outcome=outcome,
+            why=why,
+            transaction=inp.transaction if inp else None,
+            hang_ups=byes,
+            cancelled=_dialed(call),
+        )
+
+
+def _step(call: Call | None, inp: Input, world: World, now: datetime) -> Step:
+    if call is None:
+        assert isinstance(inp, Offer)
+        stream, version, tenant = inp.call, 0, inp.tenant
+    else:
+        stream, version, tenant = call.id, call.version, call.tenant
+    context = Context(tenant, str(stream), inp.cause, inp.actor, world.node, world.epoch)
+    return Step(stream, version, now, context)
+
+
+def _dialed(call: Call, but: str = "") -> tuple[str, ...]:
+    open_states = (LegState.DIALED, LegState.RINGING)
+    return tuple(leg.id for leg in call.legs.values() if leg.state in open_states and leg.id != but)
+
+
+def _offer(scene: _Scene, inp: Offer) -> tuple[Event, ...]:
+    world = scene.world
+    plan = route(inp.tenant, inp.dialled, world.directory)
+    events = [
+        scene.event(
+            Call.Offered,
+            originator_topic=Call.TOPIC,
+            leg=leg_id(inp.call, 0),
+            domain=inp.domain,
+            extension=inp.extension,
+            name=inp.name,
+            dialled=inp.dialled,
+            dialog=inp.dialog,
+            transaction=inp.transaction,
+            sdp=inp.sdp,
+            user_agent=inp.user_agent,
+        ),
+        scene.event(Call.Routed, plan=plan),
+    ]
+    refusal = plan.refusal
+    contacts = () if refusal else world.contacts(inp.tenant, plan.extension)
+    if not contacts:
+        why = refusal or NOT_REGISTERED
+        events.append(
+            scene.event(
+                Call.Ended,
+                by="system",
+                leg="",
+                outcome="failed",
+                why=why,
+                transaction=None,
+                hang_ups=(),
+                cancelled=(),
+            )
+        )
+        return tuple(events)
+    legs = tuple(_dialed_leg(inp, plan.extension, n, contact, world) for n, contact in enumerate(contacts, 1))
+    ring_until = scene.now + timedelta(seconds=plan.ring_s)
+    events.append(scene.event(Call.LegsDialed, origin="route", ring_until=ring_until, legs=legs))
+    return tuple(events)
+
+
+def _dialed_leg(inp: Offer, number: str, index: int, contact: Contact, world: World) -> DialedLeg:
+    leg = leg_id(inp.call, index)
+    dialog = Dialog(
+        call_id=world.identifiers.call_id(leg),
+        local_tag=world.identifiers.tag(leg),
+        remote_tag="",
+        local_uri=f"sip:{inp.extension}@{inp.domain}",
+        remote_uri=f"sip:{number}@{inp.domain}",
+        remote_target=contact.uri,
+        routes=contact.path,
+        local_cseq=1,
+        remote_cseq=0,
+        flow=contact.flow,
+        device=contact.device,
+        instance=contact.instance,
+    )
+    return DialedLeg(leg, number, contact.device, contact.user_agent, dialog)
+
+
+def _progress(scene: _Scene, inp: Progressed) -> tuple[Event, ...]:
+    """First alert of a leg, or early media that it did not have before."""
+    leg = scene.call.legs.get(inp.leg)
+    if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
+        return ()
+    if leg.state is LegState.RINGING and (not inp.sdp or inp.sdp == leg.sdp):
+        return ()
+    return (
+        scene.event(
+            Call.LegRinging, leg=inp.leg, dialog=inp.dialog, sdp=inp.sdp or leg.sdp, user_agent=inp.user_agent
+        ),
+    )
+
+
+def _connect(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
+    call = scene.call
+    leg = call.legs.get(inp.leg)
+    if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
+        return _late_answer(scene, inp)
+    caller_dialog = msgspec.structs.replace(call.caller.dialog, local_tag=leg.dialog.local_tag)
+    return (
+        scene.event(
+            Call.Connected,
+            caller=call.caller_leg,
+            callee=inp.leg,
+            caller_dialog=caller_dialog,
+            callee_dialog=inp.dialog,
+            sdp=inp.sdp,
+            user_agent=inp.user_agent,
+            media="direct",
+            cancelled=_dialed(call, but=inp.leg),
+        ),
+    )
+
+
+def _late_answer(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
+    """A 200 that crossed our CANCEL: take it, then end it."""
+    leg = scene.call.legs.get(inp.leg)
+    if leg is None or leg.state is not LegState.CANCELLED:
+        return ()
+    return (scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=LATE_ANSWER),)
+
+
+def _fail(scene: _Scene, inp: Failed) -> tuple[Event, ...]:
+    call = scene.call
+    leg = call.legs.get(inp.leg)
+    if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
+        return ()
+    failed = scene.event(Call.LegsFailed, legs=(inp.leg,), why=inp.why)
+    if _dialed(call, but=inp.leg) and inp.why.sip_status < 600:
+        return (failed,)
+    # A 6xx speaks for the person, not for the device: nobody else is asked any more (RFC 3261 16.7 step 5).
+    cancelled = _dialed(call, but=inp.leg)
+    by = "callee" if inp.why.sip_status in _BUSY | _REJECTED else "system"
+    ended = scene.event(
+        Call.Ended,
+        by=by,
+        leg=inp.leg,
+        outcome=_outcome(inp.why),
+        why=inp.why,
+        transaction=None,
+        hang_ups=(),
+        cancelled=cancelled,
+    )
+    return (failed, ended)
+
+
+def _outcome(why: Cause) -> str:
+    if why.sip_status in _BUSY:
+        return "busy"
+    if why.sip_status in _REJECTED:
+        return "rejected"
+    return "no_answer" if why.sip_status == 480 and why.q850 == NO_ANSWER.q850 else "failed"
+
+
+def _abandon(scene: _Scene, inp: Abandoned) -> tuple[Event, ...]:
+    return (scene.ended("caller", "cancelled", CANCELLED, leg=inp.leg),)
+
+
+def _hang_up_early(scene: _Scene, inp: HungUp) -> tuple[Event, ...]:
+    """A caller may end an early dialog by BYE (RFC 3261 15); a callee may not."""
+    if inp.leg != scene.call.caller_leg:
+        return ()
+    return (scene.ended("caller", "cancelled", CANCELLED, leg=inp.leg, inp=inp),)
+
+
+def _no_answer(scene: _Scene, inp: DeadlineReached) -> tuple[Event, ...]:
+    if inp.kind != NO_ANSWER_DEADLINE:
+        return ()
+    return (scene.ended("system", "no_answer", NO_ANSWER),)
+
+
+def _hang_up(scene: _Scene, inp: HungUp) -> tuple[Event, ...]:
+    call = scene.call
+    if inp.leg not in call.talked:
+        return ()
+    by = "caller" if inp.leg == call.caller_leg else "callee"
+    other = call.other(inp.leg).id
+    return (scene.ended(by, "answered", NORMAL, leg=inp.leg, inp=inp, hang_up=(other,)),)
+
+
+def _lost(scene: _Scene, inp: Unacknowledged) -> tuple[Event, ...]:
+    if inp.leg not in scene.call.talked:
+        return ()
+    return (scene.ended("system", "lost", NOT_ACKNOWLEDGED, leg=inp.leg, hang_up=scene.call.talked),)
+
+
+def _reoffer(scene: _Scene, inp: Reoffered) -> tuple[Event, ...]:
+    call = scene.call
+    if inp.leg not in call.talked:
+        return ()
+    by, to = call.legs[inp.leg], call.other(inp.leg)
+    by_dialog = msgspec.structs.replace(
+        by.dialog, remote_cseq=inp.transaction.cseq, remote_target=inp.remote_target
+    )
+    return (
+        scene.event(
+            Call.RenegotiationRequested,
+            by=by.id,
+            to=to.id,
+            transaction=inp.transaction,
+            by_dialog=by_dialog,
+            to_dialog=to.next_dialog(scene.world.epoch),
+            sdp=inp.sdp,
+            direction=inp.direction,
+        ),
+    )
+
+
+def _renegotiated(scene: _Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
+    call = scene.call
+    pending = call.renegotiation
+    if pending is None or inp.leg != pending.to:
+        return ()
+    holding = pending.direction in _HOLDING
+    held_by = call.held_by | {pending.by} if holding else call.held_by - {pending.by}
+    to_dialog = msgspec.structs.replace(call.legs[pending.to].dialog, remote_target=inp.remote_target)
+    return (
+        scene.event(
+            Call.Renegotiated,
+            by=pending.by,
+            to=pending.to,
+            to_dialog=to_dialog,
+            sdp=inp.sdp,
+            held_by=tuple(sorted(held_by)),
+        ),
+    )
+
+
+def _renegotiation_refused(scene: _Scene, inp: ReofferRefused) -> tuple[Event, ...]:
+    call = scene.call
+    pending = call.renegotiation
+    if pending is None or inp.leg != pending.to:
+        return ()
+    refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=inp.why)
+    if inp.why.sip_status not in _GONE:
+        return (refused,)
+    return (refused, scene.ended("system", "lost", VANISHED, leg=pending.to, hang_up=call.talked))
+
+
+_Handler = Callable[[_Scene, Any], tuple[Event, ...]]
+
+TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
+    (CallState.NEW, Offer): _offer,
+    (CallState.RINGING, Progressed): _progress,
+    (CallState.RINGING, Answered): _connect,
+    (CallState.RINGING, Failed): _fail,
+    (CallState.RINGING, Abandoned): _abandon,
+    (CallState.RINGING, HungUp): _hang_up_early,
+    (CallState.RINGING, DeadlineReached): _no_answer,
+    (CallState.TALKING, Answered): _late_answer,
+    (CallState.TALKING, HungUp): _hang_up,
+    (CallState.TALKING, Reoffered): _reoffer,
+    (CallState.TALKING, Unacknowledged): _lost,
+    (CallState.RENEGOTIATING, Answered): _late_answer,
+    (CallState.RENEGOTIATING, HungUp): _hang_up,
+    (CallState.RENEGOTIATING, ReofferAccepted): _renegotiated,
+    (CallState.RENEGOTIATING, ReofferRefused): _renegotiation_refused,
+    (CallState.RENEGOTIATING, Unacknowledged): _lost,
+    (CallState.ENDED, Answered): _late_answer,
+}
+_FROM_A_LEG = {Progressed, Answered, Failed, Abandoned, HungUp, Reoffered, ReofferAccepted, ReofferRefused}
+IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
+    # Nothing but an offer can begin a call.
+    CallState.NEW: frozenset({*_FROM_A_LEG, Unacknowledged, DeadlineReached}),
+    # A re-INVITE before the answer is refused by the adapter with 491 (RFC 3261 14.2).
+    CallState.RINGING: frozenset({Offer, Reoffered, ReofferAccepted, ReofferRefused, Unacknowledged}),
+    # Failed: the 487 of a leg that we cancelled. Abandoned: a CANCEL after the final response has no effect (9.2).
+    CallState.TALKING: frozenset(
+        {Offer, Progressed, Failed, Abandoned, ReofferAccepted, ReofferRefused, DeadlineReached}
+    ),
+    # Reoffered: glare, refused by the adapter with 491.
+    CallState.RENEGOTIATING: frozenset({Offer, Progressed, Failed, Abandoned, Reoffered, DeadlineReached}),
+    # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.
+    CallState.ENDED: frozenset({Offer, *(_FROM_A_LEG - {Answered}), Unacknowledged, DeadlineReached}),
+}
+"""What means nothing in a state. Together with `TURNS` it covers every pair; a test keeps it so."""
