@@ -242,7 +242,13 @@ class Call(Aggregate):
             to = aggregate.legs[self.to]
             to.dialog, to.epoch = self.to_dialog, self.context.epoch
             aggregate.renegotiation = Renegotiation(
-                self.by, self.to, self.transaction, self.to_dialog, self.sdp, self.direction, self.timestamp
+                self.by,
+                self.to,
+                self.transaction,
+                self.to_dialog,
+                self.sdp,
+                self.direction,
+                self.timestamp,
             )
             aggregate.state = CallState.RENEGOTIATING
 
@@ -283,7 +289,9 @@ class Call(Aggregate):
         def apply(self, aggregate: Call) -> None:
             pending = aggregate.renegotiation
             assert pending is not None
-            aggregate.renegotiation = msgspec.structs.replace(pending, refusal=self.why, at=self.timestamp)
+            aggregate.renegotiation = msgspec.structs.replace(
+                pending, refusal=self.why, at=self.timestamp
+            )
             aggregate.state = CallState.TALKING
 
     @dataclass(frozen=True)
@@ -301,7 +309,9 @@ class Call(Aggregate):
             leg.state = LegState.HUNG_UP
             leg.dialog = self.dialog
             leg.epoch = self.context.epoch
-            bye = msgspec.structs.replace(self.dialog, local_cseq=self.dialog.local_cseq + 1)
+            bye = msgspec.structs.replace(
+                self.dialog, local_cseq=self.dialog.local_cseq + 1
+            )
             aggregate.hang_ups = (*aggregate.hang_ups, EndedLeg(self.leg, bye))
             aggregate.late_at = self.timestamp
 

@@ -54,7 +54,12 @@ def deadlines(call: Call) -> tuple[Deadline, ...]:
     if call.state is CallState.RINGING and call.ring_until is not None:
         return (Deadline(NO_ANSWER_DEADLINE, call.ring_until),)
     if call.state is CallState.ENDED and call.ended_at is not None:
-        return (Deadline(FORGET_DEADLINE, max(call.ended_at, call.late_at or call.ended_at) + _REPEAT),)
+        return (
+            Deadline(
+                FORGET_DEADLINE,
+                max(call.ended_at, call.late_at or call.ended_at) + _REPEAT,
+            ),
+        )
     return ()
 
 
@@ -139,7 +144,12 @@ def _refusals(call: Call, why: Cause) -> Iterator[Effect]:
     pending = call.renegotiation
     if pending is not None and not pending.answer and pending.refusal is None:
         terminated = Cause(487, 31, "the call ended before the change was agreed")
-        yield Refuse(pending.by, pending.transaction, call.legs[pending.by].dialog.local_tag, terminated)
+        yield Refuse(
+            pending.by,
+            pending.transaction,
+            call.legs[pending.by].dialog.local_tag,
+            terminated,
+        )
 
 
 def _cancels(call: Call, why: Cause) -> Iterator[Effect]:
