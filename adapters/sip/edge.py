@@ -1,0 +1,326 @@
+"""The SIP edge: UDP, TCP and TLS sockets on the asyncio loop, under the sans-IO layers.
+
+What may live here: sockets, limits, and the answers that need no state at all (keep-alives, 4xx to what cannot be
+parsed). Everything else goes to `on_message`, on the loop's thread, one message at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.sip.edge_stream import EdgeLimits, StreamConnection
+from adapters.sip.edge_udp import UdpSocket
+from adapters.sip.message import MessageError, Request, Response, parse, response_to
+from adapters.sip.rport import join_host_port, split_host_port, stamp_via
+from domain.values import Flow
+
+__all__ = ["Edge", "EdgeCounters", "EdgeError", "EdgeLimits"]
+
+_log = logging.getLogger(__name__)
+_CLOSE_TIMEOUT_S = 1.0
+
+
+class EdgeError(Exception):
+    """A socket cannot be had; the text is one line that says which, why, and what to do."""
+
+
+@dataclass
+class EdgeCounters:
+    """What happened since the start, for metrics."""
+
+    received: int = 0
+    malformed: int = 0
+    keepalives: int = 0
+    dropped_sends: int = 0
+    refused_connections: int = 0
+    failed_messages: int = 0
+
+
+class Edge:
+    """Listeners and connections of one process.
+
+    `on_message(message, flow)` gets every parsed message; a MessageError it raises is answered like one of the
+    parser's. `on_closed(flow)` tells that a stream connection is gone, except by `close()`. `client_tls` is used to
+    connect out by TLS (default: certificates are checked against the system's authorities).
+    """
+
+    def __init__(
+        self,
+        on_message: Callable[[Request | Response, Flow], None],
+        on_closed: Callable[[Flow], None],
+        limits: EdgeLimits | None = None,
+        client_tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.limits = limits or EdgeLimits()
+        self.counters = EdgeCounters()
+        self._on_message = on_message
+        self._on_closed = on_closed
+        self._client_tls = client_tls
+        self._udp: dict[str, UdpSocket] = {}
+        self._servers: list[asyncio.Server] = []
+        self._streams: dict[Flow, StreamConnection] = {}
+        self._by_remote: dict[tuple[str, str], Flow] = {}
+        self._connecting: dict[tuple[str, str], asyncio.Task[Flow]] = {}
+        self._numbered = 0
+        self._closing = False
+        self._drained = asyncio.Event()
+
+    # --- the owner's side
+
+    async def listen(self, transport: str, host: str, port: int, tls: ssl.SSLContext | None = None) -> Flow:
+        """Binds `udp`, `tcp` or `tls`; port 0 takes a free one. Returns a Flow whose `local` is what was bound.
+
+        `tls` is the server's context; protocol versions below TLS 1.2 are switched off in it. Raises EdgeError.
+        """
+        try:
+            if transport == "udp":
+                return await self._listen_udp(host, port)
+            return await self._listen_stream(transport, host, port, tls)
+        except OSError as error:
+            raise EdgeError(_bind_failure(transport, host, port, error)) from error
+
+    def send(self, flow: Flow, data: bytes) -> bool:
+        """Sends one message. False if the flow's connection is gone (then `connect`, or fail what waits on it).
+
+        A UDP datagram that cannot be sent is dropped and counted: SIP repeats it.
+        """
+        if flow.transport != "udp":
+            stream = self._streams.get(flow)
+            return stream is not None and stream.write(data)
+        udp = self._udp_for(flow.local, flow.remote)
+        if udp is None or not udp.send(data, flow.remote):
+            self.counters.dropped_sends += 1
+        return True
+
+    async def connect(self, transport: str, remote: str) -> Flow:
+        """A flow to `remote` (`host:port`): the live connection to it, or a new one. Raises EdgeError.
+
+        For `udp` it is a flow from the first bound socket of the address's family.
+        """
+        if transport == "udp":
+            udp = self._udp_for("", remote)
+            if udp is None:
+                raise EdgeError(f"cannot reach {remote} by udp: no udp socket is bound; listen on one first")
+            return Flow("udp", udp.local, remote)
+        key = (transport, remote)
+        live = self._by_remote.get(key)
+        if live is not None:
+            return live
+        task = self._connecting.get(key)
+        if task is None:
+            task = self._connecting[key] = asyncio.ensure_future(self._connect(transport, remote))
+            task.add_done_callback(lambda _: self._connecting.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Stops listening and closes every connection, after a second at the latest."""
+        self._closing = True
+        for server in self._servers:
+            server.close()
+        for udp in self._udp.values():
+            udp.close()
+        self._udp.clear()
+        pending = list(self._connecting.values())
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await self._close_streams()
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+
+    # --- the streams' side (StreamOwner)
+
+    def opened(self, connection: StreamConnection) -> bool:
+        """Takes a new connection in; False above the limit."""
+        if self._closing or len(self._streams) >= self.limits.max_connections:
+            self.counters.refused_connections += 1
+            return False
+        flow = connection.flow
+        self._streams[flow] = connection
+        self._by_remote[(flow.transport, flow.remote)] = flow
+        return True
+
+    def heard(self, connection: StreamConnection, data: bytes) -> None:
+        """A whole message of a connection."""
+        if not self._deliver(data, connection.flow):
+            connection.malformed += 1
+            if connection.malformed >= self.limits.max_malformed:
+                connection.close()
+
+    def unframed(self, connection: StreamConnection, error: MessageError) -> None:
+        """A connection on which no next message can be found."""
+        self._malformed(error, connection.flow)
+
+    def closed(self, connection: StreamConnection) -> None:
+        """A connection is gone."""
+        flow = connection.flow
+        self._streams.pop(flow, None)
+        if self._by_remote.get((flow.transport, flow.remote)) == flow:
+            del self._by_remote[(flow.transport, flow.remote)]
+        if not self._closing:
+            self._on_closed(flow)
+        elif not self._streams:
+            self._drained.set()
+
+    # --- inside
+
+    async def _listen_udp(self, host: str, port: int) -> Flow:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        address = found[0][4]
+        udp: UdpSocket | None = None
+
+        def on_datagram(data: bytes, remote: str) -> None:
+            assert udp is not None
+            if not data.strip(b"\r\n\0"):
+                self.counters.keepalives += 1
+                return
+            self._deliver(data, Flow("udp", udp.local, remote))
+
+        udp = UdpSocket(str(address[0]), int(address[1]), on_datagram)
+        self._udp[udp.local] = udp
+        return Flow("udp", udp.local, "")
+
+    async def _listen_stream(self, transport: str, host: str, port: int, tls: ssl.SSLContext | None) -> Flow:
+        if (transport == "tls") != (tls is not None):
+            raise EdgeError(
+                f"cannot listen on {transport} {host}:{port}: tls, and only tls, needs a certificate"
+            )
+        if tls is not None:
+            tls.minimum_version = max(tls.minimum_version, ssl.TLSVersion.TLSv1_2)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: self._connection(transport, inbound=True),
+            host,
+            port,
+            ssl=tls,
+            ssl_handshake_timeout=self.limits.handshake_timeout_s if tls else None,
+            backlog=1024,
+        )
+        self._servers.append(server)
+        return Flow(transport, join_host_port(*server.sockets[0].getsockname()[:2]), "")
+
+    def _connection(self, transport: str, inbound: bool) -> StreamConnection:
+        self._numbered += 1
+        return StreamConnection(self, transport, self._numbered, inbound)
+
+    async def _connect(self, transport: str, remote: str) -> Flow:
+        if transport not in ("tcp", "tls"):
+            raise EdgeError(f"cannot connect to {remote}: {transport!r} is not one of udp, tcp, tls")
+        try:
+            host, port = split_host_port(remote)
+            async with asyncio.timeout(self.limits.connect_timeout_s):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: self._connection(transport, inbound=False),
+                    host,
+                    port,
+                    ssl=self._tls_out() if transport == "tls" else None,
+                    server_hostname=host if transport == "tls" else None,
+                )
+        except (OSError, ValueError) as error:  # TimeoutError and ssl.SSLError are OSErrors
+            raise EdgeError(_connect_failure(transport, remote, error)) from error
+        if connection.flow not in self._streams:
+            raise EdgeError(
+                f"cannot connect to {remote} by {transport}: closed at once, or too many connections"
+            )
+        return connection.flow
+
+    def _tls_out(self) -> ssl.SSLContext:
+        if self._client_tls is None:
+            self._client_tls = ssl.create_default_context()
+        return self._client_tls
+
+    def _udp_for(self, local: str, remote: str) -> UdpSocket | None:
+        udp = self._udp.get(local)
+        if udp is not None:
+            return udp
+        family = socket.AF_INET6 if remote.startswith("[") else socket.AF_INET
+        return next((one for one in self._udp.values() if one.family == family), None)
+
+    async def _close_streams(self) -> None:
+        for stream in list(self._streams.values()):
+            stream.close()
+        if not self._streams:
+            return
+        self._drained.clear()
+        loop = asyncio.get_running_loop()
+        alarm = loop.call_later(_CLOSE_TIMEOUT_S, self._abort_streams)
+        await self._drained.wait()
+        alarm.cancel()
+
+    def _abort_streams(self) -> None:
+        for stream in list(self._streams.values()):
+            stream.abort()
+
+    def _deliver(self, data: bytes, flow: Flow) -> bool:
+        """Parses and hands on; False if the message was malformed."""
+        self.counters.received += 1
+        message: Request | Response | None = None
+        try:
+            message = parse(data)
+            self._on_message(message, flow)
+        except MessageError as error:
+            if error.request is None and isinstance(message, Request):
+                error.request = message
+            self._malformed(error, flow)
+            return False
+        except Exception:  # noqa: BLE001  boundary: one message must not end the listener
+            self.counters.failed_messages += 1
+            _log.exception("a message was dropped because handling it failed; this is a fault of ours")
+        return True
+
+    def _malformed(self, error: MessageError, flow: Flow) -> None:
+        """Answers a request that could be read far enough, without any state; drops everything else."""
+        self.counters.malformed += 1
+        request = error.request
+        if request is None or request.method == "ACK":
+            return
+        try:
+            stamp_via(request, flow)
+            tag = hashlib.blake2b(
+                request.via.branch.encode(), digest_size=8
+            ).hexdigest()  # 8.2.7: the same again
+            answer = response_to(request, error.status, error.reason, tag)
+        except MessageError:  # not even what a response copies can be read
+            return
+        self.send(flow, answer.serialise())
+
+
+def _bind_failure(transport: str, host: str, port: int, error: OSError) -> str:
+    where = f"{transport} {join_host_port(host, port)}"
+    if error.errno == errno.EADDRINUSE:
+        flag = "u" if transport == "udp" else "t"
+        return (
+            f"cannot listen on {where}: another program uses this port"
+            f" (`ss -l{flag}np 'sport = :{port}'` names it); stop that program or choose another port"
+        )
+    if error.errno == errno.EACCES:
+        return (
+            f"cannot listen on {where}: not permitted; choose a port above 1023 or grant CAP_NET_BIND_SERVICE"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"cannot listen on {where}: this machine has no such address; choose one that `ip address` lists"
+        )
+    return f"cannot listen on {where}: {error.strerror or error}; check host and port"
+
+
+def _connect_failure(transport: str, remote: str, error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        reason = "no answer in time; check the address, the network and firewalls"
+    elif isinstance(error, ConnectionRefusedError):
+        reason = "refused; check that a SIP server listens there"
+    elif isinstance(error, ssl.SSLError):
+        reason = (
+            f"TLS failed ({error.reason or error}); check its certificate and the authorities trusted here"
+        )
+    else:
+        reason = f"{error}; check the address"
+    return f"cannot connect to {remote} by {transport}: {reason}"

@@ -1,0 +1,78 @@
+"""One UDP socket of the edge: reads in bursts, never waits to send.
+
+What may live here: the socket and its address. Nothing of SIP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from functools import lru_cache
+
+from adapters.sip.rport import join_host_port, split_host_port
+
+_BURST = 64  # datagrams read per wake-up, so that a flood cannot starve timers and streams
+_LARGEST_DATAGRAM = 65_535
+_BUFFER_BYTES = 4 * 1024 * 1024  # asked of the kernel, which caps it by net.core.rmem_max
+
+
+class UdpSocket:
+    """A bound, non-blocking socket on the running loop.
+
+    `on_datagram(data, remote)` gets each datagram with its sender as `host:port`.
+    """
+
+    def __init__(self, host: str, port: int, on_datagram: Callable[[bytes, str], None]) -> None:
+        """Binds; raises OSError as `bind` does. `host` is a numeric address, IPv6 without brackets."""
+        self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._on_datagram = on_datagram
+        self._loop = asyncio.get_running_loop()
+        self._socket = socket.socket(self.family, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+            self._socket.bind((host, port))
+        except OSError:
+            self._socket.close()
+            raise
+        self.local = join_host_port(*self._socket.getsockname()[:2])
+        self._loop.add_reader(self._socket, self._readable)
+
+    def send(self, data: bytes, remote: str) -> bool:
+        """False if the datagram was dropped: the send buffer is full, no route, or no numeric address."""
+        address = socket_address(remote)
+        if address is None:
+            return False
+        try:
+            self._socket.sendto(data, address)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Unbinds; nothing is read any more."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _readable(self) -> None:
+        for _ in range(_BURST):
+            try:
+                data, address = self._socket.recvfrom(_LARGEST_DATAGRAM)
+            except OSError:  # nothing left (BlockingIOError), or a network error that belongs to one datagram
+                return
+            self._on_datagram(data, join_host_port(*address[:2]))
+            if self._socket.fileno() < 0:
+                return
+
+
+@lru_cache(maxsize=16_384)
+def socket_address(remote: str) -> tuple[str, int] | None:
+    """A numeric `host:port` as the socket module wants it; None for a name, which would block on DNS."""
+    try:
+        host, port = split_host_port(remote)
+        ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return (host, port) if 0 < port < 65_536 else None

@@ -1,0 +1,45 @@
+"""Symmetric response routing: what the receiver writes into the top Via (RFC 3261 18.2.1, RFC 3581 section 4).
+
+What may live here: the text of one Via value. No sockets, no transactions.
+"""
+
+from __future__ import annotations
+
+import re
+
+from adapters.sip.message import Request
+from domain.values import Flow
+
+_RECEIVED = re.compile(r"\s*;\s*received\s*=\s*[^;,\s]*", re.IGNORECASE)
+_RPORT = re.compile(r";\s*rport\s*(?:=\s*[^;,\s]*)?\s*(?=;|$)", re.IGNORECASE)
+
+
+def split_host_port(text: str) -> tuple[str, int]:
+    """`host:port`, IPv6 in brackets, as (host without brackets, port). ValueError if there is no port."""
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ValueError(f"{text!r} has no port; write host:port")
+    return host.strip("[]"), int(port)
+
+
+def join_host_port(host: str, port: int) -> str:
+    """The inverse of `split_host_port`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def stamp_via(request: Request, flow: Flow) -> None:
+    """Writes `received` and a requested `rport` into the top Via, from the flow by which the request came.
+
+    `received` is added if the sent-by names another host, and always beside `rport`; what the peer itself
+    claimed in either is replaced.
+    """
+    host, port = split_host_port(flow.remote)
+    via = request.via
+    if via.host.strip("[]") == host and "rport" not in via.params and "received" not in via.params:
+        return
+    top, *others = request.get_all("Via")
+    stamped = _RECEIVED.sub("", top)
+    stamped = _RPORT.sub(f";rport={port}", stamped)
+    request.set("Via", f"{stamped};received={host}")
+    for value in others:
+        request.add("Via", value)

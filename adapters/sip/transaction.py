@@ -1,0 +1,396 @@
+"""The SIP transaction layer (RFC 3261 section 17, RFC 6026), without sockets and without a clock.
+
+What may live here: matching messages to transactions, carrying out the rows of `transaction_table`, timers.
+What may not: dialogs, authentication, the journal, asyncio. Its three drivers are the network (`receive`,
+`flow_failed`), the TU (`request`, `respond`, `cancel`, ...) and time (`on_timer`); after each call of any of them
+the caller sends what `to_send()` hands out and re-arms one timer for `next_timer()`.
+
+Choices that the RFC leaves open:
+- Responses go back by the flow the request came by (RFC 3581's symmetric routing, also unasked).
+- A peer without the magic cookie (RFC 2543) is matched by Call-ID, From tag, CSeq number and its top Via.
+- No 100 of the layer's own: the TU sends it once its journal holds the call.
+- Above `max_transactions` new requests are refused: `receive` returns None and counts them in `refused`. What
+  the TU starts is never refused, since each is caused by something already accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from adapters.sip.message import Request, Response
+from adapters.sip.rport import stamp_via
+from adapters.sip.timer import Timer, TimerHeap, Timers
+from adapters.sip.transaction_event import (
+    AckReceived,
+    CancelReceived,
+    Event,
+    RequestReceived,
+    ResponseReceived,
+    StrayResponse,
+    TimedOut,
+    TransportFailed,
+    Unacknowledged,
+)
+from adapters.sip.transaction_key import (
+    ClientKey,
+    Key,
+    ServerKey,
+    restored_key,
+    server_key,
+)
+from adapters.sip.transaction_message import ack_of, cancel_of
+from adapters.sip.transaction_table import (
+    INVITE_CLIENT,
+    INVITE_SERVER,
+    NON_INVITE_CLIENT,
+    NON_INVITE_SERVER,
+    Action,
+    Input,
+    Machine,
+    Row,
+    Signal,
+    State,
+)
+from domain.values import Flow, Transaction
+
+
+class _Live:
+    """One transaction: its state, what it would send again, and its running timers."""
+
+    __slots__ = (
+        "acks",
+        "awaiting_ack",
+        "cancel_headers",
+        "deadlines",
+        "flow",
+        "heard_by",
+        "intervals",
+        "key",
+        "machine",
+        "request",
+        "state",
+        "wire",
+    )
+
+    def __init__(self, machine: Machine, key: Key, flow: Flow, request: Request | None = None) -> None:
+        self.machine = machine
+        self.key = key
+        self.flow = flow
+        self.heard_by = flow  # client: by which the last response came
+        self.state = machine.initial.state
+        self.request = request  # client: for the ACK and the CANCEL that are built from it
+        self.wire = b""  # client: the request; server: the last response
+        self.deadlines: dict[Timer, float] = {}
+        self.intervals: dict[Timer, float] = {}
+        self.acks: dict[str, tuple[Flow, bytes] | None] = {}  # To tag of a 2xx that came -> the TU's ACK
+        self.cancel_headers: tuple[tuple[str, str], ...] | None = None
+        self.awaiting_ack: tuple[str, int, str] | None = None
+
+    @property
+    def reliable(self) -> bool:
+        return self.flow.transport != "udp"
+
+
+class TransactionLayer:
+    """All transactions of one worker. Times are monotonic seconds; not thread-safe."""
+
+    def __init__(self, timers: Timers | None = None, max_transactions: int = 100_000) -> None:
+        self.timers = timers or Timers()
+        self.max_transactions = max_transactions
+        self.refused = 0
+        self._live: dict[Key, _Live] = {}
+        self._by_flow: dict[Flow, set[Key]] = {}
+        self._awaiting_ack: dict[tuple[str, int, str], ServerKey] = {}
+        self._heap: TimerHeap[_Live] = TimerHeap()
+        self._outbox: list[tuple[Flow, bytes]] = []
+        self._actions: dict[Action, Callable[[_Live, Response | None, float], Event | None]] = {
+            Action.PASS: self._pass,
+            Action.PASS_FORK: self._pass_fork,
+            Action.SEND: self._send,
+            Action.RESEND: self._resend,
+            Action.SEND_ACK: self._send_ack,
+            Action.HOLD_CANCEL: lambda live, response, now: None,
+            Action.RELEASE_CANCEL: self._release_cancel,
+            Action.SEND_CANCEL: self._send_cancel,
+            Action.TIMED_OUT: lambda live, response, now: TimedOut(_client(live.key)),
+            Action.TRANSPORT_FAILED: lambda live, response, now: TransportFailed(_client(live.key)),
+            Action.UNACKNOWLEDGED: lambda live, response, now: Unacknowledged(_server(live.key)),
+        }
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._live
+
+    # --- the network
+
+    def receive(self, message: Request | Response, flow: Flow, now: float) -> Event | None:
+        """Takes a message in; returns what is new for the TU, or None if a transaction absorbed it.
+
+        Raises MessageError if a header that is needed here is malformed (the peer's fault).
+        """
+        if isinstance(message, Response):
+            return self._receive_response(message, flow, now)
+        stamp_via(message, flow)
+        if message.method == "ACK":
+            return self._receive_ack(message, flow, now)
+        return self._receive_request(message, flow, now)
+
+    def flow_failed(self, flow: Flow, now: float) -> list[Event]:
+        """A stream connection is lost (or could not be used): fails the client transactions that wait on it.
+
+        Server transactions stay: the peer may come back on a new connection and ask again.
+        """
+        events = []
+        for key in sorted(self._by_flow.get(flow, ())):
+            event = self._fire(self._live[key], Signal.FLOW_FAILED, None, now)
+            if event is not None:
+                events.append(event)
+        return events
+
+    # --- the TU
+
+    def request(self, request: Request, flow: Flow, now: float, *, sent: bool = True) -> ClientKey:
+        """Starts a client transaction; the top Via with its unique branch is the TU's.
+
+        `sent=False` takes up one from before a restart as Proceeding: nothing is sent or repeated, responses match,
+        `cancel` works. A key that is alive already is left as it is (an effect owed twice is sent once).
+        """
+        key = ClientKey(request.via.branch, request.method)
+        if key in self._live:
+            return key
+        machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
+        live = self._add(_Live(machine, key, flow, request))
+        live.wire = request.serialise()
+        if sent:
+            self._carry_out(live, machine.initial, None, now)
+        else:
+            start = () if machine is INVITE_CLIENT else (Timer.F,)
+            self._carry_out(live, Row(State.PROCEEDING, (), start), None, now)
+        return key
+
+    def respond(self, key: ServerKey, response: Response, now: float) -> bool:
+        """Sends a response by the server transaction; False if that is gone (nothing is sent)."""
+        live = self._live.get(key)
+        if live is None:
+            return False
+        self._fire(live, _signal(response.status), response, now)
+        return True
+
+    def restore_server(self, transaction: Transaction, now: float) -> ServerKey:
+        """Takes up a peer's transaction from before a restart as Proceeding, without its request.
+
+        Repeated requests are absorbed until `respond`. `now` keeps the signature of every driver; no timer starts.
+        """
+        key = restored_key(transaction)
+        if key not in self._live:
+            machine = INVITE_SERVER if transaction.method == "INVITE" else NON_INVITE_SERVER
+            self._add(_Live(machine, key, transaction.flow)).state = State.PROCEEDING
+        return key
+
+    def cancel(self, key: ClientKey, now: float, headers: Sequence[tuple[str, str]] = ()) -> bool:
+        """Cancels an INVITE (RFC 3261 9.1); `headers` (Reason) are added to the CANCEL.
+
+        Held back until a provisional response came; nothing is sent if a final one is first. The CANCEL is a
+        transaction of its own, (branch, "CANCEL"), whose events the TU may ignore. False if there is nothing to cancel.
+        """
+        live = self._live.get(key)
+        if live is None or live.machine is not INVITE_CLIENT or live.state not in _CANCELLABLE:
+            return False
+        live.cancel_headers = tuple(headers)
+        self._fire(live, Signal.CANCEL, None, now)
+        return True
+
+    def acknowledge(self, key: ClientKey, ack: Request, flow: Flow, now: float) -> None:
+        """Sends the TU's ACK of a 2xx, now and at each repeated 2xx of its To tag while the transaction lives."""
+        wire = ack.serialise()
+        live = self._live.get(key)
+        if live is not None:
+            live.acks[ack.to.tag] = (flow, wire)
+        self._outbox.append((flow, wire))
+
+    def acknowledged(self, key: ServerKey, now: float = 0.0) -> None:
+        """The ACK of our 2xx came: it is not repeated any more."""
+        live = self._live.get(key)
+        if live is not None and live.machine is INVITE_SERVER:
+            self._fire(live, Signal.ACKNOWLEDGED, None, now)
+
+    # --- time and the outbox
+
+    def to_send(self) -> list[tuple[Flow, bytes]]:
+        """What is to be sent, in order; handed out once. A flow that cannot be sent on is told by `flow_failed`."""
+        outbox, self._outbox = self._outbox, []
+        return outbox
+
+    def next_timer(self) -> float | None:
+        """When `on_timer` is due, in monotonic seconds; None if nothing waits."""
+        while (entry := self._heap.peek()) is not None:
+            at, live, timer = entry
+            if live.deadlines.get(timer) == at:
+                return at
+            self._heap.pop()
+        return None
+
+    def on_timer(self, now: float) -> list[Event]:
+        """Fires every timer that is due."""
+        events = []
+        while (at := self.next_timer()) is not None and at <= now:
+            entry = self._heap.peek()
+            assert entry is not None
+            _, live, timer = entry
+            self._heap.pop()
+            del live.deadlines[timer]
+            event = self._fire(live, timer, None, now)
+            if event is not None:
+                events.append(event)
+        return events
+
+    # --- matching
+
+    def _receive_response(self, response: Response, flow: Flow, now: float) -> Event | None:
+        live = self._live.get(ClientKey(response.via.branch, response.cseq.method))
+        if live is None:
+            return StrayResponse(response, flow)
+        live.heard_by = flow
+        return self._fire(live, _signal(response.status), response, now)
+
+    def _receive_ack(self, ack: Request, flow: Flow, now: float) -> Event | None:
+        live = self._live.get(server_key(ack, "INVITE"))
+        if live is not None and live.state in (State.COMPLETED, State.CONFIRMED):
+            return self._fire(live, Signal.ACK, None, now)
+        key = self._awaiting_ack.get((ack.call_id, ack.cseq.number, ack.to.tag))
+        return AckReceived(key, ack, flow)
+
+    def _receive_request(self, request: Request, flow: Flow, now: float) -> Event | None:
+        key = server_key(request, request.method)
+        live = self._live.get(key)
+        if live is not None:
+            if live.reliable and flow.transport != "udp":
+                live.flow = flow  # the peer lost its connection and asks again on a new one
+            return self._fire(live, Signal.REQUEST, None, now)
+        if len(self._live) >= self.max_transactions:
+            self.refused += 1
+            return None
+        machine = INVITE_SERVER if request.method == "INVITE" else NON_INVITE_SERVER
+        self._add(_Live(machine, key, flow))
+        if request.method != "CANCEL":
+            return RequestReceived(key, request, flow)
+        invite_key = server_key(request, "INVITE")
+        return CancelReceived(key, invite_key if invite_key in self._live else None, request, flow)
+
+    # --- transitions
+
+    def _add(self, live: _Live) -> _Live:
+        self._live[live.key] = live
+        if live.reliable and isinstance(live.key, ClientKey):
+            self._by_flow.setdefault(live.flow, set()).add(live.key)
+        return live
+
+    def _remove(self, live: _Live) -> None:
+        del self._live[live.key]
+        live.deadlines.clear()
+        if live.awaiting_ack is not None:
+            self._awaiting_ack.pop(live.awaiting_ack, None)
+        keys = self._by_flow.get(live.flow)
+        if keys is not None:
+            keys.discard(live.key)
+            if not keys:
+                del self._by_flow[live.flow]
+
+    def _fire(self, live: _Live, inp: Input, response: Response | None, now: float) -> Event | None:
+        row = live.machine.rows.get((live.state, inp))
+        if row is None:
+            assert (live.state, inp) in live.machine.ignored, f"{live.machine.name}: {live.state}, {inp}"
+            return None
+        return self._carry_out(live, row, response, now)
+
+    def _carry_out(self, live: _Live, row: Row, response: Response | None, now: float) -> Event | None:
+        if row.state is not live.state:
+            live.state = row.state
+            rows = live.machine.rows
+            live.deadlines = {t: at for t, at in live.deadlines.items() if (row.state, t) in rows}
+        event = None
+        for action in row.actions:
+            event = self._actions[action](live, response, now) or event
+        for timer in row.start:
+            self._start(live, timer, now)
+        if live.state is State.TERMINATED and live.key in self._live:
+            self._remove(live)
+        return event
+
+    def _start(self, live: _Live, timer: Timer, now: float) -> None:
+        if not self.timers.wanted(timer, live.reliable):
+            return
+        if self.timers.repeats(timer):
+            previous_s = live.intervals.get(timer, 0.0)
+            if timer is Timer.E and live.state is State.PROCEEDING:
+                previous_s = self.timers.t2_s  # 17.1.2.2: every T2 from the provisional response on
+            duration_s = live.intervals[timer] = self.timers.interval_s(timer, previous_s)
+        else:
+            duration_s = self.timers.duration_s(timer, live.reliable)
+        if duration_s == 0:
+            self._fire(live, timer, None, now)
+            return
+        live.deadlines[timer] = now + duration_s
+        self._heap.push(now + duration_s, live, timer)
+
+    # --- actions
+
+    def _pass(self, live: _Live, response: Response | None, now: float) -> Event | None:
+        assert response is not None
+        return ResponseReceived(_client(live.key), response, live.heard_by)
+
+    def _pass_fork(self, live: _Live, response: Response | None, now: float) -> Event | None:
+        assert response is not None
+        tag = response.to.tag
+        if tag not in live.acks:
+            live.acks[tag] = None
+            return self._pass(live, response, now)
+        ack = live.acks[tag]
+        if ack is not None:
+            self._outbox.append(ack)
+        return None
+
+    def _send(self, live: _Live, response: Response | None, now: float) -> None:
+        assert response is not None
+        live.wire = response.serialise()
+        self._outbox.append((live.flow, live.wire))
+        if live.state is State.ACCEPTED and live.awaiting_ack is None:
+            live.awaiting_ack = (response.call_id, response.cseq.number, response.to.tag)
+            self._awaiting_ack[live.awaiting_ack] = _server(live.key)
+
+    def _resend(self, live: _Live, response: Response | None, now: float) -> None:
+        if live.wire:
+            self._outbox.append((live.flow, live.wire))
+
+    def _send_ack(self, live: _Live, response: Response | None, now: float) -> None:
+        assert response is not None and live.request is not None
+        self._outbox.append((live.flow, ack_of(live.request, response).serialise()))
+
+    def _release_cancel(self, live: _Live, response: Response | None, now: float) -> None:
+        if live.cancel_headers is not None:
+            self._fire(live, Signal.CANCEL, None, now)
+
+    def _send_cancel(self, live: _Live, response: Response | None, now: float) -> None:
+        assert live.request is not None
+        self.request(cancel_of(live.request, live.cancel_headers or ()), live.flow, now)
+
+
+_CANCELLABLE = frozenset({State.CALLING, State.PROCEEDING})
+
+
+def _client(key: Key) -> ClientKey:
+    assert isinstance(key, ClientKey)
+    return key
+
+
+def _server(key: Key) -> ServerKey:
+    assert isinstance(key, ServerKey)
+    return key
+
+
+def _signal(status: int) -> Signal:
+    if status < 200:
+        return Signal.PROVISIONAL
+    return Signal.SUCCESS if status < 300 else Signal.FAILURE

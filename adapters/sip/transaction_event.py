@@ -1,0 +1,90 @@
+"""What the transaction layer tells its user (the TU, RFC 3261 section 5). Facts only: no methods, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.sip.message import Request, Response
+from adapters.sip.transaction_key import ClientKey, ServerKey
+from domain.values import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A new request (not an ACK, not a CANCEL), to be answered by `respond(key, ...)`."""
+
+    key: ServerKey
+    request: Request
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """An ACK of a 2xx. `key` is the INVITE's transaction while it is alive, None otherwise.
+
+    The TU checks the dialog, then calls `acknowledged(key)`; until then the 2xx goes on being repeated.
+    """
+
+    key: ServerKey | None
+    request: Request
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReceived:
+    """A CANCEL; the TU answers it by `key`. `invite_key` is the INVITE it means, None if there is none (481)."""
+
+    key: ServerKey
+    invite_key: ServerKey | None
+    request: Request
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """A response that the TU has not seen: every provisional, the first final, a 2xx of each new To tag."""
+
+    key: ClientKey
+    response: Response
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class StrayResponse:
+    """A response without a transaction: late, forged, or of a transaction from before a restart."""
+
+    response: Response
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """No final response in time (timers B and F, or 64*T1 after a CANCEL). RFC 3261 8.1.3.1: like a 408."""
+
+    key: ClientKey
+
+
+@dataclass(frozen=True, slots=True)
+class TransportFailed:
+    """The flow was lost before a final response. RFC 3261 8.1.3.1: like a 503."""
+
+    key: ClientKey
+
+
+@dataclass(frozen=True, slots=True)
+class Unacknowledged:
+    """Our 2xx had no ACK for 64*T1: the TU ends the dialog with a BYE (RFC 3261 13.3.1.4)."""
+
+    key: ServerKey
+
+
+Event = (
+    RequestReceived
+    | AckReceived
+    | CancelReceived
+    | ResponseReceived
+    | StrayResponse
+    | TimedOut
+    | TransportFailed
+    | Unacknowledged
+)
