@@ -39,9 +39,7 @@ class Event(AggregateEvent):
     @classmethod
     def create_timestamp(cls) -> NoReturn:
         """Refuse the library's clock: time is an argument."""
-        raise TypeError(
-            f"{cls.__qualname__} needs an explicit timestamp: the domain has no clock"
-        )
+        raise TypeError(f"{cls.__qualname__} needs an explicit timestamp: the domain has no clock")
 
 
 @dataclass(frozen=True)

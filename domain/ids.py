@@ -18,9 +18,7 @@ _RANDOM_BITS = 62
 
 
 def _hash64(*names: str) -> int:
-    return int.from_bytes(
-        blake2b("\x00".join(names).encode(), digest_size=8).digest(), "big"
-    )
+    return int.from_bytes(blake2b("\x00".join(names).encode(), digest_size=8).digest(), "big")
 
 
 def _uuid8(high48: int, shard: int, low62: int) -> UUID:
@@ -53,9 +51,7 @@ def shard_of_call(sip_call_id: str) -> int:
 
 def registration_id(tenant: str, number: str) -> UUID:
     """The stream of the bindings of one address-of-record."""
-    return named_stream_id(
-        _hash64("registration", tenant, number) % SHARDS, "registration", tenant, number
-    )
+    return named_stream_id(_hash64("registration", tenant, number) % SHARDS, "registration", tenant, number)
 
 
 def leg_id(call: UUID, index: int) -> str:

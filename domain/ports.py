@@ -70,9 +70,7 @@ class Journal(Protocol):
     def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
         """Become the owner of `shards`; returns each shard's new epoch. Blocks. Raises JournalError."""
 
-    def submit(
-        self, shard: int, epoch: int, records: Sequence[Record], done: Done
-    ) -> None:
+    def submit(self, shard: int, epoch: int, records: Sequence[Record], done: Done) -> None:
         """Append all records or none. Never blocks; raises JournalFull. An empty batch only keeps its place in line."""
 
     def read(self, stream: UUID, after: int = 0) -> Sequence[Stored]:

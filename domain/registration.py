@@ -33,9 +33,7 @@ class Registration(Aggregate):
 
     def at(self, now: datetime) -> tuple[Contact, ...]:
         """The bindings that hold at `now`, oldest first."""
-        return tuple(
-            contact for contact in self.contacts.values() if contact.expires_at > now
-        )
+        return tuple(contact for contact in self.contacts.values() if contact.expires_at > now)
 
     @dataclass(frozen=True)
     class Opened(Created):
@@ -121,9 +119,7 @@ class RegisterRefused(Exception):
         self.reason = reason
 
 
-def register(
-    registration: Registration | None, ask: Register, step: Step
-) -> tuple[Event, ...]:
+def register(registration: Registration | None, ask: Register, step: Step) -> tuple[Event, ...]:
     """The events that a REGISTER causes; none for a mere query.
 
     All of it or nothing (RFC 3261 10.3): raises RegisterRefused with 400, 403, 423 or 500 and changes nothing.
@@ -148,13 +144,9 @@ def register(
             continue
         kept.discard(bound.uri if bound else "")
         kept.add(wish.uri)
-        events.bind(
-            wish, bound.uri if bound else "", now + timedelta(seconds=expires_s)
-        )
+        events.bind(wish, bound.uri if bound else "", now + timedelta(seconds=expires_s))
     if len(kept) > MAX_CONTACTS:
-        raise RegisterRefused(
-            403, f"at most {MAX_CONTACTS} devices can be registered at once"
-        )
+        raise RegisterRefused(403, f"at most {MAX_CONTACTS} devices can be registered at once")
     if removed:
         events.remove(removed, "unregistered")
     return events.all()
@@ -162,11 +154,7 @@ def register(
 
 def expire(registration: Registration, step: Step) -> tuple[Event, ...]:
     """The event that ends the bindings whose time has passed; none if there are none."""
-    gone = [
-        uri
-        for uri, contact in registration.contacts.items()
-        if contact.expires_at <= step.at
-    ]
+    gone = [uri for uri, contact in registration.contacts.items() if contact.expires_at <= step.at]
     if not gone:
         return ()
     return (
@@ -184,17 +172,13 @@ def expire(registration: Registration, step: Step) -> tuple[Event, ...]:
 
 def deadline(registration: Registration) -> datetime | None:
     """When the next binding expires."""
-    return min(
-        (contact.expires_at for contact in registration.contacts.values()), default=None
-    )
+    return min((contact.expires_at for contact in registration.contacts.values()), default=None)
 
 
 class _Events:
     """Numbers the events of one REGISTER."""
 
-    def __init__(
-        self, registration: Registration | None, ask: Register, step: Step
-    ) -> None:
+    def __init__(self, registration: Registration | None, ask: Register, step: Step) -> None:
         self._ask, self._step = ask, step
         self._opening = registration is None
         self._events: list[Event] = []
@@ -259,18 +243,12 @@ class _Events:
         return tuple(self._events)
 
 
-def _remove_all(
-    registration: Registration | None, ask: Register, step: Step
-) -> tuple[Event, ...]:
+def _remove_all(registration: Registration | None, ask: Register, step: Step) -> tuple[Event, ...]:
     if ask.contacts or ask.expires_s != 0:
-        raise RegisterRefused(
-            400, "Contact: * must stand alone and needs Expires: 0 (RFC 3261 10.2.2)"
-        )
+        raise RegisterRefused(400, "Contact: * must stand alone and needs Expires: 0 (RFC 3261 10.2.2)")
     if registration is None:
         return ()
-    mine = [
-        c for c in registration.contacts.values() if ask.whole or c.device == ask.device
-    ]
+    mine = [c for c in registration.contacts.values() if ask.whole or c.device == ask.device]
     for contact in mine:
         _check_order(contact, ask)
     if not mine:
@@ -292,9 +270,7 @@ def _bound(current: dict[str, Contact], wish: ContactWish) -> Contact | None:
 def _check_order(bound: Contact | None, ask: Register) -> None:
     """RFC 3261 10.3 step 7: within one Call-ID the CSeq must rise."""
     if bound is not None and bound.call_id == ask.call_id and ask.cseq <= bound.cseq:
-        raise RegisterRefused(
-            500, "this REGISTER is older than one that was already handled"
-        )
+        raise RegisterRefused(500, "this REGISTER is older than one that was already handled")
 
 
 def _expires(wish: ContactWish, ask: Register) -> int:

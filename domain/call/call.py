@@ -289,9 +289,7 @@ class Call(Aggregate):
         def apply(self, aggregate: Call) -> None:
             pending = aggregate.renegotiation
             assert pending is not None
-            aggregate.renegotiation = msgspec.structs.replace(
-                pending, refusal=self.why, at=self.timestamp
-            )
+            aggregate.renegotiation = msgspec.structs.replace(pending, refusal=self.why, at=self.timestamp)
             aggregate.state = CallState.TALKING
 
     @dataclass(frozen=True)
@@ -309,9 +307,7 @@ class Call(Aggregate):
             leg.state = LegState.HUNG_UP
             leg.dialog = self.dialog
             leg.epoch = self.context.epoch
-            bye = msgspec.structs.replace(
-                self.dialog, local_cseq=self.dialog.local_cseq + 1
-            )
+            bye = msgspec.structs.replace(self.dialog, local_cseq=self.dialog.local_cseq + 1)
             aggregate.hang_ups = (*aggregate.hang_ups, EndedLeg(self.leg, bye))
             aggregate.late_at = self.timestamp
 

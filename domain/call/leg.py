@@ -39,6 +39,4 @@ class Leg(msgspec.Struct):
     def next_dialog(self, epoch: int) -> Dialog:
         """The dialog with the CSeq of our next request in it, as the owner of term `epoch`."""
         step = 1 if epoch == self.epoch else CSEQ_JUMP
-        return msgspec.structs.replace(
-            self.dialog, local_cseq=self.dialog.local_cseq + step
-        )
+        return msgspec.structs.replace(self.dialog, local_cseq=self.dialog.local_cseq + step)

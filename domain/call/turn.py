@@ -74,9 +74,7 @@ class Turn(NamedTuple):
     effects: tuple[Effect, ...]
 
 
-def decide(
-    call: Call | None, inp: Input, world: World, now: datetime
-) -> tuple[Event, ...]:
+def decide(call: Call | None, inp: Input, world: World, now: datetime) -> tuple[Event, ...]:
     """The events that `inp` causes; none if it means nothing in the call's state. Pure.
 
     Raises KeyError for a pair that the table does not know, which is a defect of this module.
@@ -97,9 +95,7 @@ def take_turn(call: Call | None, inp: Input, world: World, now: datetime) -> Tur
         return Turn(call, (), ())
     before = outstanding(call, now) if call is not None else ()
     after = fold(call, events)
-    effects = tuple(
-        effect for effect in outstanding(after, now) if effect not in before
-    )
+    effects = tuple(effect for effect in outstanding(after, now) if effect not in before)
     return Turn(after, events, effects)
 
 
@@ -114,9 +110,7 @@ def fold(call: Call | None, events: tuple[Event, ...]) -> Call:
 class _Scene:
     """What a handler reads, and the numbering of its events."""
 
-    def __init__(
-        self, call: Call | None, world: World, now: datetime, step: Step
-    ) -> None:
+    def __init__(self, call: Call | None, world: World, now: datetime, step: Step) -> None:
         self._call = call
         self.world, self.now, self._step = world, now, step
         self._count = 0
@@ -150,9 +144,7 @@ class _Scene:
     ) -> Event:
         """`Ended`, with the BYEs to the legs `hang_up` and the CANCELs to all that are still dialled."""
         call, epoch = self.call, self.world.epoch
-        byes = tuple(
-            EndedLeg(name, call.legs[name].next_dialog(epoch)) for name in hang_up
-        )
+        byes = tuple(EndedLeg(name, call.legs[name].next_dialog(epoch)) for name in hang_up)
         return self.event(
             Call.Ended,
             by=by,
@@ -171,19 +163,13 @@ def _step(call: Call | None, inp: Input, world: World, now: datetime) -> Step:
         stream, version, tenant = inp.call, 0, inp.tenant
     else:
         stream, version, tenant = call.id, call.version, call.tenant
-    context = Context(
-        tenant, str(stream), inp.cause, inp.actor, world.node, world.epoch
-    )
+    context = Context(tenant, str(stream), inp.cause, inp.actor, world.node, world.epoch)
     return Step(stream, version, now, context)
 
 
 def _dialed(call: Call, but: str = "") -> tuple[str, ...]:
     open_states = (LegState.DIALED, LegState.RINGING)
-    return tuple(
-        leg.id
-        for leg in call.legs.values()
-        if leg.state in open_states and leg.id != but
-    )
+    return tuple(leg.id for leg in call.legs.values() if leg.state in open_states and leg.id != but)
 
 
 def _offer(scene: _Scene, inp: Offer) -> tuple[Event, ...]:
@@ -222,20 +208,13 @@ def _offer(scene: _Scene, inp: Offer) -> tuple[Event, ...]:
             )
         )
         return tuple(events)
-    legs = tuple(
-        _dialed_leg(inp, plan.extension, n, contact, world)
-        for n, contact in enumerate(contacts, 1)
-    )
+    legs = tuple(_dialed_leg(inp, plan.extension, n, contact, world) for n, contact in enumerate(contacts, 1))
     ring_until = scene.now + timedelta(seconds=plan.ring_s)
-    events.append(
-        scene.event(Call.LegsDialed, origin="route", ring_until=ring_until, legs=legs)
-    )
+    events.append(scene.event(Call.LegsDialed, origin="route", ring_until=ring_until, legs=legs))
     return tuple(events)
 
 
-def _dialed_leg(
-    inp: Offer, number: str, index: int, contact: Contact, world: World
-) -> DialedLeg:
+def _dialed_leg(inp: Offer, number: str, index: int, contact: Contact, world: World) -> DialedLeg:
     leg = leg_id(inp.call, index)
     dialog = Dialog(
         call_id=world.identifiers.call_id(leg),
@@ -277,9 +256,7 @@ def _connect(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
     leg = call.legs.get(inp.leg)
     if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
         return _late_answer(scene, inp)
-    caller_dialog = msgspec.structs.replace(
-        call.caller.dialog, local_tag=leg.dialog.local_tag
-    )
+    caller_dialog = msgspec.structs.replace(call.caller.dialog, local_tag=leg.dialog.local_tag)
     return (
         scene.event(
             Call.Connected,
@@ -300,9 +277,7 @@ def _late_answer(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
     leg = scene.call.legs.get(inp.leg)
     if leg is None or leg.state is not LegState.CANCELLED:
         return ()
-    return (
-        scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=LATE_ANSWER),
-    )
+    return (scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=LATE_ANSWER),)
 
 
 def _fail(scene: _Scene, inp: Failed) -> tuple[Event, ...]:
@@ -334,11 +309,7 @@ def _outcome(why: Cause) -> str:
         return "busy"
     if why.sip_status in _REJECTED:
         return "rejected"
-    return (
-        "no_answer"
-        if why.sip_status == 480 and why.q850 == NO_ANSWER.q850
-        else "failed"
-    )
+    return "no_answer" if why.sip_status == 480 and why.q850 == NO_ANSWER.q850 else "failed"
 
 
 def _abandon(scene: _Scene, inp: Abandoned) -> tuple[Event, ...]:
@@ -364,19 +335,13 @@ def _hang_up(scene: _Scene, inp: HungUp) -> tuple[Event, ...]:
         return ()
     by = "caller" if inp.leg == call.caller_leg else "callee"
     other = call.other(inp.leg).id
-    return (
-        scene.ended(by, "answered", NORMAL, leg=inp.leg, inp=inp, hang_up=(other,)),
-    )
+    return (scene.ended(by, "answered", NORMAL, leg=inp.leg, inp=inp, hang_up=(other,)),)
 
 
 def _lost(scene: _Scene, inp: Unacknowledged) -> tuple[Event, ...]:
     if inp.leg not in scene.call.talked:
         return ()
-    return (
-        scene.ended(
-            "system", "lost", NOT_ACKNOWLEDGED, leg=inp.leg, hang_up=scene.call.talked
-        ),
-    )
+    return (scene.ended("system", "lost", NOT_ACKNOWLEDGED, leg=inp.leg, hang_up=scene.call.talked),)
 
 
 def _reoffer(scene: _Scene, inp: Reoffered) -> tuple[Event, ...]:
@@ -408,9 +373,7 @@ def _renegotiated(scene: _Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
         return ()
     holding = pending.direction in _HOLDING
     held_by = call.held_by | {pending.by} if holding else call.held_by - {pending.by}
-    to_dialog = msgspec.structs.replace(
-        call.legs[pending.to].dialog, remote_target=inp.remote_target
-    )
+    to_dialog = msgspec.structs.replace(call.legs[pending.to].dialog, remote_target=inp.remote_target)
     return (
         scene.event(
             Call.Renegotiated,
@@ -428,9 +391,7 @@ def _renegotiation_refused(scene: _Scene, inp: ReofferRefused) -> tuple[Event, .
     pending = call.renegotiation
     if pending is None or inp.leg != pending.to:
         return ()
-    refused = scene.event(
-        Call.RenegotiationRefused, by=pending.by, to=pending.to, why=inp.why
-    )
+    refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=inp.why)
     if inp.why.sip_status not in _GONE:
         return (refused,)
     return (
@@ -476,9 +437,7 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
     CallState.NEW: frozenset({*_FROM_A_LEG, Unacknowledged, DeadlineReached}),
     # A re-INVITE before the answer is refused by the adapter with 491 (RFC 3261 14.2).
-    CallState.RINGING: frozenset(
-        {Offer, Reoffered, ReofferAccepted, ReofferRefused, Unacknowledged}
-    ),
+    CallState.RINGING: frozenset({Offer, Reoffered, ReofferAccepted, ReofferRefused, Unacknowledged}),
     # Failed: the 487 of a leg that we cancelled. Abandoned: a CANCEL after the final response has no effect (9.2).
     CallState.TALKING: frozenset(
         {
@@ -492,12 +451,8 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
         }
     ),
     # Reoffered: glare, refused by the adapter with 491.
-    CallState.RENEGOTIATING: frozenset(
-        {Offer, Progressed, Failed, Abandoned, Reoffered, DeadlineReached}
-    ),
+    CallState.RENEGOTIATING: frozenset({Offer, Progressed, Failed, Abandoned, Reoffered, DeadlineReached}),
     # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.
-    CallState.ENDED: frozenset(
-        {Offer, *(_FROM_A_LEG - {Answered}), Unacknowledged, DeadlineReached}
-    ),
+    CallState.ENDED: frozenset({Offer, *(_FROM_A_LEG - {Answered}), Unacknowledged, DeadlineReached}),
 }
 """What means nothing in a state. Together with `TURNS` it covers every pair; a test keeps it so."""

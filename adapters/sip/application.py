@@ -1,0 +1,377 @@
+"""The SIP application: events of the transaction layer in, calls and registrations asked, answers and effects out.
+
+What may live here: dispatch by method (aiosip's vocabulary: an application routes requests by method to peers and
+dialogs), authentication, look-up of dialogs. Sans-IO: time is an argument, bytes leave by the layer's outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from adapters.sip import registrar, translate
+from adapters.sip.auth import Challenger, Stale, Verified
+from adapters.sip.dialog import ALLOW, contact_instance, transaction_of
+from adapters.sip.identifier import SipIdentifiers
+from adapters.sip.message import MessageError, Request, Response, response_to
+from adapters.sip.peer import Device, Peers
+from adapters.sip.perform import Performer
+from adapters.sip.transaction import TransactionLayer
+from adapters.sip.transaction_event import (
+    AckReceived,
+    CancelReceived,
+    Event,
+    RequestReceived,
+    ResponseReceived,
+    StrayResponse,
+    TimedOut,
+    TransportFailed,
+    Unacknowledged,
+)
+from adapters.sip.transaction_key import ClientKey
+from adapters.sip.translate import Caller, NotAllowed
+from adapters.sip.uri import Uri
+from domain.call.call import Call, CallState
+from domain.call.input import Abandoned, Failed, HungUp, Input, ReofferRefused
+from domain.call.input import Unacknowledged as NeverAcknowledged
+from domain.call.leg import Leg
+from domain.ids import call_of_leg, leg_id
+from domain.ports import Credentials, JournalFull, Sealer
+from domain.registration import RegisterRefused
+from domain.switchboard import NotOwned, Switchboard
+from domain.values import Cause, Contact, Flow
+
+_TIMED_OUT = Cause(408, 18, "the device did not answer at all")
+_UNREACHABLE = Cause(503, 27, "the connection to the device is gone")
+_RETRY_AFTER_S = 2
+
+
+class Now(NamedTuple):
+    """One moment on two clocks: `monotonic` seconds for protocol timers, `utc` for events."""
+
+    monotonic: float
+    utc: datetime
+
+
+class Parts(NamedTuple):
+    """What the application is built from."""
+
+    layer: TransactionLayer
+    switchboard: Switchboard
+    identifiers: SipIdentifiers
+    performer: Performer
+    peers: Peers
+    challenger: Challenger
+    credentials: Credentials
+    sealer: Sealer
+    new_call: Callable[[str, datetime], UUID]
+    """(Call-ID, now) -> the id of a new call on the shard of that Call-ID"""
+    clock: Callable[[], Now]
+    """Only for what happens after durability, when no message brings its time along."""
+    device_back: Callable[[Device], None]
+    """A device is heard on another stream than before: what is owed to it can be said now."""
+
+
+class Application:
+    """One worker's SIP user: UAS and UAC of every call, and registrar."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._layer = parts.layer
+        self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
+            "INVITE": self._invite,
+            "BYE": self._bye,
+            "REGISTER": self._register,
+            "OPTIONS": self._options,
+        }
+        self._events: Mapping[type[Event], Callable[[Any, Now], None]] = {
+            RequestReceived: self._request,
+            AckReceived: self._ack,
+            CancelReceived: self._cancel,
+            ResponseReceived: self._response,
+            StrayResponse: self._stray,
+            TimedOut: self._timed_out,
+            TransportFailed: self._transport_failed,
+            Unacknowledged: self._unacknowledged,
+        }
+
+    def receive(self, message: Request | Response, flow: Flow, now: Now) -> None:
+        """A message from the edge. Raises MessageError for what the edge is to answer 4xx."""
+        event = self._layer.receive(message, flow, now.monotonic)
+        if event is not None:
+            self.handle(event, now)
+
+    def handle(self, event: Event, now: Now) -> None:
+        """An event of the transaction layer: from a message, a timer or a lost flow."""
+        self._events[type(event)](event, now)
+
+    # --- requests
+
+    def _request(self, event: RequestReceived, now: Now) -> None:
+        request = event.request
+        try:
+            self._check(request)
+            handler = self._requests.get(request.method)
+            if handler is None:
+                raise NotAllowed(405, "this method is not served")
+            handler(event, now)
+        except MessageError as error:
+            self._answer(event, self._reply(request, error.status, error.reason), now)
+        except NotAllowed as error:
+            self._answer(event, self._reply(request, error.status, error.reason), now)
+        except (JournalFull, NotOwned):
+            response = self._reply(request, 503)
+            response.add("Retry-After", str(_RETRY_AFTER_S))
+            self._answer(event, response, now)
+
+    def _check(self, request: Request) -> None:
+        """RFC 3261 8.2.2.3 and 16.3: what no request may lack or ask."""
+        if (request.get("Max-Forwards") or "").strip() == "0":
+            raise NotAllowed(483, "")
+        if request.get_all("Require"):
+            raise NotAllowed(420, "")
+
+    def _options(self, event: RequestReceived, now: Now) -> None:
+        response = self._reply(event.request, 200)
+        response.add("Accept", "application/sdp")
+        self._answer(event, response, now)
+
+    def _register(self, event: RequestReceived, now: Now) -> None:
+        request, parts = event.request, self._parts
+        directory = parts.switchboard.directory
+        tenant, domain = translate.tenant_of(request, directory)
+        device = self._authenticate(event, tenant, domain, now)
+        if device is None:
+            return
+        ask = registrar.registration_of(request, event.flow, tenant, device, directory)
+        tag = self._local_tag(request)
+
+        def durable(contacts: tuple[Contact, ...]) -> None:
+            then = parts.clock()
+            self._answer(event, registrar.granted(request, contacts, then.utc, tag), then)
+            if ask.contacts:
+                self._heard(Device(tenant, device, ask.contacts[0].instance), event.flow)
+
+        try:
+            parts.switchboard.register(ask, durable)
+        except RegisterRefused as why:
+            self._answer(event, registrar.refused(request, why, tag), now)
+
+    def _invite(self, event: RequestReceived, now: Now) -> None:
+        if event.request.to.tag:
+            self._reinvite(event, now)
+            return
+        request, parts = event.request, self._parts
+        directory = parts.switchboard.directory
+        tenant, domain = translate.tenant_of(request, directory)
+        device = self._authenticate(event, tenant, domain, now)
+        if device is None:
+            return
+        extension = translate.claimed_identity(request, tenant, device, directory)
+        call = parts.new_call(request.call_id, now.utc)
+        caller = Caller(tenant, domain, extension, device, self._instance(request, tenant, extension.number))
+        tag = parts.identifiers.tag(leg_id(call, 0))
+        dialled = Uri.parse(request.uri).user or ""
+        offer = translate.offer(request, event.flow, call, caller, dialled, tag, parts.sealer)
+        parts.switchboard.handle(call, offer, lambda accepted: None)
+        self._heard(Device(tenant, device, caller.instance), event.flow)
+
+    def _instance(self, request: Request, tenant: str, number: str) -> str:
+        """The caller's instance id: its Contact's, or that of the binding with the same URI."""
+        instance = contact_instance(request)
+        if instance:
+            return instance
+        uri = translate.contact_uri(request)
+        bindings = self._parts.switchboard.contacts(tenant, number)
+        return next((binding.instance for binding in bindings if binding.uri == uri), "")
+
+    def _reinvite(self, event: RequestReceived, now: Now) -> None:
+        call, leg = self._dialog(event.request)
+        if call.state is CallState.ENDED:
+            raise NotAllowed(481, "")
+        inp = translate.reoffer(event.request, event.flow, leg.id, self._parts.sealer)
+
+        def durable(accepted: bool) -> None:
+            if not accepted:  # another offer is under way (14.2)
+                self._answer(event, self._reply(event.request, 491), self._parts.clock())
+
+        self._parts.switchboard.handle(call.id, inp, durable)
+
+    def _bye(self, event: RequestReceived, now: Now) -> None:
+        call, leg = self._dialog(event.request)
+        transaction = transaction_of(event.request, event.flow)
+        inp = HungUp(event.request.via.branch, f"leg:{leg.id}", leg.id, transaction)
+
+        def durable(accepted: bool) -> None:
+            if not accepted:  # the call is over already: both sides hung up
+                self._answer(event, self._reply(event.request, 200), self._parts.clock())
+
+        self._parts.switchboard.handle(call.id, inp, durable)
+
+    def _cancel(self, event: CancelReceived, now: Now) -> None:
+        request = event.request
+        call = self._cancelled_call(event)
+        if call is None:
+            self._layer.respond(event.key, self._reply(request, 481), now.monotonic)
+            return
+        leg = call.caller_leg
+        tag = call.caller.dialog.local_tag
+
+        def durable(accepted: bool) -> None:
+            self._layer.respond(
+                event.key, response_to(request, 200, to_tag=tag), self._parts.clock().monotonic
+            )
+
+        try:
+            self._parts.switchboard.handle(call.id, Abandoned(request.via.branch, f"leg:{leg}", leg), durable)
+        except (JournalFull, NotOwned):
+            self._layer.respond(event.key, self._reply(request, 503), now.monotonic)
+
+    def _cancelled_call(self, event: CancelReceived) -> Call | None:
+        """The call whose INVITE a CANCEL means: the branch is the caller's, so the call is found by it."""
+        if event.invite_key is None:
+            return None
+        call = self._parts.switchboard.find_offer(event.request.via.branch)
+        if call is None or call.caller.dialog.call_id != event.request.call_id:
+            return None
+        return call
+
+    def _ack(self, event: AckReceived, now: Now) -> None:
+        if event.key is None:
+            return
+        try:
+            self._dialog(event.request)
+        except NotAllowed:
+            return
+        self._layer.acknowledged(event.key)
+
+    # --- responses and failures of our own requests
+
+    def _response(self, event: ResponseReceived, now: Now) -> None:
+        found = self._leg_of(event.key.branch)
+        if found is None or event.key.method != "INVITE":
+            return
+        call, leg, number = found
+        if number == 1:
+            inp = translate.dial_response(event.response, event.flow, leg, self._parts.sealer)
+        else:
+            inp = translate.reoffer_response(event.response, leg, self._parts.sealer)
+        self._tell(call, inp)
+
+    def _stray(self, event: StrayResponse, now: Now) -> None:
+        """A response to an INVITE from before a restart: take its transaction up again, then handle it."""
+        response = event.response
+        found = self._leg_of(response.via.branch)
+        if found is None or response.cseq.method != "INVITE":
+            return
+        call, leg, number = found
+        invite = self._parts.performer.invite(call, leg.id) if number == 1 else None
+        if invite is None:
+            return
+        self._layer.request(*invite, now.monotonic, sent=False)
+        again = self._layer.receive(response, event.flow, now.monotonic)
+        if isinstance(again, ResponseReceived):
+            self._response(again, now)
+
+    def _timed_out(self, event: TimedOut, now: Now) -> None:
+        self._failed(event.key, _TIMED_OUT)
+
+    def _transport_failed(self, event: TransportFailed, now: Now) -> None:
+        self._failed(event.key, _UNREACHABLE)
+
+    def _failed(self, key: ClientKey, why: Cause) -> None:
+        found = self._leg_of(key.branch)
+        if found is None or key.method != "INVITE":
+            return
+        call, leg, number = found
+        actor = f"leg:{leg.id}"
+        first = number == 1
+        self._tell(
+            call,
+            Failed(key.branch, actor, leg.id, why)
+            if first
+            else ReofferRefused(key.branch, actor, leg.id, why),
+        )
+
+    def _unacknowledged(self, event: Unacknowledged, now: Now) -> None:
+        call = self._parts.switchboard.find_offer(event.key.branch)
+        if call is not None:
+            leg = call.caller_leg
+            self._tell(call, NeverAcknowledged(event.key.branch, f"leg:{leg}", leg))
+
+    # --- parts
+
+    def _tell(self, call: Call, inp: Input | None) -> None:
+        if inp is None:
+            return
+        try:
+            self._parts.switchboard.handle(call.id, inp, lambda accepted: None)
+        except (JournalFull, NotOwned):
+            return  # the peer repeats itself
+
+    def _leg_of(self, text: str) -> tuple[Call, Leg, int] | None:
+        """The live leg that a branch of ours names."""
+        branch = self._parts.identifiers.read_branch(text)
+        if branch is None:
+            return None
+        call = self._parts.switchboard.find(call_of_leg(branch.leg))
+        if call is None or branch.leg not in call.legs:
+            return None
+        return call, call.legs[branch.leg], branch.number
+
+    def _dialog(self, request: Request) -> tuple[Call, Leg]:
+        """The leg whose dialog a request is in (12.2.2): Call-ID and both tags must fit. NotAllowed(481) if none."""
+        named = self._parts.identifiers.leg_of_tag(request.to.tag)
+        call = self._parts.switchboard.find(call_of_leg(named)) if named else None
+        if call is not None:
+            call_id, theirs, ours = request.call_id, request.from_.tag, request.to.tag
+            for leg in call.legs.values():
+                dialog = leg.dialog
+                if dialog.call_id != call_id or dialog.remote_tag != theirs:
+                    continue
+                if dialog.local_tag == ours or (leg.caller and call.answered_at is None):
+                    return call, leg
+        raise NotAllowed(481, "")
+
+    def _authenticate(self, event: RequestReceived, tenant: str, domain: str, now: Now) -> str | None:
+        """The device that proved itself, or None after a challenge was sent. Nothing is journaled here."""
+        request, parts = event.request, self._parts
+        stale = False
+        for value in request.get_all("Authorization"):
+            verdict = parts.challenger.check(
+                value,
+                request.method,
+                lambda username, realm, algorithm: parts.credentials.ha1(tenant, username, realm, algorithm),
+                now.utc.timestamp(),
+            )
+            if isinstance(verdict, Verified) and verdict.realm == domain:
+                return verdict.username
+            stale = stale or isinstance(verdict, Stale)
+        response = self._reply(request, 401)
+        for challenge in parts.challenger.challenges(domain, now.utc.timestamp(), stale):
+            response.add("WWW-Authenticate", challenge)
+        self._answer(event, response, now)
+        return None
+
+    def _heard(self, device: Device, flow: Flow) -> None:
+        if self._parts.peers.heard(device, flow):
+            self._parts.device_back(device)
+
+    def _reply(self, request: Request, status: int, reason: str = "") -> Response:
+        response = response_to(request, status, reason, self._local_tag(request))
+        if status in (200, 405):
+            response.add("Allow", ALLOW)
+        if status == 415:
+            response.add("Accept", "application/sdp")
+        if status == 420:
+            response.add("Unsupported", ", ".join(request.get_all("Require")))
+        return response
+
+    def _local_tag(self, request: Request) -> str:
+        """A To tag for answers outside any dialog: the same for a repeated request (8.2.6.2)."""
+        return self._parts.identifiers.stateless_tag(request.via.branch, request.call_id)
+
+    def _answer(self, event: RequestReceived, response: Response, now: Now) -> None:
+        self._layer.respond(event.key, response, now.monotonic)

@@ -1,0 +1,157 @@
+"""Requests inside and at the start of dialogs (RFC 3261 section 12), built from what the journal keeps of a dialog.
+
+What may live here: pure building and reading of dialog state. No transactions, no sockets, no call logic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from adapters.sip.header import NameAddr
+from adapters.sip.message import MessageError, Request, Response
+from adapters.sip.uri import Uri
+from domain.values import Dialog, Flow, Transaction
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
+
+
+class Addresses:
+    """What we call ourselves in Via and Contact, by transport: the advertised or the bound address."""
+
+    def __init__(self, by_transport: Mapping[str, str]) -> None:
+        self._by_transport = dict(by_transport)
+
+    def of(self, flow: Flow) -> str:
+        """`host:port` at which the peer of a flow reaches us."""
+        return self._by_transport.get(flow.transport, flow.local)
+
+    def via(self, flow: Flow, branch: str) -> str:
+        return f"SIP/2.0/{flow.transport.upper()} {self.of(flow)};branch={branch};rport"
+
+    def contact(self, flow: Flow, user: str) -> str:
+        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        return f"<sip:{user}@{self.of(flow)}{transport}>"
+
+
+def request_of(method: str, dialog: Dialog, via: str, contact: str = "", display: str = "") -> Request:
+    """A request of ours; its CSeq is `dialog.local_cseq`. A strict router's route set is respected (12.2.1.1)."""
+    target, routes = _routed(dialog)
+    from_ = f"{quoted(display)}<{dialog.local_uri}>;tag={dialog.local_tag}"
+    to = f"<{dialog.remote_uri}>" + (f";tag={dialog.remote_tag}" if dialog.remote_tag else "")
+    headers = [
+        ("Via", via),
+        *(("Route", route) for route in routes),
+        ("Max-Forwards", "70"),
+        ("From", from_),
+        ("To", to),
+        ("Call-ID", dialog.call_id),
+        ("CSeq", f"{dialog.local_cseq} {method}"),
+    ]
+    if contact:
+        headers += [("Contact", contact), ("Allow", ALLOW)]
+    return Request(method, target, headers)
+
+
+def _routed(dialog: Dialog) -> tuple[str, tuple[str, ...]]:
+    routes = dialog.routes
+    if not routes:
+        return dialog.remote_target, ()
+    first = NameAddr.parse(routes[0])
+    if "lr" in first.uri.params:
+        return dialog.remote_target, routes
+    return str(first.uri), (*routes[1:], f"<{dialog.remote_target}>")
+
+
+def quoted(display: str) -> str:
+    """A display name as a quoted string, or nothing."""
+    if not display:
+        return ""
+    text = display.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}" '
+
+
+def caller_dialog(request: Request, flow: Flow, tag: str, device: str, instance: str) -> Dialog:
+    """The dialog that an INVITE opens, seen from us as the UAS (12.1.1). Raises MessageError without a Contact."""
+    return Dialog(
+        call_id=request.call_id,
+        local_tag=tag,
+        remote_tag=request.from_.tag,
+        local_uri=str(request.to.uri),
+        remote_uri=str(request.from_.uri),
+        remote_target=contact_uri(request),
+        routes=tuple(request.get_all("Record-Route")),
+        local_cseq=1,
+        remote_cseq=request.cseq.number,
+        flow=flow,
+        device=device,
+        instance=instance,
+    )
+
+
+def confirmed(dialog: Dialog, response: Response, flow: Flow) -> Dialog:
+    """The dialog after a response to our INVITE, seen from us as the UAC (12.1.2)."""
+    target = contact_uri(response) if response.get("Contact") else dialog.remote_target
+    routes = tuple(reversed(response.get_all("Record-Route"))) or dialog.routes
+    return msgspec.structs.replace(
+        dialog, remote_tag=response.to.tag, remote_target=target, routes=routes, flow=flow
+    )
+
+
+def contact_uri(message: Request | Response) -> str:
+    """The URI of the first Contact. Raises MessageError(400) if there is none."""
+    values = message.get_all("Contact")
+    if not values or values[0] == "*":
+        request = message if isinstance(message, Request) else None
+        raise MessageError(400, "a Contact is missing", request)
+    return str(NameAddr.parse(values[0]).uri)
+
+
+def contact_instance(message: Request | Response) -> str:
+    """`+sip.instance` of the first Contact without its quotes and brackets (RFC 5626), or empty."""
+    values = message.get_all("Contact")
+    if not values or values[0] == "*":
+        return ""
+    return instance_of(NameAddr.parse(values[0]))
+
+
+def instance_of(contact: NameAddr) -> str:
+    return (contact.params.get("+sip.instance") or "").strip('"<>')
+
+
+def transaction_of(request: Request, flow: Flow) -> Transaction:
+    """What the journal keeps of a request so that it can be answered after a restart."""
+    return Transaction(
+        method=request.method,
+        branch=request.via.branch,
+        cseq=request.cseq.number,
+        call_id=request.call_id,
+        from_=request.get("From") or "",
+        to=request.get("To") or "",
+        vias=tuple(request.get_all("Via")),
+        record_routes=tuple(request.get_all("Record-Route")),
+        flow=flow,
+    )
+
+
+def response_of(transaction: Transaction, status: int, reason: str = "", tag: str = "") -> Response:
+    """A response to a request of which only the journal's part is left (8.2.6)."""
+    to = transaction.to
+    if tag and not NameAddr.parse(to).tag:
+        to = f"{to};tag={tag}"
+    headers = [("Via", via) for via in transaction.vias]
+    if 100 < status < 300:
+        headers += [("Record-Route", route) for route in transaction.record_routes]
+    headers += [
+        ("From", transaction.from_),
+        ("To", to),
+        ("Call-ID", transaction.call_id),
+        ("CSeq", f"{transaction.cseq} {transaction.method}"),
+    ]
+    return Response(status, reason, headers)
+
+
+def host_of(uri: Uri) -> str:
+    """The host in lower case without a trailing dot: what a tenant is chosen by."""
+    return uri.host.lower().rstrip(".")

@@ -1,0 +1,86 @@
+"""SIP identifiers that carry their shard and leg, with a MAC so that a stranger cannot make one.
+
+Derived, never random: a restart computes the same branch, tag, Call-ID and Contact again (`domain.ports.Identifiers`).
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import NamedTuple
+
+from domain.ids import call_of_leg, shard_of
+
+_COOKIE = "z9hG4bK"
+_MAC_BYTES = 8
+
+
+class Branch(NamedTuple):
+    """What a branch of ours says: the leg, and the CSeq of the request."""
+
+    leg: str
+    number: int
+
+
+class SipIdentifiers:
+    """Makes and checks identifiers with one secret; `cluster` is the host part of our Call-IDs."""
+
+    def __init__(self, secret: bytes, cluster: str = "switchlog") -> None:
+        self._keyed = blake2b(key=secret[:64], digest_size=_MAC_BYTES)
+        self._cluster = cluster
+
+    def call_id(self, leg: str) -> str:
+        return f"{leg}@{self._cluster}"
+
+    def tag(self, leg: str) -> str:
+        return f"{_shard(leg)}.{leg}.{self._mac('tag', leg)}"
+
+    def branch(self, leg: str, number: int) -> str:
+        return f"{_COOKIE}.{_shard(leg)}.{leg}.{number}.{self._mac('branch', leg, number)}"
+
+    def user(self, leg: str) -> str:
+        """The user part of our Contact for a leg."""
+        return f"{_shard(leg)}-{leg}-{self._mac('user', leg)}"
+
+    def stateless_tag(self, branch: str, call_id: str) -> str:
+        """A To tag for an answer outside any dialog, the same for the same request (RFC 3261 8.2.6.2)."""
+        keyed = self._keyed.copy()
+        keyed.update(f"stateless {branch} {call_id}".encode())
+        return keyed.hexdigest()
+
+    def leg_of_tag(self, tag: str) -> str | None:
+        """The leg that a tag of ours names; None for any other tag."""
+        parts = tag.split(".")
+        if len(parts) != 3 or not self._good(parts[2], "tag", parts[1]):
+            return None
+        return parts[1] if _is_leg(parts[1]) else None
+
+    def read_branch(self, branch: str) -> Branch | None:
+        """What a branch of ours says; None for any other branch."""
+        parts = branch.split(".")
+        if len(parts) != 5 or parts[0] != _COOKIE or not parts[3].isdecimal() or len(parts[3]) > 10:
+            return None
+        leg, number = parts[2], int(parts[3])
+        if not self._good(parts[4], "branch", leg, number) or not _is_leg(leg):
+            return None
+        return Branch(leg, number)
+
+    def _mac(self, kind: str, leg: str, number: int = 0) -> str:
+        keyed = self._keyed.copy()
+        keyed.update(f"{kind} {leg} {number}".encode())
+        return keyed.hexdigest()
+
+    def _good(self, mac: str, kind: str, leg: str, number: int = 0) -> bool:
+        return compare_digest(mac.encode(), self._mac(kind, leg, number).encode())
+
+
+def _shard(leg: str) -> str:
+    return f"{shard_of(call_of_leg(leg)):02x}"
+
+
+def _is_leg(text: str) -> bool:
+    try:
+        call_of_leg(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""Effects of calls as SIP: each becomes requests and responses of the transaction layer, none keeps state here.
+
+Performing an effect again is harmless: identifiers are derived, so the layer or the peer recognises a repetition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from adapters.sip.cause import reason_header
+from adapters.sip.dialog import ALLOW, Addresses, request_of, response_of
+from adapters.sip.identifier import SipIdentifiers
+from adapters.sip.message import Request, Response
+from adapters.sip.peer import Peers
+from adapters.sip.sdp import map_crypto
+from adapters.sip.transaction import TransactionLayer
+from adapters.sip.transaction_key import ClientKey
+from domain.call.call import Call
+from domain.call.effect import (
+    Accept,
+    Acknowledge,
+    Cancel,
+    Conclude,
+    Dial,
+    Effect,
+    HangUp,
+    Proceed,
+    Refuse,
+    Reoffer,
+    Ring,
+)
+from domain.ports import Sealer
+from domain.values import ANSWERED_ELSEWHERE, Dialog, Flow, Transaction
+
+_SDP = "application/sdp"
+_ACK_BRANCH = 2**31
+
+
+class Performer:
+    """Says what calls owe. `unreachable(leg)` is told when no way leads to a leg's phone at the moment."""
+
+    def __init__(  # its parts, given by name
+        self,
+        *,
+        layer: TransactionLayer,
+        identifiers: SipIdentifiers,
+        addresses: Addresses,
+        peers: Peers,
+        sealer: Sealer,
+        unreachable: Callable[[Call, str], None],
+    ) -> None:
+        self._layer, self._identifiers, self._addresses = layer, identifiers, addresses
+        self._peers, self._sealer, self._unreachable = peers, sealer, unreachable
+        self._perform: Mapping[type[Effect], Callable[[Call, Any, float], None]] = {
+            Proceed: self._proceed,
+            Ring: self._ring,
+            Accept: self._accept,
+            Refuse: self._refuse,
+            Dial: self._dial,
+            Cancel: self._cancel,
+            Acknowledge: self._acknowledge,
+            Reoffer: self._reoffer,
+            HangUp: self._hang_up,
+            Conclude: self._conclude,
+        }
+
+    def perform(self, call: Call, effects: tuple[Effect, ...], now: float) -> None:
+        """Hands all effects to the transaction layer, in order. `now` is monotonic seconds."""
+        for effect in effects:
+            self._perform[type(effect)](call, effect, now)
+
+    def invite(self, call: Call, leg: str) -> tuple[Request, Flow] | None:
+        """The INVITE that dialled a leg, computed again; None if no way leads to its phone."""
+        dialog = call.legs[leg].dialog
+        first = msgspec.structs.replace(dialog, local_cseq=1, remote_tag="")
+        return self._offer(call, leg, first, call.name, call.caller.sdp)
+
+    # --- towards the caller, or whoever sent the request
+
+    def _proceed(self, call: Call, effect: Proceed, now: float) -> None:
+        self._respond(call, effect.leg, effect.transaction, response_of(effect.transaction, 100), now)
+
+    def _ring(self, call: Call, effect: Ring, now: float) -> None:
+        status = 183 if effect.sdp else 180
+        response = response_of(effect.transaction, status, tag=effect.tag)
+        self._describe(response, effect.leg, effect.transaction.flow, effect.sdp)
+        self._respond(call, effect.leg, effect.transaction, response, now)
+
+    def _accept(self, call: Call, effect: Accept, now: float) -> None:
+        response = response_of(effect.transaction, 200, tag=effect.tag)
+        self._describe(response, effect.leg, effect.transaction.flow, effect.sdp)
+        self._respond(call, effect.leg, effect.transaction, response, now)
+
+    def _refuse(self, call: Call, effect: Refuse, now: float) -> None:
+        response = response_of(effect.transaction, effect.why.sip_status, tag=effect.tag)
+        response.add("Reason", reason_header(effect.why))
+        self._respond(call, effect.leg, effect.transaction, response, now)
+
+    def _conclude(self, call: Call, effect: Conclude, now: float) -> None:
+        self._respond(call, effect.leg, effect.transaction, response_of(effect.transaction, 200), now)
+
+    def _respond(
+        self, call: Call, leg: str, transaction: Transaction, response: Response, now: float
+    ) -> None:
+        if not self._peers.lives(transaction.flow):
+            flow = self._peers.route(call.tenant, call.legs[leg].dialog)
+            if flow is None:
+                self._unreachable(call, leg)
+                return
+            transaction = msgspec.structs.replace(transaction, flow=flow)
+        self._layer.respond(self._layer.restore_server(transaction, now), response, now)
+
+    # --- towards the callee, or whoever gets the request
+
+    def _dial(self, call: Call, effect: Dial, now: float) -> None:
+        self._start(self._offer(call, effect.leg, effect.dialog, effect.display, effect.sdp), now)
+
+    def _reoffer(self, call: Call, effect: Reoffer, now: float) -> None:
+        self._start(self._offer(call, effect.leg, effect.dialog, "", effect.sdp), now)
+
+    def _hang_up(self, call: Call, effect: HangUp, now: float) -> None:
+        request = self._request(call, effect.leg, "BYE", effect.dialog)
+        if request is not None:
+            request[0].add("Reason", reason_header(effect.why))
+        self._start(request, now)
+
+    def _cancel(self, call: Call, effect: Cancel, now: float) -> None:
+        key = ClientKey(self._identifiers.branch(effect.leg, 1), "INVITE")
+        if key not in self._layer:  # from before a restart
+            invite = self.invite(call, effect.leg)
+            if invite is None:
+                return
+            self._layer.request(*invite, now, sent=False)
+        elsewhere = effect.why == ANSWERED_ELSEWHERE
+        self._layer.cancel(key, now, [("Reason", reason_header(effect.why, sip=elsewhere))])
+
+    def _acknowledge(self, call: Call, effect: Acknowledge, now: float) -> None:
+        ack = self._request(call, effect.leg, "ACK", effect.dialog)
+        if ack is not None:
+            key = ClientKey(self._identifiers.branch(effect.leg, effect.dialog.local_cseq), "INVITE")
+            self._layer.acknowledge(key, *ack, now)
+
+    # --- parts
+
+    def _start(self, request: tuple[Request, Flow] | None, now: float) -> None:
+        if request is not None:
+            self._layer.request(*request, now)
+
+    def _offer(
+        self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str
+    ) -> tuple[Request, Flow] | None:
+        request = self._request(call, leg, "INVITE", dialog, display)
+        if request is not None:
+            self._body(request[0], sdp)
+        return request
+
+    def _request(
+        self, call: Call, leg: str, method: str, dialog: Dialog, display: str = ""
+    ) -> tuple[Request, Flow] | None:
+        flow = self._peers.route(call.tenant, dialog)
+        if flow is None:
+            self._unreachable(call, leg)
+            return None
+        # The ACK of a 2xx is a transaction of its own (13.2.2.4), beyond any CSeq (which is below 2**31).
+        number = dialog.local_cseq + (_ACK_BRANCH if method == "ACK" else 0)
+        via = self._addresses.via(flow, self._identifiers.branch(leg, number))
+        contact = (
+            self._addresses.contact(flow, self._identifiers.user(leg)) if method in ("INVITE", "ACK") else ""
+        )
+        return request_of(method, dialog, via, contact, display), flow
+
+    def _describe(self, response: Response, leg: str, flow: Flow, sdp: str) -> None:
+        response.add("Contact", self._addresses.contact(flow, self._identifiers.user(leg)))
+        response.add("Allow", ALLOW)
+        self._body(response, sdp)
+
+    def _body(self, message: Request | Response, sdp: str) -> None:
+        if sdp:
+            message.add("Content-Type", _SDP)
+            message.body = map_crypto(sdp, self._sealer.unseal).encode()

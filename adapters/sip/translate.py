@@ -1,0 +1,164 @@
+"""SIP into inputs of calls. Pure reading: what a request or response says, in the domain's words.
+
+What may live here: functions from messages to `domain.call.input`. Authentication, dialogs' look-up and answers are
+the application's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from adapters.sip.cause import cause_of
+from adapters.sip.dialog import caller_dialog, confirmed, contact_uri, host_of, transaction_of
+from adapters.sip.message import MessageError, Request, Response
+from adapters.sip.sdp import Sdp, map_crypto
+from adapters.sip.uri import Uri
+from domain.call.input import (
+    Answered,
+    Failed,
+    Input,
+    Offer,
+    Progressed,
+    ReofferAccepted,
+    Reoffered,
+    ReofferRefused,
+)
+from domain.call.leg import Leg
+from domain.ports import Sealer
+from domain.routing.directory import Directory, Extension
+from domain.values import Flow
+
+_SDP = "application/sdp"
+USER_AGENT_LIMIT = 100
+
+
+class Caller(NamedTuple):
+    """Who asks: the tenant, the domain that chose it, the extension, and the device that proved itself."""
+
+    tenant: str
+    domain: str
+    extension: Extension
+    device: str
+    instance: str
+
+
+class NotAllowed(Exception):
+    """The request will not be served; `status` is the SIP status that says why."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def tenant_of(request: Request, directory: Directory) -> tuple[str, str]:
+    """(tenant, domain): by the Request-URI's domain, else by From's. Raises NotAllowed.
+
+    A From of another tenant than the Request-URI's is refused: nothing crosses tenants.
+    """
+    asked, claimed = host_of(Uri.parse(request.uri)), host_of(request.from_.uri)
+    domain = asked if directory.tenant_of(asked) else claimed
+    tenant = directory.tenant_of(domain)
+    if tenant is None:
+        raise NotAllowed(404, "no tenant has this domain")
+    if directory.tenant_of(claimed) not in (None, tenant):
+        raise NotAllowed(403, "this domain belongs to somebody else")
+    return tenant, domain
+
+
+def claimed_identity(request: Request, tenant: str, device: str, directory: Directory) -> Extension:
+    """The extension that From names, if the device may speak for it: its number or its own name. NotAllowed if not."""
+    extension = directory.extension_of(tenant, device)
+    if extension is None:
+        raise NotAllowed(403, "this device belongs to no extension")
+    uri = request.from_.uri
+    if directory.tenant_of(host_of(uri)) != tenant or uri.user not in (extension.number, device):
+        raise NotAllowed(403, "From must name the extension or the device that authenticated")
+    return extension
+
+
+def offer(
+    request: Request, flow: Flow, call: UUID, caller: Caller, dialled: str, tag: str, sealer: Sealer
+) -> Offer:
+    """An INVITE outside a dialog. Raises MessageError or NotAllowed if it offers no media that can be passed on."""
+    return Offer(
+        cause=request.via.branch,
+        actor=f"sip:{caller.device}",
+        call=call,
+        tenant=caller.tenant,
+        domain=caller.domain,
+        extension=caller.extension.number,
+        name=caller.extension.name,
+        dialled=dialled,
+        dialog=caller_dialog(request, flow, tag, caller.device, caller.instance),
+        transaction=transaction_of(request, flow),
+        sdp=offered_sdp(request, sealer),
+        user_agent=user_agent(request),
+    )
+
+
+def reoffer(request: Request, flow: Flow, leg: str, sealer: Sealer) -> Reoffered:
+    """An INVITE inside a dialog."""
+    sdp = offered_sdp(request, sealer)
+    return Reoffered(
+        cause=request.via.branch,
+        actor=f"leg:{leg}",
+        leg=leg,
+        transaction=transaction_of(request, flow),
+        remote_target=contact_uri(request),
+        sdp=sdp,
+        direction=Sdp.parse(sdp).direction,
+    )
+
+
+def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> Input | None:
+    """A response to the INVITE that dialled a leg; None for what says nothing (100, or 1xx without a tag)."""
+    cause, actor = response.via.branch, f"leg:{leg.id}"
+    if response.status >= 300:
+        return Failed(cause, actor, leg.id, cause_of(response.status, response.reason))
+    if response.status == 100 or not response.to.tag:
+        return None
+    dialog = confirmed(leg.dialog, response, flow)
+    sdp = sealed_sdp(response, sealer)
+    if response.status < 200:
+        return Progressed(cause, actor, leg.id, dialog, sdp, user_agent(response))
+    return Answered(cause, actor, leg.id, dialog, sdp, user_agent(response))
+
+
+def reoffer_response(response: Response, leg: Leg, sealer: Sealer) -> Input | None:
+    """A response to a re-INVITE of ours; None for a provisional one."""
+    cause, actor = response.via.branch, f"leg:{leg.id}"
+    if response.status < 200:
+        return None
+    if response.status >= 300:
+        return ReofferRefused(cause, actor, leg.id, cause_of(response.status, response.reason))
+    target = contact_uri(response) if response.get("Contact") else leg.dialog.remote_target
+    return ReofferAccepted(cause, actor, leg.id, target, sealed_sdp(response, sealer))
+
+
+def offered_sdp(request: Request, sealer: Sealer) -> str:
+    """The offer of an INVITE with its SRTP keys sealed. Raises NotAllowed(415, 488) or MessageError(400)."""
+    kind = (request.get("Content-Type") or "").split(";")[0].strip().lower()
+    if request.body and kind != _SDP:
+        raise NotAllowed(415, f"only {_SDP} is understood")
+    if not request.body:
+        raise NotAllowed(488, "an INVITE must carry its offer")
+    sdp = sealed_sdp(request, sealer)
+    try:
+        Sdp.parse(sdp)
+    except ValueError as error:
+        raise MessageError(400, f"SDP: {error}", request) from error
+    return sdp
+
+
+def sealed_sdp(message: Request | Response, sealer: Sealer) -> str:
+    """The session description with its SRTP keys sealed; empty if there is none."""
+    kind = (message.get("Content-Type") or _SDP).split(";")[0].strip().lower()
+    if not message.body or kind != _SDP:
+        return ""
+    return map_crypto(message.body.decode("utf-8", "surrogateescape"), sealer.seal)
+
+
+def user_agent(message: Request | Response) -> str:
+    return (message.get("User-Agent") or message.get("Server") or "")[:USER_AGENT_LIMIT]

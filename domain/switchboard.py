@@ -1,0 +1,44 @@
+"""What a protocol adapter may ask of the shards: the one door between signalling and the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+from uuid import UUID
+
+from domain.call.call import Call
+from domain.call.input import Input
+from domain.registration import Register
+from domain.routing.directory import Directory
+from domain.values import Contact
+
+
+class NotOwned(Exception):
+    """The shard is not owned here at the moment: say nothing, or 503 with Retry-After."""
+
+
+class Switchboard(Protocol):
+    """Synchronous: a decision is made and submitted before the method returns; `done` is called once it is durable.
+
+    If the append fails, `done` is never called: the peer repeats itself and finds the next owner. Both methods raise
+    JournalFull when there is no room for more work, and NotOwned.
+    """
+
+    @property
+    def directory(self) -> Directory:
+        """Who exists now."""
+
+    def contacts(self, tenant: str, number: str) -> tuple[Contact, ...]:
+        """The bindings of an extension that hold now."""
+
+    def find(self, call: UUID) -> Call | None:
+        """The live call, or None if there is none here. To be read, never changed."""
+
+    def find_offer(self, branch: str) -> Call | None:
+        """The live call whose caller's INVITE, or last re-INVITE, had this branch."""
+
+    def handle(self, call: UUID, inp: Input, done: Callable[[bool], None]) -> None:
+        """Let the call decide on `inp`; `done(True)` if that made an event, `done(False)` if it meant nothing."""
+
+    def register(self, ask: Register, done: Callable[[tuple[Contact, ...]], None]) -> None:
+        """Change bindings; `done` gets those that hold then. Raises RegisterRefused."""

@@ -1,0 +1,293 @@
+"""The sessions role: one worker's edge, SIP application and shards on one event loop.
+
+What may live here: the loop's side of things (timers, threads, sockets) that the sans-IO parts leave to their driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from adapters.journal.codec import decode, encode
+from adapters.sip.application import Application, Now, Parts
+from adapters.sip.auth import Challenger
+from adapters.sip.dialog import Addresses
+from adapters.sip.edge import Edge, EdgeError
+from adapters.sip.identifier import SipIdentifiers
+from adapters.sip.message import Request, Response
+from adapters.sip.peer import Device, Peers
+from adapters.sip.perform import Performer
+from adapters.sip.transaction import TransactionLayer
+from adapters.sip.uri import Uri
+from domain.call.call import Call
+from domain.call.effect import Effect
+from domain.call.input import Failed
+from domain.call.leg import LegState
+from domain.call.resume import outstanding
+from domain.ids import SHARDS, new_stream_id, shard_of_call
+from domain.ports import Credentials, Journal, JournalError, JournalFull, Sealer, Stored
+from domain.routing.directory import Directory
+from domain.switchboard import NotOwned
+from domain.values import Cause, Flow
+from switchlog.shard import Board, Outlets
+
+_log = structlog.get_logger(__name__)
+_RECLAIM_S = 1.0
+_GONE_GRACE_S = 4.0
+"""How long a device whose connection broke may take to come back before a call to it fails."""
+_GONE = Cause(503, 27, "the connection to the device is gone")
+
+
+class SessionParts(NamedTuple):
+    """What the sessions role is built from."""
+
+    node: str
+    journal: Journal
+    epochs: Mapping[int, int]
+    credentials: Credentials
+    sealer: Sealer
+    directory: Callable[[], Directory]
+    identifier_secret: bytes
+    nonce_secret: bytes
+    algorithms: tuple[str, ...]
+
+
+class Session:
+    """Owns the sockets and the shards of this process. All methods run on the loop's thread."""
+
+    def __init__(self, parts: SessionParts, loop: asyncio.AbstractEventLoop) -> None:
+        self._parts, self._loop = parts, loop
+        self._layer = TransactionLayer()
+        self._edge = Edge(self._heard, self._closed)
+        self._peers = Peers(self._edge.alive)
+        identifiers = SipIdentifiers(parts.identifier_secret)
+        self._addresses: dict[str, str] = {}
+        self._performer = Performer(
+            layer=self._layer,
+            identifiers=identifiers,
+            addresses=Addresses(self._addresses),
+            peers=self._peers,
+            sealer=parts.sealer,
+            unreachable=self._unreachable,
+        )
+        self.board = Board(
+            journal=parts.journal,
+            encode=encode,
+            identifiers=identifiers,
+            directory=parts.directory,
+            node=parts.node,
+            outlets=Outlets(self._perform, self._lost, _utc_now),
+        )
+        self._application = Application(
+            Parts(
+                layer=self._layer,
+                switchboard=self.board,
+                identifiers=identifiers,
+                performer=self._performer,
+                peers=self._peers,
+                challenger=Challenger(parts.nonce_secret, parts.algorithms),
+                credentials=parts.credentials,
+                sealer=parts.sealer,
+                new_call=_new_call,
+                clock=self._now,
+                device_back=self._device_back,
+            )
+        )
+        self._pumping = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._reaching: set[Device] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(
+        self, transport: str, host: str, port: int, advertise: str = "", tls: ssl.SSLContext | None = None
+    ) -> str:
+        """Open a listener; returns `host:port` as bound. Raises EdgeError."""
+        bound = await self._edge.listen(transport, host, port, tls)
+        self._addresses[transport] = advertise or bound.local
+        _log.info("listening", transport=transport, address=bound.local)
+        return bound.local
+
+    async def take_over(self) -> None:
+        """Fold what the shards hold, say what is owed, arm the timers: after a start, as after a take-over."""
+        streams = await asyncio.to_thread(self._live_streams, tuple(range(SHARDS)))
+        calls = self.board.load(
+            {number: self._parts.epochs[number] for number in range(SHARDS)}, streams, decode
+        )
+        _log.info("shards taken over", shards=SHARDS, calls=len(calls))
+        self.board.resume(calls)
+        self._pump_soon()
+
+    async def close(self) -> None:
+        """Stop listening; what was submitted is still committed by the journal's close."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._edge.close()
+
+    # --- the edge's side
+
+    def _heard(self, message: Request | Response, flow: Flow) -> None:
+        try:
+            self._application.receive(message, flow, self._now())
+        finally:
+            self._pump_soon()
+
+    def _closed(self, flow: Flow) -> None:
+        self._peers.closed(flow)
+        self._fail(flow)
+        self._pump_soon()
+
+    # --- the board's side
+
+    def _perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
+        self._performer.perform(call, effects, self._loop.time())
+        self._pump_soon()
+
+    def _lost(self, shard: int, reason: str) -> None:
+        _log.error("shard lost, claiming it again", shard=shard, reason=reason)
+        self._spawn(self._reclaim(shard))
+
+    def _device_back(self, device: Device) -> None:
+        """A phone came back on another connection: say again what its calls are owed."""
+        now = _utc_now()
+        for call in self.board.live_calls:
+            if call.tenant != device.tenant:
+                continue
+            legs = {leg.id for leg in call.legs.values() if leg.dialog.device == device.username}
+            owed = tuple(effect for effect in outstanding(call, now) if effect.leg in legs) if legs else ()
+            self._perform(call, owed)
+
+    def _unreachable(self, call: Call, leg: str) -> None:
+        """No live connection leads to a leg's phone: try its Contact, and wait for it to come back."""
+        dialog = call.legs[leg].dialog
+        device = Device(call.tenant, dialog.device, dialog.instance)
+        if device in self._reaching:
+            return
+        self._reaching.add(device)
+        self._spawn(self._reach(call.id, leg, device))
+
+    # --- tasks
+
+    async def _reach(self, call_id: UUID, leg_id: str, device: Device) -> None:
+        call = self.board.find(call_id)
+        try:
+            if call is None:
+                return
+            dialog = call.legs[leg_id].dialog
+            flow = await self._connect(dialog.remote_target, dialog.flow)
+            if flow is not None and self._peers.heard(device, flow):
+                self._device_back(device)
+            if flow is None and call.legs[leg_id].state is LegState.DIALED:
+                await asyncio.sleep(_GONE_GRACE_S)
+                self._give_up(call, leg_id)
+        finally:
+            self._reaching.discard(device)
+
+    async def _connect(self, target: str, flow: Flow) -> Flow | None:
+        uri = Uri.parse(target)
+        transport = (uri.params.get("transport") or flow.transport).lower()
+        port = uri.port or (5061 if transport == "tls" else 5060)
+        try:
+            return await self._edge.connect(transport, f"{uri.host}:{port}")
+        except EdgeError as error:
+            _log.info("device not reachable", reason=str(error))
+            return None
+
+    def _give_up(self, call: Call, leg_id: str) -> None:
+        leg = call.legs[leg_id]
+        if leg.state is not LegState.DIALED or self._peers.route(call.tenant, leg.dialog) is not None:
+            return
+        try:
+            self.board.handle(
+                call.id, Failed("flow:gone", f"leg:{leg_id}", leg_id, _GONE), lambda accepted: None
+            )
+        except (JournalFull, NotOwned):
+            _log.warning("a leg could not be failed now; its ring time will end it", call=str(call.id))
+
+    async def _reclaim(self, shard: int) -> None:
+        while True:
+            try:
+                epochs = await asyncio.to_thread(self._parts.journal.claim, (shard,), self._parts.node)
+                streams = await asyncio.to_thread(self._live_streams, (shard,))
+                break
+            except JournalError as error:
+                _log.error("shard cannot be claimed yet", shard=shard, reason=str(error))
+                await asyncio.sleep(_RECLAIM_S)
+        calls = self.board.load(epochs, streams, decode)
+        _log.info("shard taken over", shard=shard, calls=len(calls))
+        self.board.resume(calls)
+
+    def _live_streams(self, shards: Sequence[int]) -> list[Sequence[Stored]]:
+        now = _utc_now().timestamp()
+        return [stream for shard in shards for stream in self._parts.journal.live(shard, now)]
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a task failed", exc_info=task.exception())
+
+    # --- the pump
+
+    def _now(self) -> Now:
+        return Now(self._loop.time(), _utc_now())
+
+    def _pump_soon(self) -> None:
+        if not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        """Send what the layer holds; tell it of streams that are gone; arm the next timer."""
+        self._pumping = False
+        for flow, data in self._layer.to_send():
+            if not self._edge.send(flow, data):
+                self._fail(flow)
+        self._arm()
+
+    def _fail(self, flow: Flow) -> None:
+        now = self._now()
+        for event in self._layer.flow_failed(flow, now.monotonic):
+            self._application.handle(event, now)
+            self._pump_soon()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self._layer.next_timer()
+        due = self.board.next_deadline()
+        if due is not None:
+            wait_s = max(0.0, (due - _utc_now()).total_seconds())
+            at = min(at, self._loop.time() + wait_s) if at is not None else self._loop.time() + wait_s
+        if at is not None:
+            self._timer = self._loop.call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = self._now()
+        for event in self._layer.on_timer(now.monotonic):
+            self._application.handle(event, now)
+        self.board.on_deadline(now.utc)
+        self._pump_soon()
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_call(sip_call_id: str, now: datetime) -> UUID:
+    return new_stream_id(int(now.timestamp() * 1000), shard_of_call(sip_call_id), os.urandom(8))

@@ -1,0 +1,328 @@
+"""Shards: the live aggregates that this process owns, and the one way in which they change.
+
+An input is decided, folded and submitted in one go, without an await; effects and answers leave when the journal says
+that the events are durable, in the order of submission. A failed append means that ownership is lost: the whole shard
+is dropped, never one call repaired.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, cast
+from uuid import UUID
+
+from domain.base import Context, Event, Step
+from domain.call.call import Call, CallState
+from domain.call.effect import Effect
+from domain.call.input import DeadlineReached, Input, Offer
+from domain.call.resume import FORGET_DEADLINE, deadlines, live_until, outstanding
+from domain.call.turn import World, take_turn
+from domain.catalog import CATEGORIES, topic
+from domain.ids import registration_id, shard_of
+from domain.ports import Identifiers, Journal, JournalFull, OwnershipLost, Record, Stored
+from domain.registration import Register, Registration, deadline, expire, register
+from domain.routing.directory import Directory
+from domain.switchboard import NotOwned
+from domain.values import Contact
+
+SUBMISSIONS_LIMIT = 5_000
+"""Submissions that may wait for the journal before new calls and registrations are refused."""
+
+
+class Shard:
+    """What one shard holds in memory, in the term `epoch`."""
+
+    __slots__ = ("calls", "epoch", "number", "registrations")
+
+    def __init__(self, number: int, epoch: int) -> None:
+        self.number = number
+        self.epoch = epoch
+        self.calls: dict[UUID, Call] = {}
+        self.registrations: dict[UUID, Registration] = {}
+
+
+class Outlets(NamedTuple):
+    """What a board is connected to; all are called on the loop's thread."""
+
+    perform: Callable[[Call, tuple[Effect, ...]], None]
+    lost: Callable[[int, str], None]
+    """(shard, reason): ownership is lost, the shard was dropped"""
+    clock: Callable[[], datetime]
+
+
+class Board:
+    """The switchboard of one worker (`domain.switchboard.Switchboard`): all shards that it owns."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        encode: Callable[[Event], bytes],
+        identifiers: Identifiers,
+        directory: Callable[[], Directory],
+        node: str,
+        outlets: Outlets,
+    ) -> None:
+        self._journal, self._encode, self._identifiers = journal, encode, identifiers
+        self._directory, self._node, self._outlets = directory, node, outlets
+        self._shards: dict[int, Shard] = {}
+        self._offers: dict[str, UUID] = {}
+        self._alarms: list[tuple[datetime, UUID, str]] = []
+        self._armed: dict[UUID, datetime] = {}
+        self._waiting = 0
+
+    # --- ownership
+
+    def load(
+        self,
+        epochs: Mapping[int, int],
+        streams: Iterable[Sequence[Stored]],
+        decode: Callable[[str, bytes], Event],
+    ) -> tuple[Call, ...]:
+        """Take shards over: fold their live streams. Returns the calls, for `resume`."""
+        for number, epoch in epochs.items():
+            self._shards[number] = Shard(number, epoch)
+        calls = []
+        for stream in streams:
+            aggregate = None
+            for stored in stream:
+                event = decode(stored.record.type, stored.record.data)
+                aggregate = cast("Call | Registration | None", event.mutate(aggregate))
+            if isinstance(aggregate, Call):
+                self._hold(self._shards[shard_of(aggregate.id)], aggregate)
+                calls.append(aggregate)
+            elif isinstance(aggregate, Registration):
+                self._shards[shard_of(aggregate.id)].registrations[aggregate.id] = aggregate
+                self._arm_registration(aggregate)
+        return tuple(calls)
+
+    def resume(self, calls: Iterable[Call]) -> None:
+        """Say again what each call owes: the rule of a restart and of a take-over."""
+        for call in calls:
+            self._outlets.perform(call, outstanding(call, self._outlets.clock()))
+
+    @property
+    def live_calls(self) -> tuple[Call, ...]:
+        """Every call in memory, also those kept only to repeat what was said."""
+        return tuple(call for shard in self._shards.values() for call in shard.calls.values())
+
+    @property
+    def open_calls(self) -> int:
+        """How many calls go on."""
+        return sum(call.state is not CallState.ENDED for call in self.live_calls)
+
+    def owns(self, shard: int) -> bool:
+        return shard in self._shards
+
+    def drop(self, number: int, epoch: int) -> bool:
+        """Forget a shard whose ownership is lost; False if that term was over already."""
+        shard = self._shards.get(number)
+        if shard is None or shard.epoch != epoch:
+            return False
+        del self._shards[number]
+        for call in shard.calls.values():
+            self._unindex(call)
+        return True
+
+    # --- domain.switchboard.Switchboard
+
+    @property
+    def directory(self) -> Directory:
+        return self._directory()
+
+    def contacts(self, tenant: str, number: str) -> tuple[Contact, ...]:
+        stream = registration_id(tenant, number)
+        shard = self._shards.get(shard_of(stream))
+        registration = shard.registrations.get(stream) if shard else None
+        return registration.at(self._outlets.clock()) if registration else ()
+
+    def find(self, call: UUID) -> Call | None:
+        shard = self._shards.get(shard_of(call))
+        return shard.calls.get(call) if shard else None
+
+    def find_offer(self, branch: str) -> Call | None:
+        call = self._offers.get(branch)
+        return self.find(call) if call else None
+
+    def handle(self, call: UUID, inp: Input, done: Callable[[bool], None]) -> None:
+        shard = self._owned(call)
+        if isinstance(inp, Offer):
+            self._make_room()
+        now = self._outlets.clock()
+        world = World(self._directory(), self.contacts, self._identifiers, self._node, shard.epoch)
+        turn = take_turn(shard.calls.get(call), inp, world, now)
+        after, effects, accepted = turn.call, turn.effects, bool(turn.events)
+        if after is not None and accepted:
+            self._hold(shard, after)
+
+        def durable() -> None:
+            if after is not None:
+                self._outlets.perform(after, effects)
+            done(accepted)
+
+        self._submit(shard, turn.events, live_until(after) if after else None, durable)
+
+    def register(self, ask: Register, done: Callable[[tuple[Contact, ...]], None]) -> None:
+        stream = registration_id(ask.tenant, ask.number)
+        shard = self._owned(stream)
+        self._make_room()
+        registration = shard.registrations.get(stream)
+        actor = f"sip:{ask.device}"
+        step = self._step(shard, stream, registration, ask.tenant, f"{ask.call_id} {ask.cseq}", actor)
+        events = register(registration, ask, step)
+        contacts = self._apply(shard, stream, registration, events, step.at)
+        self._submit(shard, events, self._registered_until(shard, stream), lambda: done(contacts))
+
+    # --- time
+
+    def next_deadline(self) -> datetime | None:
+        """When `on_deadline` is due."""
+        return self._alarms[0][0] if self._alarms else None
+
+    def on_deadline(self, now: datetime) -> None:
+        """Let every call and registration act whose moment has come."""
+        while self._alarms and self._alarms[0][0] <= now:
+            _, stream, kind = heapq.heappop(self._alarms)
+            shard = self._shards.get(shard_of(stream))
+            if shard is None:
+                continue
+            if call := shard.calls.get(stream):
+                self._call_deadline(shard, call, kind, now)
+            elif registration := shard.registrations.get(stream):
+                self._expire(shard, registration, now)
+
+    def _call_deadline(self, shard: Shard, call: Call, kind: str, now: datetime) -> None:
+        if not any(due.kind == kind and due.at <= now for due in deadlines(call)):
+            return
+        if kind == FORGET_DEADLINE:
+            del shard.calls[call.id]
+            self._unindex(call)
+            return
+        self.handle(call.id, DeadlineReached(f"deadline:{kind}", "system", kind), lambda accepted: None)
+
+    def _expire(self, shard: Shard, registration: Registration, now: datetime) -> None:
+        stream = registration.id
+        self._armed.pop(stream, None)
+        step = self._step(shard, stream, registration, registration.tenant, "deadline:expires", "system")
+        events = expire(registration, step)
+        if events:
+            self._apply(shard, stream, registration, events, now)
+            self._submit(shard, events, self._registered_until(shard, stream), lambda: None)
+        elif registration.contacts:
+            self._arm_registration(registration)
+
+    # --- parts
+
+    def _owned(self, stream: UUID) -> Shard:
+        shard = self._shards.get(shard_of(stream))
+        if shard is None:
+            raise NotOwned(f"shard {shard_of(stream)} is not owned by {self._node} at the moment")
+        return shard
+
+    def _make_room(self) -> None:
+        if self._waiting >= SUBMISSIONS_LIMIT:
+            raise JournalFull(f"{self._waiting} submissions wait for the journal")
+
+    def _step(
+        self,
+        shard: Shard,
+        stream: UUID,
+        registration: Registration | None,
+        tenant: str,
+        cause: str,
+        actor: str,
+    ) -> Step:
+        version = registration.version if registration else 0
+        context = Context(tenant, str(stream), cause, actor, self._node, shard.epoch)
+        return Step(stream, version, self._outlets.clock(), context)
+
+    def _apply(
+        self,
+        shard: Shard,
+        stream: UUID,
+        registration: Registration | None,
+        events: tuple[Event, ...],
+        now: datetime,
+    ) -> tuple[Contact, ...]:
+        for event in events:
+            registration = cast("Registration | None", event.mutate(registration))
+        if registration is None:
+            return ()
+        shard.registrations[stream] = registration
+        if events:
+            self._arm_registration(registration)
+        return registration.at(now)
+
+    def _arm_registration(self, registration: Registration) -> None:
+        """One alarm a registration: a refresh only moves the end, and the earlier alarm finds that out."""
+        at = deadline(registration)
+        armed = self._armed.get(registration.id)
+        if at is not None and (armed is None or at < armed):
+            self._armed[registration.id] = at
+            heapq.heappush(self._alarms, (at, registration.id, "expires"))
+
+    def _registered_until(self, shard: Shard, stream: UUID) -> float | None:
+        registration = shard.registrations.get(stream)
+        if registration is None:
+            return None
+        ends = [contact.expires_at for contact in registration.contacts.values()]
+        return max(ends, default=registration.modified_on).timestamp()
+
+    def _hold(self, shard: Shard, call: Call) -> None:
+        if call.id not in shard.calls:
+            shard.calls[call.id] = call
+        for branch in _offer_branches(call):
+            self._offers[branch] = call.id
+        for due in deadlines(call):
+            heapq.heappush(self._alarms, (due.at, call.id, due.kind))
+
+    def _unindex(self, call: Call) -> None:
+        for branch in _offer_branches(call):
+            self._offers.pop(branch, None)
+
+    def _submit(
+        self, shard: Shard, events: tuple[Event, ...], until: float | None, durable: Callable[[], None]
+    ) -> None:
+        records = [self._record(event, None) for event in events[:-1]]
+        records += [self._record(event, until) for event in events[-1:]]
+        number, epoch = shard.number, shard.epoch
+
+        def done(result: int | OwnershipLost) -> None:
+            self._waiting -= 1
+            if isinstance(result, OwnershipLost):
+                if self.drop(number, epoch):
+                    self._outlets.lost(number, result.reason)
+                return
+            current = self._shards.get(number)
+            if current is not None and current.epoch == epoch:
+                durable()
+
+        self._waiting += 1
+        try:
+            self._journal.submit(number, epoch, records, done)
+        except JournalFull as full:
+            done(OwnershipLost(str(full)))
+            raise
+
+    def _record(self, event: Event, until: float | None) -> Record:
+        name = topic(type(event))
+        return Record(
+            stream=event.originator_id,
+            sequence=event.originator_version,
+            type=name,
+            category=CATEGORIES[name],
+            tenant=event.context.tenant,
+            time=event.timestamp,
+            data=self._encode(event),
+            live_until=until,
+        )
+
+
+def _offer_branches(call: Call) -> Iterable[str]:
+    transaction = call.caller.transaction
+    if transaction is not None:
+        yield transaction.branch
+    if call.renegotiation is not None:
+        yield call.renegotiation.transaction.branch
