@@ -66,6 +66,24 @@ def test_ack_of_a_rejection_is_built_as_rfc_3261_17_1_1_3_says() -> None:
     assert (ack.to.tag, ack.cseq.number, ack.call_id) == ("b9", 7, "c1")
 
 
+def test_each_repeated_rejection_is_acknowledged_again_and_passed_once() -> None:
+    layer, invite = TransactionLayer(), make_request("INVITE")
+    layer.request(invite, FLOW, NOW)
+    layer.to_send()
+    busy = make_response(invite, 486)
+    assert layer.receive(busy, FLOW, NOW) is not None
+    assert layer.receive(busy, FLOW, NOW) is None
+    assert _start_lines(layer) == [f"ACK {invite.uri} SIP/2.0"] * 2
+
+
+def test_provisional_response_stops_the_timers_of_an_invite() -> None:
+    layer, invite = TransactionLayer(), make_request("INVITE")
+    layer.request(invite, FLOW, NOW)
+    assert layer.next_timer() == NOW + 0.5
+    layer.receive(make_response(invite, 180), FLOW, NOW)
+    assert layer.next_timer() is None
+
+
 def test_response_comes_by_the_flow_it_was_heard_on() -> None:
     layer, invite = TransactionLayer(), make_request("INVITE")
     key = layer.request(invite, FLOW, NOW)
