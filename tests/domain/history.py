@@ -1,0 +1,93 @@
+"""Histories of calls as Hypothesis finds them: any input at any time, also those that make no sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+from domain.call.call import Call
+from domain.call.input import (
+    Abandoned,
+    Answered,
+    DeadlineReached,
+    Failed,
+    HungUp,
+    Input,
+    Progressed,
+    ReofferAccepted,
+    Reoffered,
+    ReofferRefused,
+    Unacknowledged,
+)
+from domain.call.turn import Turn, World, take_turn
+from domain.values import Cause
+from tests.domain.world import START, new_call, offer, remote, request, seconds, world
+
+_CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""))
+_MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
+    lambda call, leg, n: Progressed(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "early" * (n % 2), "ua"),
+    lambda call, leg, n: Answered(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "v=0 bob", "ua"),
+    lambda call, leg, n: Failed(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
+    lambda call, leg, n: Abandoned(f"c{n}", "x", call.caller_leg),
+    lambda call, leg, n: HungUp(f"c{n}", "x", leg, request("BYE", f"bye{n}", n + 2)),
+    lambda call, leg, n: Reoffered(
+        f"c{n}", "x", leg, request("INVITE", f"re{n}", n + 2), "sip:t@h", f"v=0 {n}", ("sendonly", "sendrecv")[n % 2]
+    ),
+    lambda call, leg, n: ReofferAccepted(f"c{n}", "x", leg, "sip:t@h", "v=0 ok"),
+    lambda call, leg, n: ReofferRefused(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
+    lambda call, leg, n: Unacknowledged(f"c{n}", "x", leg),
+    lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),
+)
+
+
+class History:
+    """A call that was played: every turn with its time, and the world's epoch at each."""
+
+    def __init__(self, call: Call, turns: list[tuple[Turn, datetime]]) -> None:
+        self.call = call
+        self.turns = turns
+
+    @property
+    def events(self) -> tuple[Any, ...]:
+        return tuple(event for turn, _ in self.turns for event in turn.events)
+
+
+def play(
+    bindings: int,
+    dialled: str,
+    steps: list[tuple[int, int, float, bool]],
+    check: Callable[[Call, Turn, datetime], None] = lambda call, turn, now: None,
+) -> History:
+    """Play (kind, leg, wait_s, taken over) steps; `check` sees the call after every turn."""
+    epoch, now = 1, START
+    scene: World = world(bindings)
+    first = take_turn(None, offer(new_call(), dialled), scene, now)
+    call = first.call
+    assert call is not None
+    turns = [(first, now)]
+    check(call, first, now)
+    for number, (kind, leg, wait_s, taken_over) in enumerate(steps):
+        now += seconds(wait_s)
+        if taken_over:
+            epoch += 1
+            scene = world(bindings, epoch)
+        names = tuple(call.legs)
+        turn = take_turn(call, _MAKERS[kind](call, names[leg % len(names)], number), scene, now)
+        check(call, turn, now)
+        turns.append((turn, now))
+    return History(call, turns)
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(0, len(_MAKERS) - 1),
+        st.integers(0, 3),
+        st.sampled_from((0.0, 0.01, 1.0, 31.0, 40.0)),
+        st.booleans(),
+    ),
+    max_size=14,
+)
+histories = st.builds(play, st.integers(0, 3), st.sampled_from(("1002", "1002", "1003", "4711")), steps)

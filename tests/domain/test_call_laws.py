@@ -1,0 +1,86 @@
+"""The laws of a call, by Hypothesis: they hold for every history, sensible or not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.call.call import Call, CallState
+from domain.call.effect import HangUp, Reoffer
+from domain.call.input import Input
+from domain.call.resume import deadlines, live_until, outstanding
+from domain.call.turn import IGNORED, TURNS, Turn, fold
+from tests.domain.history import History, histories, play, steps
+from tests.domain.world import seconds
+
+
+def state_of(call: Call) -> dict[str, object]:
+    return {name: value for name, value in vars(call).items() if name != "_pending_events"}
+
+
+def test_every_input_is_decided_or_ignored_in_every_state() -> None:
+    for state, kind in product(CallState, Input.__subclasses__()):
+        assert ((state, kind) in TURNS) != (kind in IGNORED[state]), (state, kind)
+
+
+@given(st.integers(0, 3), steps)
+def test_effects_are_outstanding_after_their_turn(bindings: int, played: list[tuple[int, int, float, bool]]) -> None:
+    def check(call: Call, turn: Turn, now: datetime) -> None:
+        owed = outstanding(call, now)
+        assert all(effect in owed for effect in turn.effects)
+
+    play(bindings, "1002", played, check)
+
+
+@given(histories)
+def test_the_fold_of_the_events_is_the_live_call(history: History) -> None:
+    assert state_of(fold(None, history.events)) == state_of(history.call)
+
+
+@given(histories)
+def test_versions_have_no_gap(history: History) -> None:
+    assert [event.originator_version for event in history.events] == list(range(1, len(history.events) + 1))
+
+
+@given(histories)
+def test_an_ended_call_is_forgotten_and_owes_nothing_then(history: History) -> None:
+    call = history.call
+    if call.state is CallState.ENDED:
+        (forget,) = deadlines(call)
+        assert live_until(call) == forget.at.timestamp()
+        assert outstanding(call, forget.at) == ()
+    else:
+        assert live_until(call) is None
+
+
+@given(histories)
+def test_a_call_ends_once(history: History) -> None:
+    kinds = [type(event) for event in history.events]
+    assert kinds.count(Call.Ended) <= 1
+    assert kinds.count(Call.Connected) <= 1
+    if Call.Ended in kinds:
+        assert set(kinds[kinds.index(Call.Ended) + 1 :]) <= {Call.LegHungUp}
+
+
+@given(histories)
+def test_requests_of_ours_never_repeat_a_cseq_in_a_dialog(history: History) -> None:
+    requests = {
+        effect
+        for turn, _ in history.turns
+        for effect in turn.effects
+        if isinstance(effect, HangUp | Reoffer)
+    }
+    numbers = [(effect.leg, effect.dialog.local_cseq) for effect in requests]
+    assert len(numbers) == len(set(numbers))
+
+
+@given(histories)
+def test_outstanding_depends_on_nothing_but_the_state(history: History) -> None:
+    _, now = history.turns[-1]
+    assert outstanding(fold(None, history.events), now) == outstanding(history.call, now)
+    assert outstanding(history.call, now + seconds(100)) == tuple(
+        effect for effect in outstanding(history.call, now + seconds(100)) if effect in outstanding(history.call, now)
+    )
