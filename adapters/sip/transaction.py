@@ -181,12 +181,16 @@ class TransactionLayer:
     def restore_server(self, transaction: Transaction, now: float) -> ServerKey:
         """Takes up a peer's transaction from before a restart as Proceeding, without its request.
 
-        Repeated requests are absorbed until `respond`. `now` keeps the signature of every driver; no timer starts.
+        Repeated requests are absorbed until `respond`. One that is alive already is kept, and answers by the
+        flow given here (the TU may know that the peer came back). `now` is unused: no timer starts.
         """
         key = restored_key(transaction)
-        if key not in self._live:
-            machine = INVITE_SERVER if transaction.method == "INVITE" else NON_INVITE_SERVER
-            self._add(_Live(machine, key, transaction.flow)).state = State.PROCEEDING
+        live = self._live.get(key)
+        if live is not None:
+            live.flow = transaction.flow
+            return key
+        machine = INVITE_SERVER if transaction.method == "INVITE" else NON_INVITE_SERVER
+        self._add(_Live(machine, key, transaction.flow)).state = State.PROCEEDING
         return key
 
     def cancel(self, key: ClientKey, now: float, headers: Sequence[tuple[str, str]] = ()) -> bool:

@@ -138,6 +138,16 @@ def test_server_transaction_taken_up_after_a_restart() -> None:
         assert layer.to_send() == []
 
 
+def test_taking_up_what_is_alive_moves_it_to_the_flow_given() -> None:
+    layer, invite = TransactionLayer(), make_request("INVITE")
+    event = layer.receive(invite, Flow("udp", "192.0.2.2:5060", "192.0.2.1:9"), NOW)
+    assert isinstance(event, RequestReceived)
+    assert layer.restore_server(_stored(invite), NOW) == event.key
+    assert len(layer) == 1
+    layer.respond(event.key, make_response(invite, 180), NOW)
+    assert [flow for flow, _ in layer.to_send()] == [FLOW]
+
+
 def test_response_of_a_forgotten_transaction_is_not_sent() -> None:
     layer, options = TransactionLayer(), make_request("OPTIONS")
     event = layer.receive(options, FLOW, NOW)
