@@ -52,17 +52,15 @@ def dbfs(amplitude: float) -> float:
     return float(20 * np.log10(max(amplitude, floor) / FULL_SCALE))
 
 
-def levels(samples: Samples, clock_rate_hz: int, frequencies_hz: Sequence[float]) -> dict[float, float]:
-    """The level in dBFS at each frequency, over all the samples (one DFT bin each, Hann window)."""
+def levels(samples: Samples, clock_rate_hz: int, frequencies_hz: Sequence[float]) -> tuple[float, ...]:
+    """The level in dBFS at each frequency, in their order, over all the samples (one DFT bin each, Hann)."""
     if len(samples) == 0:
-        return dict.fromkeys(frequencies_hz, SILENCE_DBFS)
+        return (SILENCE_DBFS,) * len(frequencies_hz)
     window = _hann(len(samples))
     weighted = samples.astype(np.float64) * window / window.sum()
     times_s = np.arange(len(samples)) / clock_rate_hz
-    return {
-        hz: dbfs(2 * abs(complex(np.dot(weighted, np.exp(-2j * np.pi * hz * times_s)))))
-        for hz in frequencies_hz
-    }
+    bins = (np.dot(weighted, np.exp(-2j * np.pi * hz * times_s)) for hz in frequencies_hz)
+    return tuple(dbfs(2 * abs(complex(value))) for value in bins)
 
 
 def tones(samples: Samples, clock_rate_hz: int, above_dbfs: float = DETECTION_DBFS) -> tuple[float, ...]:
@@ -169,5 +167,5 @@ def _stretches(
     for first, after in zip(edges[::2], edges[1::2], strict=True):
         start = 0.0 if first == 0 else (first - 0.5) * hop + frame / 2
         end = float(length) if after == len(missing) else (after - 0.5) * hop + frame / 2
-        found.append((round(start / per_ms, 1), round(end / per_ms, 1)))
+        found.append((round(float(start / per_ms), 1), round(float(end / per_ms), 1)))
     return found

@@ -1,0 +1,18 @@
+"""Fixtures of the end-to-end tests: real phones, and (from `tests.fixtures`) a real server for them."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.phones.factory import Phones, all_stopped
+
+
+@pytest_asyncio.fixture
+async def phones() -> AsyncIterator[Phones]:
+    """Start phones with `await phones("pjsua", "1001", ...)`, as `Phone.start`; all end with the test."""
+    async with all_stopped() as start:
+        yield start
+
+
+# The server's fixtures belong in tests/fixtures/server.py; name that module here when it is there:
+# from tests.fixtures.server import server

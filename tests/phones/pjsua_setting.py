@@ -1,0 +1,84 @@
+"""How the pjsua2 phone is configured: settings alone, no calls.
+
+No ICE, no STUN, no session timers, no 100rel, no codec lock (it would send a re-INVITE of its own).
+"""
+
+from typing import Any
+
+import pjsua2 as pj  # type: ignore[import-untyped]
+
+from tests.phones.driver import CLOCK_RATE_HZ, Options
+
+_TRANSPORT_TYPES = {
+    "udp": pj.PJSIP_TRANSPORT_UDP,
+    "tcp": pj.PJSIP_TRANSPORT_TCP,
+    "tls": pj.PJSIP_TRANSPORT_TLS,
+}
+
+
+def transport_type(name: str) -> int:
+    return int(_TRANSPORT_TYPES[name])
+
+
+def endpoint_config(trace_path: str) -> Any:
+    config = pj.EpConfig()
+    config.logConfig.level = 4
+    config.logConfig.consoleLevel = 0
+    config.logConfig.msgLogging = 1
+    config.logConfig.filename = trace_path
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.maxCalls = 4
+    config.uaConfig.userAgent = "pjsua2"
+    config.medConfig.clockRate = CLOCK_RATE_HZ
+    config.medConfig.sndClockRate = CLOCK_RATE_HZ
+    config.medConfig.ecTailLen = 0
+    config.medConfig.noVad = True
+    config.medConfig.sndAutoCloseTime = -1
+    return config
+
+
+def transport_config(options: Options) -> Any:
+    config = pj.TransportConfig()
+    config.boundAddress = "127.0.0.1"
+    config.port = options.port
+    if options.transport == "tls":
+        config.tlsConfig.verifyServer = options.tls_ca is not None
+        config.tlsConfig.CaListFile = options.tls_ca or ""
+    return config
+
+
+def account_config(options: Options, transport: int) -> Any:
+    config = pj.AccountConfig()
+    config.idUri = f"sip:{options.username}@{options.domain}"
+    config.sipConfig.transportId = transport
+    config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", options.username, 0, options.password))
+    suffix = "" if options.transport == "udp" else f";transport={options.transport}"
+    if options.proxy is not None:
+        config.sipConfig.proxies.append(f"sip:{options.proxy};lr{suffix}")
+    _registration(config.regConfig, options)
+    _quiet(config)
+    config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    config.mediaConfig.lockCodecEnabled = False
+    config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY if options.srtp else pj.PJMEDIA_SRTP_DISABLED
+    config.mediaConfig.srtpSecureSignaling = 0
+    return config
+
+
+def _registration(reg: Any, options: Options) -> None:
+    reg.registrarUri = f"sip:{options.domain}" if options.proxy is not None else ""
+    reg.registerOnAdd = options.register and options.proxy is not None
+    reg.timeoutSec = options.expires_s
+    reg.retryIntervalSec = 1
+    reg.firstRetryIntervalSec = 1
+    reg.randomRetryIntervalSec = 0
+    reg.dropCallsOnFail = False
+    reg.unregWaitMsec = 200
+
+
+def _quiet(config: Any) -> None:
+    config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
+    config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
+    config.natConfig.iceEnabled = False
+    config.natConfig.sipOutboundUse = 0
+    config.natConfig.sipStunUse = pj.PJSUA_STUN_USE_DISABLED
+    config.natConfig.mediaStunUse = pj.PJSUA_STUN_USE_DISABLED
