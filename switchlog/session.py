@@ -65,7 +65,7 @@ class Session:
     def __init__(self, parts: SessionParts, loop: asyncio.AbstractEventLoop) -> None:
         self._parts, self._loop = parts, loop
         self._layer = TransactionLayer()
-        self._edge = Edge(self._heard, self._closed)
+        self._edge = Edge(self._heard, self._closed, first_connection=int(_utc_now().timestamp() * 1000))
         self._peers = Peers(self._edge.alive)
         identifiers = SipIdentifiers(parts.identifier_secret)
         self._addresses: dict[str, str] = {}

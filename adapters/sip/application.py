@@ -13,7 +13,7 @@ from uuid import UUID
 
 from adapters.sip import registrar, translate
 from adapters.sip.auth import Challenger, Stale, Verified
-from adapters.sip.dialog import ALLOW, contact_instance, transaction_of
+from adapters.sip.dialog import ALLOW, contact_instance, contact_uri, transaction_of
 from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.peer import Device, Peers
@@ -183,7 +183,7 @@ class Application:
         instance = contact_instance(request)
         if instance:
             return instance
-        uri = translate.contact_uri(request)
+        uri = contact_uri(request)
         bindings = self._parts.switchboard.contacts(tenant, number)
         return next((binding.instance for binding in bindings if binding.uri == uri), "")
 

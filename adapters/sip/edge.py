@@ -48,7 +48,8 @@ class Edge:
 
     `on_message(message, flow)` gets every parsed message; a MessageError it raises is answered like one of the
     parser's. `on_closed(flow)` tells that a stream connection is gone, except by `close()`. `client_tls` is used to
-    connect out by TLS (default: certificates are checked against the system's authorities).
+    connect out by TLS (default: certificates are checked against the system's authorities). Connections are numbered
+    from `first_connection` on, which must differ from run to run: the journal remembers flows of earlier runs.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Edge:
         on_closed: Callable[[Flow], None],
         limits: EdgeLimits | None = None,
         client_tls: ssl.SSLContext | None = None,
+        first_connection: int = 0,
     ) -> None:
         self.limits = limits or EdgeLimits()
         self.counters = EdgeCounters()
@@ -68,7 +70,7 @@ class Edge:
         self._streams: dict[Flow, StreamConnection] = {}
         self._by_remote: dict[tuple[str, str], Flow] = {}
         self._connecting: dict[tuple[str, str], asyncio.Task[Flow]] = {}
-        self._numbered = 0
+        self._numbered = first_connection
         self._closing = False
         self._drained = asyncio.Event()
 
@@ -98,6 +100,10 @@ class Edge:
         if udp is None or not udp.send(data, flow.remote):
             self.counters.dropped_sends += 1
         return True
+
+    def alive(self, flow: Flow) -> bool:
+        """Whether the stream connection of a flow is open."""
+        return flow in self._streams
 
     async def connect(self, transport: str, remote: str) -> Flow:
         """A flow to `remote` (`host:port`): the live connection to it, or a new one. Raises EdgeError.

@@ -9,7 +9,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from adapters.sip.message import MessageError, StreamFramer
+from adapters.sip.framing import StreamFramer
+from adapters.sip.message import MessageError
 from adapters.sip.rport import join_host_port
 from domain.values import Flow
 

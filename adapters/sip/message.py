@@ -1,0 +1,322 @@
+"""SIP messages (RFC 3261 section 7): lazily parsed, byte-exact where nothing was changed.
+
+What may live here: the cut of a message into start line, header lines and body, and back. Values of headers are parsed
+by `header` when they are asked for. The parser is bounded: sizes and counts are checked before any work is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from adapters.sip.header import CSeq, NameAddr, Via, split_list
+
+MAX_MESSAGE = 65_536
+MAX_HEADER_LINE = 8_192
+MAX_HEADERS = 200
+
+_COMPACT = {
+    "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition",
+    "e": "Content-Encoding", "f": "From", "i": "Call-ID", "j": "Reject-Contact", "k": "Supported",
+    "l": "Content-Length", "m": "Contact", "o": "Event", "r": "Refer-To", "s": "Subject", "t": "To",
+    "u": "Allow-Events", "v": "Via", "x": "Session-Expires", "y": "Identity",
+}  # fmt: skip
+_KNOWN = (
+    "Accept", "Allow", "Authorization", "Call-ID", "Contact", "Content-Length", "Content-Type", "CSeq", "Date",
+    "Expires", "From", "Max-Forwards", "Min-Expires", "Path", "Proxy-Authorization", "Reason", "Record-Route",
+    "Require", "Retry-After", "Route", "Server", "Service-Route", "Session-Expires", "Supported", "Timestamp", "To",
+    "Unsupported", "User-Agent", "Via", "WWW-Authenticate",
+)  # fmt: skip
+_CANONICAL = {name.lower(): name for name in (*_KNOWN, *_COMPACT.values())} | _COMPACT
+_LISTS = frozenset(
+    {"Accept", "Allow", "Contact", "Path", "Record-Route", "Require", "Route", "Service-Route", "Supported",
+     "Unsupported", "Via"}
+)  # fmt: skip
+_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+_TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
+
+PHRASES = {
+    100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
+    200: "OK", 202: "Accepted", 301: "Moved Permanently", 302: "Moved Temporarily", 400: "Bad Request",
+    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
+    407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone", 413: "Request Entity Too Large",
+    414: "Request-URI Too Long", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    421: "Extension Required", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete",
+    486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
+    493: "Undecipherable", 500: "Server Internal Error", 501: "Not Implemented", 502: "Bad Gateway",
+    503: "Service Unavailable", 504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large",
+    600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
+}  # fmt: skip
+
+
+class MessageError(ValueError):
+    """The peer's fault. `status` and `reason` are the answer it deserves; `request` what could be read of it.
+
+    Without a request nothing can be answered: drop it.
+    """
+
+    def __init__(self, status: int, reason: str, request: Request | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.request = request
+
+
+class Message:
+    """Header lines in wire order, as (canonical name, raw value), and a body. Typed headers are parsed once.
+
+    Typed properties raise MessageError(400) when the header is missing or malformed.
+    """
+
+    def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+        self.headers = list(headers)
+        self.body = body
+
+    def get(self, name: str) -> str | None:
+        """The first raw value."""
+        for header, value in self.headers:
+            if header == name:
+                return value
+        return None
+
+    def get_all(self, name: str) -> list[str]:
+        """All values; those of list headers are split at their commas."""
+        values = [value for header, value in self.headers if header == name]
+        if name not in _LISTS:
+            return values
+        try:
+            return [one for value in values for one in split_list(value)]
+        except ValueError as error:
+            raise self._malformed(name, error) from error
+
+    def set(self, name: str, value: str) -> None:
+        """Replace all headers of this name by one, in the place of the first."""
+        _check(name, value)
+        place = next((n for n, (header, _) in enumerate(self.headers) if header == name), len(self.headers))
+        self.remove(name)
+        self.headers.insert(place, (name, value))
+
+    def add(self, name: str, value: str) -> None:
+        """Append a header line."""
+        _check(name, value)
+        self._forget(name)
+        self.headers.append((name, value))
+
+    def prepend(self, name: str, value: str) -> None:
+        """Insert a header line before the first of its name."""
+        _check(name, value)
+        self._forget(name)
+        place = next((n for n, (header, _) in enumerate(self.headers) if header == name), 0)
+        self.headers.insert(place, (name, value))
+
+    def remove(self, name: str) -> None:
+        """Drop all headers of this name."""
+        self._forget(name)
+        self.headers = [line for line in self.headers if line[0] != name]
+
+    @cached_property
+    def via(self) -> Via:
+        """The top Via."""
+        values = self.get_all("Via")
+        try:
+            return Via.parse(values[0] if values else "")
+        except ValueError as error:
+            raise self._malformed("Via", error) from error
+
+    @cached_property
+    def cseq(self) -> CSeq:
+        try:
+            return CSeq.parse(self.get("CSeq") or "")
+        except ValueError as error:
+            raise self._malformed("CSeq", error) from error
+
+    @cached_property
+    def from_(self) -> NameAddr:
+        return self._name_addr("From")
+
+    @cached_property
+    def to(self) -> NameAddr:
+        return self._name_addr("To")
+
+    @property
+    def call_id(self) -> str:
+        return self.get("Call-ID") or ""
+
+    def serialise(self) -> bytes:
+        """The message as sent: headers in order, the right Content-Length last."""
+        lines = [self._start_line()]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+    def _start_line(self) -> str:
+        raise NotImplementedError
+
+    def _name_addr(self, name: str) -> NameAddr:
+        try:
+            return NameAddr.parse(self.get(name) or "")
+        except ValueError as error:
+            raise self._malformed(name, error) from error
+
+    def _malformed(self, name: str, error: ValueError) -> MessageError:
+        return MessageError(400, f"Malformed {name}", self if isinstance(self, Request) else None)
+
+    def _forget(self, name: str) -> None:
+        self.__dict__.pop(_PARSED.get(name, ""), None)
+
+
+_PARSED = {"Via": "via", "CSeq": "cseq", "From": "from_", "To": "to"}
+
+
+class Request(Message):
+    """`uri` is as written."""
+
+    def __init__(
+        self, method: str, uri: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        super().__init__(headers, body)
+        self.method = method
+        self.uri = uri
+
+    def _start_line(self) -> str:
+        return f"{self.method} {self.uri} SIP/2.0"
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.uri}>"
+
+
+class Response(Message):
+    """An empty `reason` becomes the status's own phrase."""
+
+    def __init__(
+        self, status: int, reason: str = "", headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        super().__init__(headers, body)
+        self.status = status
+        self.reason = reason or PHRASES.get(status, "Unknown")
+
+    def _start_line(self) -> str:
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason}>"
+
+
+def parse(data: bytes) -> Request | Response:
+    """One whole message: a datagram, or what the framer cut from a stream.
+
+    Raises MessageError. A body longer than Content-Length is cut (18.3), a shorter one refused.
+    """
+    if len(data) > MAX_MESSAGE:
+        raise MessageError(513, "")
+    head, body = _cut(data)
+    lines = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
+    message, error = _start(lines[0])
+    request = message if isinstance(message, Request) else None
+    error = _headers(message, lines[1:]) or error
+    if error is not None:
+        raise _answerable(error, request)
+    for name in _MANDATORY:
+        if not message.get(name):
+            raise _answerable(MessageError(400, f"Missing {name}"), request)
+    message.body = _body(message, body, request)
+    if request is not None and request.cseq.method != request.method:
+        raise MessageError(400, "CSeq names another method", request)
+    return message
+
+
+def response_to(request: Request, status: int, reason: str = "", to_tag: str = "") -> Response:
+    """A response with what it copies from its request (8.2.6, 12.1.1). Raises MessageError if To is malformed."""
+    headers = [("Via", via) for via in request.get_all("Via")]
+    if 100 < status < 300:
+        headers += [("Record-Route", route) for route in request.get_all("Record-Route")]
+    to = request.get("To") or ""
+    if to_tag and not request.to.tag:
+        to = f"{to};tag={to_tag}"
+    headers += [("From", request.get("From") or ""), ("To", to), ("Call-ID", request.call_id)]
+    headers.append(("CSeq", request.get("CSeq") or ""))
+    timestamp = request.get("Timestamp")
+    if status == 100 and timestamp:
+        headers.append(("Timestamp", timestamp))
+    return Response(status, reason, headers)
+
+
+def _cut(data: bytes) -> tuple[bytes, bytes]:
+    data = data.lstrip(b"\r\n")
+    for end in (b"\r\n\r\n", b"\n\n"):
+        head, found, body = data.partition(end)
+        if found:
+            return head, body
+    return data.rstrip(b"\r\n"), b""
+
+
+def _start(line: str) -> tuple[Request | Response, MessageError | None]:
+    """The message with its start line, and what is wrong with that line but can still be answered."""
+    if line[:8].upper() == "SIP/2.0 ":
+        status, _, reason = line[8:].partition(" ")
+        if len(status) != 3 or not (status.isascii() and status.isdecimal()) or status[0] not in "123456":
+            raise MessageError(400, "no status in the status line")
+        return Response(int(status), reason), None
+    parts = line.split(" ")
+    if len(parts) < 3 or not parts[0] or not set(parts[0]) <= _TOKEN:
+        raise MessageError(400, "no SIP message")
+    request = Request(parts[0], " ".join(parts[1:-1]))
+    version = parts[-1].upper()
+    if not version.startswith("SIP/"):
+        raise MessageError(400, "no SIP message")
+    if version != "SIP/2.0":
+        return request, MessageError(505, "", request)
+    if len(parts) != 3 or "<" in parts[1]:
+        return request, MessageError(400, "Malformed Request-URI", request)
+    return request, None
+
+
+def _headers(message: Message, lines: list[str]) -> MessageError | None:
+    """Fill in the header lines; returns the first thing that is wrong with them."""
+    error: MessageError | None = None
+    headers = message.headers
+    if len(lines) > MAX_HEADERS:
+        return MessageError(513, "Too many headers")
+    for line in lines:
+        if len(line) > MAX_HEADER_LINE:
+            return MessageError(513, "A header is too long")
+        if line[:1] in (" ", "\t"):  # folded (7.3.1)
+            if not headers:
+                return MessageError(400, "Malformed header")
+            name, value = headers[-1]
+            headers[-1] = (name, f"{value} {line.strip()}")
+            continue
+        name, colon, value = line.partition(":")
+        name = name.rstrip()
+        canonical = _CANONICAL.get(name.lower())
+        if canonical is None:
+            if not colon or not name or not set(name) <= _TOKEN:
+                error = error or MessageError(400, "Malformed header")
+                continue
+            canonical = name
+        headers.append((canonical, value.strip()))
+    return error
+
+
+def _body(message: Message, body: bytes, request: Request | None) -> bytes:
+    text = message.get("Content-Length")
+    if text is None:
+        return body
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
+        raise MessageError(400, "Malformed Content-Length", request)
+    length = int(text)
+    if length > len(body):
+        raise MessageError(400, "The body is shorter than Content-Length", request)
+    return body[:length]
+
+
+def _answerable(error: MessageError, request: Request | None) -> MessageError:
+    """The error with its request, if enough of it was read that a response finds its way."""
+    can = request is not None and all(request.get(name) for name in _MANDATORY)
+    return MessageError(error.status, error.reason, request if can else None)
+
+
+def _check(name: str, value: str) -> None:
+    if "\r" in value or "\n" in value or not set(name) <= _TOKEN:
+        raise ValueError(f"our own header {name!r} would break the message")

@@ -1,0 +1,50 @@
+"""The entry of a child process: reads its settings from standard input, ties its life to its parent's, runs one role."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+
+import structlog
+
+from switchlog.log import configure_logging
+from switchlog.roles import ROLES, RoleError
+from switchlog.settings import Settings
+from switchlog.supervisor import EXIT_UNUSABLE
+
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent is gone: no orphan may write the journal."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+def main() -> None:
+    """`python -m switchlog.child ROLE PARENT_PID` with the settings as JSON on standard input."""
+    role, parent = sys.argv[1], int(sys.argv[2])
+    end_with_parent(parent)
+    settings = Settings.model_validate_json(sys.stdin.buffer.read())
+    configure_logging(role)
+    try:
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            runner.run(ROLES[role](settings))
+    except RoleError as error:
+        structlog.get_logger(__name__).error(str(error))
+        sys.exit(EXIT_UNUSABLE)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The parent of the processes: starts the roles, restarts one that died, ends all of them in order.
+
+What may live here: processes and signals. It knows roles by name only. A child that ends with `EXIT_UNUSABLE` cannot
+work with these settings: then everything stops. The children end with their parent (`switchlog.child`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+EXIT_UNUSABLE = 78
+"""A role cannot run with its settings (sysexits' EX_CONFIG); its last line on stderr says why."""
+_BACKOFF_FIRST_S = 0.1
+_BACKOFF_MOST_S = 5.0
+_STEADY_S = 10.0
+"""A role that ran this long starts again with the shortest wait."""
+_END_TIMEOUT_S = 10.0
+
+
+class Supervisor:
+    """Runs `roles` as child processes; each gets `settings_json` on its standard input."""
+
+    def __init__(self, roles: Sequence[str], settings_json: str) -> None:
+        self._roles = tuple(roles)
+        self._settings_json = settings_json.encode()
+        self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._stop = asyncio.Event()
+        self._unusable = False
+
+    def stop(self) -> None:
+        """End all roles, those first that take work from outside."""
+        self._stop.set()
+
+    async def run(self) -> int:
+        """Until `stop` or a role that cannot run; returns the exit code."""
+        watchers = [asyncio.create_task(self._watch(role)) for role in self._roles]
+        await self._stop.wait()
+        for role in self._roles:
+            await self._end(role)
+        await asyncio.gather(*watchers)
+        return 1 if self._unusable else 0
+
+    async def _watch(self, role: str) -> None:
+        backoff_s = _BACKOFF_FIRST_S
+        loop = asyncio.get_running_loop()
+        while not self._stop.is_set():
+            started = loop.time()
+            code = await self._run_once(role)
+            if self._stop.is_set():
+                return
+            if code == EXIT_UNUSABLE:
+                self._unusable = True
+                self._stop.set()
+                return
+            if loop.time() - started > _STEADY_S:
+                backoff_s = _BACKOFF_FIRST_S
+            _log.error("a process ended and is started again", role=role, code=code, in_s=backoff_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), backoff_s)
+            backoff_s = min(backoff_s * 2, _BACKOFF_MOST_S)
+
+    async def _run_once(self, role: str) -> int:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "switchlog.child",
+            role,
+            str(os.getpid()),
+            stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches the parent only, which ends the children in order
+        )
+        self._children[role] = child
+        assert child.stdin is not None
+        with contextlib.suppress(ConnectionError):
+            child.stdin.write(self._settings_json)
+            await child.stdin.drain()
+            child.stdin.close()
+        _log.info("process started", role=role, pid=child.pid)
+        return await child.wait()
+
+    async def _end(self, role: str) -> None:
+        child = self._children.get(role)
+        if child is None or child.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            child.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(child.wait(), _END_TIMEOUT_S)
+        except TimeoutError:
+            _log.error("a process did not end in time and is killed", role=role, after_s=_END_TIMEOUT_S)
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
