@@ -18,9 +18,9 @@ _BY_CATEGORY: Mapping[str, tuple[Iterable[type[Event]], ...]] = {
 
 def topic(event: type[Event]) -> str:
     """The type name with its version, such as `call.connected.1`."""
-    name = event.__dict__.get("TOPIC")
-    if not isinstance(name, str):
-        raise TypeError(f"{event.__qualname__} has no TOPIC of its own")
+    name: str | None = getattr(event, "TOPIC", None)
+    if name is None:
+        raise TypeError(f"{event.__qualname__} has no TOPIC")
     return name
 
 

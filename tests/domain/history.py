@@ -28,13 +28,21 @@ from tests.domain.world import START, new_call, offer, remote, request, seconds,
 
 _CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""))
 _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
-    lambda call, leg, n: Progressed(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "early" * (n % 2), "ua"),
+    lambda call, leg, n: Progressed(
+        f"c{n}", "x", leg, remote(call.legs[leg].dialog), "early" * (n % 2), "ua"
+    ),
     lambda call, leg, n: Answered(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "v=0 bob", "ua"),
     lambda call, leg, n: Failed(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Abandoned(f"c{n}", "x", call.caller_leg),
     lambda call, leg, n: HungUp(f"c{n}", "x", leg, request("BYE", f"bye{n}", n + 2)),
     lambda call, leg, n: Reoffered(
-        f"c{n}", "x", leg, request("INVITE", f"re{n}", n + 2), "sip:t@h", f"v=0 {n}", ("sendonly", "sendrecv")[n % 2]
+        f"c{n}",
+        "x",
+        leg,
+        request("INVITE", f"re{n}", n + 2),
+        "sip:t@h",
+        f"v=0 {n}",
+        ("sendonly", "sendrecv")[n % 2],
     ),
     lambda call, leg, n: ReofferAccepted(f"c{n}", "x", leg, "sip:t@h", "v=0 ok"),
     lambda call, leg, n: ReofferRefused(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),

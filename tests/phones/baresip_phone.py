@@ -25,6 +25,8 @@ from media.tone import Samples
 from tests.phones.driver import CLOCK_RATE_HZ, Line, Options, looped_tone, read_options, write_wav
 
 _PUMP_S = 0.01
+_GLARE_TRIES = 10
+_GLARE_PAUSE_S = 0.1
 _AHEAD_MS = 160
 _READ_BYTES = 65536
 
@@ -246,14 +248,19 @@ class BaresipPhone:
         return await self._set_hold(command, False)
 
     async def _set_hold(self, command: dict[str, Any], hold: bool) -> dict[str, object]:
+        """The stack refuses while an INVITE is under way (it sends one of its own after an answer): try again."""
         leg, call = self.legs[command["call"]], self.call(command)
-        before, leg.we_hold = leg.we_hold, hold
-        try:
-            await (call.hold() if hold else call.resume())
-        except baresip.BaresipError:
-            leg.we_hold = before
-            raise
-        return {}
+        leg.we_hold = hold
+        for _ in range(_GLARE_TRIES):
+            try:
+                await (call.hold() if hold else call.resume())
+            except baresip.BaresipError as error:
+                refused = error
+                await asyncio.sleep(_GLARE_PAUSE_S)
+            else:
+                return {}
+        leg.we_hold = not hold
+        raise refused
 
     async def do_register(self, command: dict[str, Any]) -> dict[str, object]:
         assert self.ua is not None

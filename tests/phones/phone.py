@@ -19,37 +19,20 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from media.tone import Samples
-from tests.phones.driver import CLOCK_RATE_HZ, Options, read_wav
+from tests.phones.call import TIMEOUT_S, PhoneCall, PhoneError, StateChange
+from tests.phones.driver import CLOCK_RATE_HZ, Options
+
+__all__ = ["Phone", "PhoneCall", "PhoneError", "Registration", "StateChange", "free_port"]
 
 KINDS = ("pjsua", "baresip")
 TRANSPORTS = ("udp", "tcp", "tls")
-State = Literal["ringing", "early", "answered", "held", "ended"]
-
 ROOT = Path(__file__).resolve().parents[2]
-_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
-
-
-class PhoneError(AssertionError):
-    """The phone did not do, or did not see, what the test expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class StateChange:
-    """A change as the phone saw it. `by` says who holds: "us" or "them"."""
-
-    state: State
-    monotonic_s: float
-    utc: datetime
-    status: int = 0
-    reason: str = ""
-    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,96 +62,6 @@ def free_port() -> int:
                 continue
             return port
     raise PhoneError("no free pair of ports on 127.0.0.1")
-
-
-@dataclass(eq=False)
-class PhoneCall:
-    """One call of one phone."""
-
-    phone: "Phone"
-    number: int
-    remote: str = ""
-    sip_call_id: str = ""
-    changes: list[StateChange] = field(default_factory=list)
-
-    async def ring(self) -> None:
-        """Answer 180 (baresip did so by itself)."""
-        await self.phone.command("answer", call=self.number, status=180)
-        await self.state("ringing")
-
-    async def progress(self) -> None:
-        """Answer 183 with SDP: early media. A baresip phone must have been started with auto_answer="183"."""
-        await self.phone.command("answer", call=self.number, status=183)
-        await self.state("early")
-
-    async def answer(self) -> StateChange:
-        await self.phone.command("answer", call=self.number, status=200)
-        return await self.state("answered")
-
-    async def reject(self, status: int = 486) -> StateChange:
-        """Refuse with a final status (baresip: 486 only)."""
-        await self.phone.command("answer", call=self.number, status=status)
-        return await self.state("ended")
-
-    async def hold(self) -> StateChange:
-        """Done when the other side has answered the re-INVITE."""
-        await self.phone.command("hold", call=self.number)
-        return await self.state("held")
-
-    async def resume(self) -> StateChange:
-        await self.phone.command("resume", call=self.number)
-        return await self.state("answered")
-
-    async def hang_up(self) -> StateChange:
-        """BYE, CANCEL or a refusal, as the state of the call asks for."""
-        await self.phone.command("hang_up", call=self.number)
-        return await self.state("ended")
-
-    async def state(self, state: State, timeout_s: float = _TIMEOUT_S) -> StateChange:
-        """Wait until the call is in this state; "ringing" and "early" are there too when they are past."""
-
-        def reached() -> StateChange | None:
-            if state in ("ringing", "early"):
-                return self.first(state)
-            return self.changes[-1] if self.changes and self.changes[-1].state == state else None
-
-        await self.phone.until(
-            lambda: reached() is not None or self.is_over, timeout_s, f"call {self.number} {state}"
-        )
-        change = reached()
-        if change is None:
-            raise self.phone.error(f"call {self.number} ended before it was {state}")
-        return change
-
-    def first(self, state: State) -> StateChange | None:
-        """The first time that the call got into this state."""
-        return next((change for change in self.changes if change.state == state), None)
-
-    @property
-    def is_over(self) -> bool:
-        return bool(self.changes) and self.changes[-1].state == "ended"
-
-    @property
-    def ended(self) -> tuple[int, str]:
-        """Status and reason of the end: 200 after a BYE, else the final answer to the INVITE."""
-        if not self.is_over:
-            raise self.phone.error(f"call {self.number} has not ended")
-        return self.changes[-1].status, self.changes[-1].reason
-
-    async def heard(self, seconds: float) -> Samples:
-        """What the phone hears from now on for so long (8000 Hz); less when the call ends or is silent."""
-        reply = await self.phone.command(
-            "listen", timeout_s=seconds + _TIMEOUT_S, call=self.number, seconds=seconds
-        )
-        return read_wav(Path(reply["path"]))
-
-    async def recording(self, timeout_s: float = _TIMEOUT_S) -> Samples:
-        """All that was heard in a call that is over (8000 Hz)."""
-        await self.phone.until(
-            lambda: self.number in self.phone.flushed, timeout_s, f"recording of call {self.number}"
-        )
-        reply = await self.phone.command("flush", call=self.number)
-        return read_wav(Path(reply["path"]))
 
 
 class Phone:
@@ -250,7 +143,7 @@ class Phone:
         suffix = "" if self.options.transport == "udp" else f";transport={self.options.transport}"
         return f"sip:{self.options.username}@{self.address}{suffix}"
 
-    async def registered(self, timeout_s: float = _TIMEOUT_S, since_s: float = 0.0) -> Registration:
+    async def registered(self, timeout_s: float = TIMEOUT_S, since_s: float = 0.0) -> Registration:
         """The first REGISTER that succeeded after `since_s` (monotonic seconds)."""
 
         def done() -> Registration | None:
@@ -262,7 +155,7 @@ class Phone:
         assert outcome is not None
         return outcome
 
-    async def registration(self, timeout_s: float = _TIMEOUT_S, since_s: float = 0.0) -> Registration:
+    async def registration(self, timeout_s: float = TIMEOUT_S, since_s: float = 0.0) -> Registration:
         """The first outcome, good or bad, after `since_s` (monotonic seconds)."""
 
         def later() -> list[Registration]:
@@ -283,7 +176,7 @@ class Phone:
         reply = await self.command("dial", target=target)
         return self._call(int(reply["call"]))
 
-    async def incoming(self, timeout_s: float = _TIMEOUT_S) -> PhoneCall:
+    async def incoming(self, timeout_s: float = TIMEOUT_S) -> PhoneCall:
         """The next call that came in, each only once."""
         await self.until(lambda: bool(self._incoming), timeout_s, "an incoming call")
         return self._incoming.pop(0)
@@ -293,7 +186,7 @@ class Phone:
         path = Path(self.options.folder) / "trace.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    async def command(self, name: str, timeout_s: float = _TIMEOUT_S, **fields: object) -> dict[str, Any]:
+    async def command(self, name: str, timeout_s: float = TIMEOUT_S, **fields: object) -> dict[str, Any]:
         """One line to the driver and its reply; `PhoneError` when it refuses or is gone."""
         if self._gone:
             raise self.error(f"cannot {name}: the phone's process has ended")

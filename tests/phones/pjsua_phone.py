@@ -6,6 +6,7 @@ have ended are let go of in the loop, never inside their own callback.
 
 import gc
 import json
+import math
 import os
 import select
 import sys
@@ -21,6 +22,7 @@ from tests.phones.driver import Line, Options, has_length, looped_tone, read_opt
 from tests.phones.pjsua_setting import account_config, endpoint_config, transport_config, transport_type
 
 _FLUSH_TIMEOUT_S = 0.5
+_GLARE_PAUSE_S = 0.3
 _LOOP_S = 120  # The stack's player leaves a hole of 20 ms each time it starts again.
 _EARLY_STATES = {180: "ringing", 182: "ringing", 183: "early"}
 
@@ -35,6 +37,8 @@ class _Call(pj.Call):  # type: ignore[misc]
         self.state = ""
         self.was_answered = False
         self.over = False
+        self.wants_hold = False
+        self.again_at_s = math.inf
 
     def onCallState(self, _prm: Any) -> None:
         info = self.getInfo()
@@ -61,6 +65,27 @@ class _Call(pj.Call):  # type: ignore[misc]
             self.connect_audio(media.index)
             if self.was_answered:
                 self.tell("answered", status=200)
+
+    def onCallTsxState(self, prm: Any) -> None:
+        """A re-INVITE that met another (491) is sent again a little later, as RFC 3261 section 14.1 asks."""
+        tsx = prm.e.body.tsxState.tsx
+        ours = tsx.role == pj.PJSIP_ROLE_UAC and tsx.method == "INVITE"
+        if self.was_answered and ours and tsx.statusCode == 491 and tsx.state == pj.PJSIP_TSX_STATE_COMPLETED:
+            self.again_at_s = time.monotonic() + _GLARE_PAUSE_S
+
+    def renegotiate(self, hold: bool) -> None:
+        self.wants_hold = hold
+        self.again_at_s = math.inf
+        prm = pj.CallOpParam(True)
+        try:
+            if hold:
+                self.setHold(prm)
+            else:
+                prm.opt.flag = pj.PJSUA_CALL_UNHOLD
+                self.reinvite(prm)
+        except pj.Error:
+            # Another INVITE is under way; when it never ends, the test's own time-out tells.
+            self.again_at_s = time.monotonic() + _GLARE_PAUSE_S
 
     def connect_audio(self, index: int) -> None:
         self.audio = self.getAudioMedia(index)
@@ -154,6 +179,7 @@ class PjsuaPhone:
             self.finish_listening()
             self.drop_ended()
             self.finish_flushing()
+            self.renegotiate_again()
             if not select.select([0], [], [], 0)[0]:
                 continue
             chunk = os.read(0, 65536)
@@ -193,13 +219,11 @@ class PjsuaPhone:
         return {}
 
     def do_hold(self, command: dict[str, Any]) -> dict[str, object]:
-        self.calls[command["call"]].setHold(pj.CallOpParam(True))
+        self.calls[command["call"]].renegotiate(hold=True)
         return {}
 
     def do_resume(self, command: dict[str, Any]) -> dict[str, object]:
-        prm = pj.CallOpParam(True)
-        prm.opt.flag = pj.PJSUA_CALL_UNHOLD
-        self.calls[command["call"]].reinvite(prm)
+        self.calls[command["call"]].renegotiate(hold=False)
         return {}
 
     def do_register(self, command: dict[str, Any]) -> dict[str, object]:
@@ -246,6 +270,11 @@ class PjsuaPhone:
     def do_stop(self, _command: dict[str, Any]) -> dict[str, object]:
         self.running = False
         return {}
+
+    def renegotiate_again(self) -> None:
+        for call in self.calls.values():
+            if not call.over and time.monotonic() >= call.again_at_s:
+                call.renegotiate(call.wants_hold)
 
     def drop_ended(self) -> None:
         ended = [number for number, call in self.calls.items() if call.over]

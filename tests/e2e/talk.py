@@ -1,0 +1,65 @@
+"""Two phones that hear each other: the tones that prove it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from media.tone import levels
+from tests.fixtures.server import PASSWORD, Server
+from tests.phones.phone import Phone, PhoneCall
+
+CLOCK_RATE_HZ = 8000
+HEARD_S = 0.6
+LOUD_DBFS = -35.0
+QUIET_DBFS = -50.0
+TONES_HZ = {"1001": 440.0, "1002": 697.0, "1003": 1000.0, "1004": 1336.0}
+
+
+async def phone(
+    server: Server, maker: str, username: str, transport: str = "udp", **options: object
+) -> Phone:
+    """A phone of this maker, registered at `acme` as `username`."""
+    tenant = str(options.pop("tenant", "acme"))
+    one = await Phone.start(
+        kind=maker,
+        username=username,
+        password=PASSWORD.format(username=username),
+        domain=f"{tenant}.example",
+        proxy=f"127.0.0.1:{server.port(transport)}",
+        transport=transport,
+        tone_hz=TONES_HZ[username],
+        **options,  # type: ignore[arg-type]
+    )
+    await one.registered(10)
+    return one
+
+
+async def hears(call: PhoneCall, tone_hz: float, *others_hz: float) -> None:
+    """The call hears this tone, loud, and none of the others."""
+    samples = await call.heard(HEARD_S)
+    found = levels(samples, CLOCK_RATE_HZ, (tone_hz, *others_hz))
+    heard, others = found[0], found[1:]
+    assert heard > LOUD_DBFS, f"expected {tone_hz} Hz, found {found}"
+    assert all(level < QUIET_DBFS for level in others), f"expected only {tone_hz} Hz, found {found}"
+
+
+async def both_hear(caller: PhoneCall, caller_hz: float, callee: PhoneCall, callee_hz: float) -> None:
+    """Each hears the other's tone and not its own."""
+    await asyncio.gather(hears(caller, callee_hz, caller_hz), hears(callee, caller_hz, callee_hz))
+
+
+async def silent(call: PhoneCall, *tones_hz: float) -> None:
+    """None of these tones is heard now."""
+    found = levels(await call.heard(HEARD_S), CLOCK_RATE_HZ, tones_hz)
+    assert all(level < QUIET_DBFS for level in found), f"expected silence, found {found}"
+
+
+async def connect(caller: Phone, callee: Phone, number: str) -> tuple[PhoneCall, PhoneCall]:
+    """`caller` dials `number`, `callee` rings and answers."""
+    out = await caller.dial(number)
+    incoming = await callee.incoming(10)
+    await incoming.ring()
+    await out.state("ringing", 10)
+    await incoming.answer()
+    await asyncio.gather(out.state("answered", 10), incoming.state("answered", 10))
+    return out, incoming

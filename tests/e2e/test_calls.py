@@ -1,0 +1,173 @@
+"""Real phones call each other through a real server; every claim is heard, seen by the phones, or read in ClickHouse."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import product
+
+import pytest
+
+from tests.e2e.talk import TONES_HZ, both_hear, connect, phone, silent
+from tests.fixtures.server import Server
+
+MAKERS = ("pjsua", "baresip")
+TRANSPORTS = ("udp", "tcp", "tls")
+CLOCKS_AGREE_S = 0.1
+
+
+@pytest.mark.parametrize(("caller_kind", "callee_kind"), product(MAKERS, MAKERS))
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_two_phones_talk_and_the_record_agrees(
+    server: Server, phones: object, caller_kind: str, callee_kind: str, transport: str
+) -> None:
+    alice = phones(await phone(server, caller_kind, "1001", transport))  # type: ignore[operator]
+    bob = phones(await phone(server, callee_kind, "1002", transport))  # type: ignore[operator]
+    out, incoming = await connect(alice, bob, "1002")
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await out.hang_up()
+    await asyncio.gather(out.state("ended", 10), incoming.state("ended", 10))
+    (cdr,) = await server.cdrs()
+    assert (cdr["tenant"], cdr["from_number"], cdr["to_number"], cdr["answered_by"]) == (
+        "acme",
+        "1001",
+        "1002",
+        "1002",
+    )
+    assert (cdr["disposition"], cdr["hangup_by"], cdr["takeovers"]) == ("answered", "caller", 0)
+    for column, state in (("answered_at", "answered"), ("ended_at", "ended")):
+        seen = out.times_utc[state]
+        assert abs((cdr[column] - seen).total_seconds()) < CLOCKS_AGREE_S, (column, cdr[column], seen)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_hold_silences_and_resume_restores(server: Server, phones: object, maker: str) -> None:
+    alice = phones(await phone(server, maker, "1001"))  # type: ignore[operator]
+    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+    out, incoming = await connect(alice, bob, "1002")
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await out.hold()
+    await out.state("held", 10)
+    await silent(incoming, TONES_HZ["1001"])
+    await out.resume()
+    await out.state("answered", 10)
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await incoming.hang_up()
+    await out.state("ended", 10)
+    (cdr,) = await server.cdrs()
+    assert cdr["hangup_by"] == "callee"
+    assert cdr["hold_ms"] > 0
+
+
+async def test_every_device_rings_and_the_first_answer_wins(server: Server, phones: object) -> None:
+    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
+    desk = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+    mobile = phones(await phone(server, "baresip", "1002", "tcp"))  # type: ignore[operator]
+    out = await alice.dial("1002")
+    first, second = await asyncio.gather(desk.incoming(10), mobile.incoming(10))
+    await asyncio.gather(first.ring(), second.ring())
+    await second.answer()
+    await out.state("answered", 10)
+    await first.state("ended", 10)
+    await both_hear(out, TONES_HZ["1001"], second, TONES_HZ["1002"])
+    await out.hang_up()
+    await second.state("ended", 10)
+    (cdr,) = await server.cdrs()
+    assert cdr["legs"] == 3
+    legs = server.query("SELECT side, q850_cause, answered_at FROM cdr_legs ORDER BY leg")
+    assert [leg["answered_at"] is not None for leg in legs] == [True, False, True]
+
+
+async def test_the_caller_gives_up(server: Server, phones: object) -> None:
+    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
+    bob = phones(await phone(server, "baresip", "1002"))  # type: ignore[operator]
+    out = await alice.dial("1002")
+    incoming = await bob.incoming(10)
+    await incoming.ring()
+    await out.state("ringing", 10)
+    await out.hang_up()
+    await asyncio.gather(out.state("ended", 10), incoming.state("ended", 10))
+    (cdr,) = await server.cdrs()
+    assert (cdr["disposition"], cdr["hangup_by"], cdr["sip_status"]) == ("cancelled", "caller", 487)
+
+
+@pytest.mark.parametrize(
+    ("status", "disposition"), [(486, "busy"), (603, "rejected")], ids=["busy", "rejected"]
+)
+async def test_the_callee_does_not_want_to(
+    server: Server, phones: object, status: int, disposition: str
+) -> None:
+    alice = phones(await phone(server, "baresip", "1001"))  # type: ignore[operator]
+    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+    out = await alice.dial("1002")
+    incoming = await bob.incoming(10)
+    await incoming.reject(status)
+    await out.state("ended", 10)
+    assert out.ended[0] == status
+    (cdr,) = await server.cdrs()
+    assert (cdr["disposition"], cdr["sip_status"], cdr["hangup_by"]) == (disposition, status, "callee")
+
+
+async def test_nobody_answers(server: Server, phones: object) -> None:
+    from tests.fixtures.server import tenant
+
+    await server.apply(tenant("acme", ring_s=2))
+    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
+    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+    out = await alice.dial("1002")
+    incoming = await bob.incoming(10)
+    await incoming.ring()
+    await asyncio.gather(out.state("ended", 15), incoming.state("ended", 15))
+    assert out.ended[0] == 480
+    (cdr,) = await server.cdrs()
+    assert (cdr["disposition"], cdr["q850_cause"], cdr["talk_ms"]) == ("no_answer", 19, 0)
+
+
+@pytest.mark.parametrize(("number", "status", "cause"), [("4711", 404, 1), ("1003", 480, 20)])
+async def test_unknown_and_unregistered_numbers(
+    server: Server, phones: object, number: str, status: int, cause: int
+) -> None:
+    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
+    out = await alice.dial(number)
+    await out.state("ended", 10)
+    assert out.ended[0] == status
+    (cdr,) = await server.cdrs()
+    assert (cdr["disposition"], cdr["sip_status"], cdr["q850_cause"]) == ("failed", status, cause)
+
+
+async def test_early_media_is_passed_on(server: Server, phones: object) -> None:
+    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
+    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+    out = await alice.dial("1002")
+    incoming = await bob.incoming(10)
+    await incoming.progress()
+    await out.state("early", 10)
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await incoming.answer()
+    await out.state("answered", 10)
+    await out.hang_up()
+    await incoming.state("ended", 10)
+
+
+@pytest.mark.parametrize(("caller_kind", "callee_kind"), [("pjsua", "baresip"), ("baresip", "pjsua")])
+async def test_srtp_end_to_end_and_no_key_in_the_journal(
+    server: Server, phones: object, caller_kind: str, callee_kind: str
+) -> None:
+    alice = phones(await phone(server, caller_kind, "1001", "tls", srtp=True))  # type: ignore[operator]
+    bob = phones(await phone(server, callee_kind, "1002", "tls", srtp=True))  # type: ignore[operator]
+    out, incoming = await connect(alice, bob, "1002")
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await out.hang_up()
+    await incoming.state("ended", 10)
+    await server.cdrs()
+    rows = server.query("SELECT data FROM call_events WHERE data LIKE '%a=crypto%'")
+    assert rows, "the offer with its crypto lines is in the log"
+    assert all("inline:sealed." in row["data"] for row in rows)
+
+
+async def test_the_same_number_in_two_tenants_is_two_phones(server: Server, phones: object) -> None:
+    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
+    stranger = phones(await phone(server, "pjsua", "1002", tenant="globex"))  # type: ignore[operator]
+    out = await alice.dial("1002")
+    await out.state("ended", 10)
+    assert out.ended[0] == 480, "acme's 1002 is not registered, globex's is somebody else"
+    assert not stranger.calls

@@ -1,0 +1,90 @@
+"""`kill -9` in mid-call: started again, the call goes on and leaves one exact record."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.e2e.talk import TONES_HZ, both_hear, connect, phone, silent
+from tests.fixtures.server import Server
+
+TRANSPORTS = ("udp", "tcp")
+
+
+async def restart(server: Server) -> None:
+    await server.kill()
+    await server.start()
+
+
+async def finished(server: Server, by: str) -> None:
+    (cdr,) = await server.cdrs()
+    assert (cdr["disposition"], cdr["hangup_by"], cdr["takeovers"]) == ("answered", by, 1)
+    assert len(server.query("SELECT * FROM cdr_all")) == 1
+    sequences = [
+        row["sequence"] for row in server.query("SELECT sequence FROM call_events ORDER BY sequence")
+    ]
+    assert sequences == list(range(1, len(sequences) + 1))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_killed_while_talking(server: Server, phones: object, transport: str) -> None:
+    alice = phones(await phone(server, "pjsua", "1001", transport))  # type: ignore[operator]
+    bob = phones(await phone(server, "baresip", "1002", transport))  # type: ignore[operator]
+    out, incoming = await connect(alice, bob, "1002")
+    await restart(server)
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await out.hold()
+    await out.state("held", 20)
+    await silent(incoming, TONES_HZ["1001"])
+    await out.resume()
+    await out.state("answered", 20)
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await incoming.hang_up()
+    await asyncio.gather(out.state("ended", 20), incoming.state("ended", 20))
+    await finished(server, "callee")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_killed_while_on_hold(server: Server, phones: object, transport: str) -> None:
+    alice = phones(await phone(server, "pjsua", "1001", transport))  # type: ignore[operator]
+    bob = phones(await phone(server, "pjsua", "1002", transport))  # type: ignore[operator]
+    out, incoming = await connect(alice, bob, "1002")
+    await out.hold()
+    await out.state("held", 10)
+    await restart(server)
+    await out.resume()
+    await out.state("answered", 20)
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await out.hang_up()
+    await incoming.state("ended", 20)
+    await finished(server, "caller")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_killed_while_ringing(server: Server, phones: object, transport: str) -> None:
+    # pjsua ends its own INVITE when its TCP connection breaks (a 503 of its own), so baresip calls there.
+    alice = phones(await phone(server, "pjsua" if transport == "udp" else "baresip", "1001", transport))  # type: ignore[operator]
+    bob = phones(await phone(server, "baresip" if transport == "udp" else "pjsua", "1002", transport))  # type: ignore[operator]
+    out = await alice.dial("1002")
+    incoming = await bob.incoming(10)
+    await incoming.ring()
+    await out.state("ringing", 10)
+    await restart(server)
+    await incoming.answer()
+    await asyncio.gather(out.state("answered", 30), incoming.state("answered", 30))
+    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    assert len(bob.calls) == 1, "no second INVITE"
+    await incoming.hang_up()
+    await out.state("ended", 20)
+    await finished(server, "callee")
+
+
+async def test_killed_sessions_process_is_started_again_by_its_parent(server: Server, phones: object) -> None:
+    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
+    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+    out, incoming = await connect(alice, bob, "1002")
+    await server.kill_role("sessions")
+    await out.hang_up()
+    await asyncio.gather(out.state("ended", 30), incoming.state("ended", 30))
+    await finished(server, "caller")

@@ -1,0 +1,229 @@
+"""A whole switchboard in memory: the SIP application over shards, with a journal and a clock that the test drives.
+
+Phones are addresses; what they send is text, what they get is parsed. No socket, no thread, no real time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from adapters.sip.application import Application, Now, Parts
+from adapters.sip.auth import Challenger, answer, ha1
+from adapters.sip.dialog import Addresses
+from adapters.sip.identifier import SipIdentifiers
+from adapters.sip.message import Request, Response, parse
+from adapters.sip.peer import Peers
+from adapters.sip.perform import Performer
+from adapters.sip.transaction import TransactionLayer
+from domain.base import Event
+from domain.call.call import Call
+from domain.call.effect import Effect
+from domain.catalog import EVENTS
+from domain.ids import new_stream_id, shard_of, shard_of_call
+from domain.ports import Batch, Cursor, Done, OwnershipLost, Record, Stored
+from domain.values import Flow
+from switchlog.shard import Board, Outlets
+from tests.domain.world import START, directory, seconds
+
+SERVER = "127.0.0.1:5060"
+PASSWORD = "secret"
+
+
+class HeldJournal:
+    """A journal whose durability the test decides: `commit` releases what waits, `lose` refuses it."""
+
+    def __init__(self) -> None:
+        self.stored: list[Stored] = []
+        self.held = False
+        self._waiting: list[tuple[int, int, Sequence[Record], Done]] = []
+
+    def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
+        return dict.fromkeys(shards, 1)
+
+    def submit(self, shard: int, epoch: int, records: Sequence[Record], done: Done) -> None:
+        self._waiting.append((shard, epoch, records, done))
+        if not self.held:
+            self.commit()
+
+    def commit(self) -> None:
+        while self._waiting:
+            shard, epoch, records, done = self._waiting.pop(0)
+            for record in records:
+                self.stored.append(Stored(len(self.stored) + 1, shard, epoch, record))
+            done(len(self.stored))
+
+    def lose(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for *_, done in waiting:
+            done(OwnershipLost("the test says so"))
+
+    def read(self, stream: UUID, after: int = 0) -> Sequence[Stored]:
+        return [one for one in self.stored if one.record.stream == stream and one.record.sequence > after]
+
+    def live(self, shard: int, now: float) -> Iterator[Sequence[Stored]]:
+        streams = dict.fromkeys(
+            one.record.stream for one in self.stored if shard_of(one.record.stream) == shard
+        )
+        return iter([self.read(stream) for stream in streams])
+
+    def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
+        raise AssertionError("nobody follows here")
+
+    def close(self) -> None:
+        self.commit()
+
+
+class PlainSealer:
+    def seal(self, plain: str) -> str:
+        return f"sealed.{plain[::-1]}"
+
+    def unseal(self, sealed: str) -> str:
+        return sealed.removeprefix("sealed.")[::-1]
+
+
+class OneSecret:
+    """Every device has the password `secret`."""
+
+    def ha1(self, tenant: str, username: str, realm: str, algorithm: str) -> str | None:
+        return ha1(username, realm, PASSWORD, algorithm)
+
+
+class Exchange:
+    """One worker. `sent[address]` is what a phone has received, oldest first."""
+
+    def __init__(self, journal: HeldJournal | None = None, epoch: int = 1, start_s: float = 0) -> None:
+        self.journal = journal or HeldJournal()
+        self.clock_s = start_s
+        self.sent: dict[str, list[Request | Response]] = {}
+        self.wire: list[tuple[str, bytes]] = []
+        self._made = 0
+        self.layer = TransactionLayer()
+        identifiers = SipIdentifiers(b"k" * 32)
+        peers = Peers(lambda flow: True)
+        performer = Performer(
+            layer=self.layer,
+            identifiers=identifiers,
+            addresses=Addresses({"udp": SERVER, "tcp": SERVER}),
+            peers=peers,
+            sealer=PlainSealer(),
+            unreachable=lambda call, leg: None,
+        )
+        self._performer = performer
+        self.lost: list[int] = []
+        self.board = Board(
+            journal=self.journal,
+            encode=msgspec.json.encode,
+            identifiers=identifiers,
+            directory=directory,
+            node="a",
+            outlets=Outlets(self._perform, lambda shard, reason: self.lost.append(shard), self._utc),
+        )
+        shards = range(64)
+        calls = self.board.load(
+            dict.fromkeys(shards, epoch),
+            [stream for shard in shards for stream in self.journal.live(shard, 0)],
+            _decode,
+        )
+        self.application = Application(
+            Parts(
+                layer=self.layer,
+                switchboard=self.board,
+                identifiers=identifiers,
+                performer=performer,
+                peers=peers,
+                challenger=Challenger(b"n" * 32),
+                credentials=OneSecret(),
+                sealer=PlainSealer(),
+                new_call=self._new_call,
+                clock=self._now,
+                device_back=lambda device: None,
+            )
+        )
+        self.board.resume(calls)
+        self._deliver()
+
+    # --- what a test does
+
+    def send(self, address: str, text: str, body: str = "", transport: str = "udp") -> None:
+        """A phone at `address` sends this; header lines are separated by newlines."""
+        head = text.strip().replace("\n", "\r\n")
+        data = f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        flow = Flow(transport, SERVER, address, 0 if transport == "udp" else 1)
+        self.application.receive(parse(data), flow, self._now())
+        self._deliver()
+
+    def wait(self, count_s: float) -> None:
+        """Time passes; every timer fires at its own moment."""
+        end_s = self.clock_s + count_s
+        while True:
+            due = self.layer.next_timer()
+            deadline = self.board.next_deadline()
+            times = [due] if due is not None else []
+            if deadline is not None:
+                times.append((deadline - START).total_seconds())
+            if not times or min(times) > end_s:
+                break
+            self.clock_s = max(self.clock_s, min(times))
+            for event in self.layer.on_timer(self.clock_s):
+                self.application.handle(event, self._now())
+            self.board.on_deadline(self._utc())
+            self._deliver()
+        self.clock_s = end_s
+
+    def take(self, address: str) -> list[Request | Response]:
+        """What the phone got since the last look."""
+        return self.sent.pop(address, [])
+
+    def last(self, address: str) -> Request | Response:
+        """The newest message to the phone; the others are forgotten."""
+        return self.take(address)[-1]
+
+    @property
+    def types(self) -> list[str]:
+        """The types of all call events, without their versions."""
+        return [
+            one.record.type.split(".")[1] for one in self.journal.stored if one.record.category == "calls"
+        ]
+
+    # --- inside
+
+    def _perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
+        self._performer.perform(call, effects, self.clock_s)
+
+    def _deliver(self) -> None:
+        for flow, data in self.layer.to_send():
+            self.wire.append((flow.remote, data))
+            self.sent.setdefault(flow.remote, []).append(parse(data))
+
+    def _utc(self) -> datetime:
+        return START + seconds(self.clock_s)
+
+    def _now(self) -> Now:
+        return Now(self.clock_s, self._utc())
+
+    def _new_call(self, sip_call_id: str, now: datetime) -> UUID:
+        self._made += 1
+        return new_stream_id(
+            int(now.timestamp() * 1000), shard_of_call(sip_call_id), self._made.to_bytes(8, "big")
+        )
+
+
+def authorized(
+    exchange: Exchange, address: str, username: str, send: Callable[[str], None], uri: str
+) -> None:
+    """Send once without and, after the 401, once with credentials."""
+    send("")
+    challenge = exchange.last(address)
+    assert isinstance(challenge, Response)
+    assert challenge.status == 401
+    value = challenge.get_all("WWW-Authenticate")[0]
+    method = challenge.cseq.method
+    send(f"\nAuthorization: {answer(value, method, uri, username, PASSWORD, 'cn')}")
+
+
+def _decode(kind: str, data: bytes) -> Event:
+    return msgspec.json.decode(data, type=EVENTS[kind])
