@@ -267,7 +267,7 @@ class Application:
         if found is None or response.cseq.method != "INVITE":
             return
         call, leg, number = found
-        invite = self._parts.performer.invite(call, leg.id) if number == 1 else None
+        invite = self._parts.performer.invite(call, leg.id, event.flow) if number == 1 else None
         if invite is None:
             return
         self._layer.request(*invite, now.monotonic, sent=False)

@@ -72,10 +72,10 @@ class Performer:
         for effect in effects:
             self._perform[type(effect)](call, effect, now)
 
-    def invite(self, call: Call, leg: str) -> tuple[Request, Flow] | None:
-        """The INVITE that dialled a leg, computed again; None if no way leads to its phone."""
+    def invite(self, call: Call, leg: str, flow: Flow | None = None) -> tuple[Request, Flow] | None:
+        """The INVITE that dialled a leg, computed again, to go by `flow`; None if no way leads to its phone."""
         dialog = call.legs[leg].dialog
-        first = msgspec.structs.replace(dialog, local_cseq=1, remote_tag="")
+        first = msgspec.structs.replace(dialog, local_cseq=1, remote_tag="", flow=flow or dialog.flow)
         return self._offer(call, leg, first, call.name, call.caller.sdp)
 
     # --- towards the caller, or whoever sent the request
