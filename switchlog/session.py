@@ -117,9 +117,7 @@ class Session:
     async def take_over(self) -> None:
         """Fold what the shards hold, say what is owed, arm the timers: after a start, as after a take-over."""
         streams = await asyncio.to_thread(self._live_streams, tuple(range(SHARDS)))
-        calls = self.board.load(
-            {number: self._parts.epochs[number] for number in range(SHARDS)}, streams, decode
-        )
+        calls = self.board.load({number: self._parts.epochs[number] for number in range(SHARDS)}, streams, decode)
         _log.info("shards taken over", shards=SHARDS, calls=len(calls))
         self.board.resume(calls)
         self._pump_soon()
@@ -207,9 +205,7 @@ class Session:
         if leg.state is not LegState.DIALED or self._peers.route(call.tenant, leg.dialog) is not None:
             return
         try:
-            self.board.handle(
-                call.id, Failed("flow:gone", f"leg:{leg_id}", leg_id, _GONE), lambda accepted: None
-            )
+            self.board.handle(call.id, Failed("flow:gone", f"leg:{leg_id}", leg_id, _GONE), lambda accepted: None)
         except (JournalFull, NotOwned):
             _log.warning("a leg could not be failed now; its ring time will end it", call=str(call.id))
 

@@ -220,9 +220,7 @@ class Application:
         tag = call.caller.dialog.local_tag
 
         def durable(accepted: bool) -> None:
-            self._layer.respond(
-                event.key, response_to(request, 200, to_tag=tag), self._parts.clock().monotonic
-            )
+            self._layer.respond(event.key, response_to(request, 200, to_tag=tag), self._parts.clock().monotonic)
 
         try:
             self._parts.switchboard.handle(call.id, Abandoned(request.via.branch, f"leg:{leg}", leg), durable)
@@ -290,9 +288,7 @@ class Application:
         first = number == 1
         self._tell(
             call,
-            Failed(key.branch, actor, leg.id, why)
-            if first
-            else ReofferRefused(key.branch, actor, leg.id, why),
+            Failed(key.branch, actor, leg.id, why) if first else ReofferRefused(key.branch, actor, leg.id, why),
         )
 
     def _unacknowledged(self, event: Unacknowledged, now: Now) -> None:

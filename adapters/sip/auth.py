@@ -61,9 +61,7 @@ class Challenger:
             for algorithm in self._algorithms
         ]
 
-    def check(
-        self, credentials: str, method: str, ha1: Callable[[str, str, str], str | None], now: float
-    ) -> Verdict:
+    def check(self, credentials: str, method: str, ha1: Callable[[str, str, str], str | None], now: float) -> Verdict:
         """Whether an Authorization value proves its user; `ha1(username, realm, algorithm)` gives the secret."""
         try:
             given = parse_credentials(credentials)
@@ -118,9 +116,7 @@ def ha1(username: str, realm: str, password: str, algorithm: str) -> str:
     return _hash(algorithm, f"{username}:{realm}:{password}")
 
 
-def answer(
-    challenge: str, method: str, uri: str, username: str, password: str, cnonce: str, nc: int = 1
-) -> str:
+def answer(challenge: str, method: str, uri: str, username: str, password: str, cnonce: str, nc: int = 1) -> str:
     """The Authorization value for a challenge: the client's side. Raises ValueError for one that is unusable."""
     asked = parse_credentials(challenge)
     algorithm = asked.get("algorithm", "MD5").upper()

@@ -94,9 +94,7 @@ def confirmed(dialog: Dialog, response: Response, flow: Flow) -> Dialog:
     """The dialog after a response to our INVITE, seen from us as the UAC (12.1.2)."""
     target = contact_uri(response) if response.get("Contact") else dialog.remote_target
     routes = tuple(reversed(response.get_all("Record-Route"))) or dialog.routes
-    return msgspec.structs.replace(
-        dialog, remote_tag=response.to.tag, remote_target=target, routes=routes, flow=flow
-    )
+    return msgspec.structs.replace(dialog, remote_tag=response.to.tag, remote_target=target, routes=routes, flow=flow)
 
 
 def contact_uri(message: Request | Response) -> str:

@@ -197,9 +197,7 @@ class Edge:
 
     async def _listen_stream(self, transport: str, host: str, port: int, tls: ssl.SSLContext | None) -> Flow:
         if (transport == "tls") != (tls is not None):
-            raise EdgeError(
-                f"cannot listen on {transport} {host}:{port}: tls, and only tls, needs a certificate"
-            )
+            raise EdgeError(f"cannot listen on {transport} {host}:{port}: tls, and only tls, needs a certificate")
         if tls is not None:
             tls.minimum_version = max(tls.minimum_version, ssl.TLSVersion.TLSv1_2)
         server = await asyncio.get_running_loop().create_server(
@@ -233,9 +231,7 @@ class Edge:
         except (OSError, ValueError) as error:  # TimeoutError and ssl.SSLError are OSErrors
             raise EdgeError(_connect_failure(transport, remote, error)) from error
         if connection.flow not in self._streams:
-            raise EdgeError(
-                f"cannot connect to {remote} by {transport}: closed at once, or too many connections"
-            )
+            raise EdgeError(f"cannot connect to {remote} by {transport}: closed at once, or too many connections")
         return connection.flow
 
     def _tls_out(self) -> ssl.SSLContext:
@@ -290,9 +286,7 @@ class Edge:
             return
         try:
             stamp_via(request, flow)
-            tag = hashlib.blake2b(
-                request.via.branch.encode(), digest_size=8
-            ).hexdigest()  # 8.2.7: the same again
+            tag = hashlib.blake2b(request.via.branch.encode(), digest_size=8).hexdigest()  # 8.2.7: the same again
             answer = response_to(request, error.status, error.reason, tag)
         except MessageError:  # not even what a response copies can be read
             return
@@ -308,13 +302,9 @@ def _bind_failure(transport: str, host: str, port: int, error: OSError) -> str:
             f" (`ss -l{flag}np 'sport = :{port}'` names it); stop that program or choose another port"
         )
     if error.errno == errno.EACCES:
-        return (
-            f"cannot listen on {where}: not permitted; choose a port above 1023 or grant CAP_NET_BIND_SERVICE"
-        )
+        return f"cannot listen on {where}: not permitted; choose a port above 1023 or grant CAP_NET_BIND_SERVICE"
     if error.errno == errno.EADDRNOTAVAIL:
-        return (
-            f"cannot listen on {where}: this machine has no such address; choose one that `ip address` lists"
-        )
+        return f"cannot listen on {where}: this machine has no such address; choose one that `ip address` lists"
     return f"cannot listen on {where}: {error.strerror or error}; check host and port"
 
 
@@ -324,9 +314,7 @@ def _connect_failure(transport: str, remote: str, error: Exception) -> str:
     elif isinstance(error, ConnectionRefusedError):
         reason = "refused; check that a SIP server listens there"
     elif isinstance(error, ssl.SSLError):
-        reason = (
-            f"TLS failed ({error.reason or error}); check its certificate and the authorities trusted here"
-        )
+        reason = f"TLS failed ({error.reason or error}); check its certificate and the authorities trusted here"
     else:
         reason = f"{error}; check the address"
     return f"cannot connect to {remote} by {transport}: {reason}"

@@ -21,9 +21,7 @@ class EdgeLimits:
 
     max_connections: int = 10_000
     max_write_buffer_bytes: int = 1024 * 1024  # a reader slower than this loses its connection
-    message_timeout_s: float = (
-        10.0  # from a message's first byte to its last, and from connecting to the first
-    )
+    message_timeout_s: float = 10.0  # from a message's first byte to its last, and from connecting to the first
     idle_timeout_s: float = 3_900.0  # longer than a registration of one hour
     handshake_timeout_s: float = 10.0
     connect_timeout_s: float = 5.0

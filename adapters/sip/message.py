@@ -172,9 +172,7 @@ _PARSED = {"Via": "via", "CSeq": "cseq", "From": "from_", "To": "to"}
 class Request(Message):
     """`uri` is as written."""
 
-    def __init__(
-        self, method: str, uri: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
-    ) -> None:
+    def __init__(self, method: str, uri: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
         super().__init__(headers, body)
         self.method = method
         self.uri = uri

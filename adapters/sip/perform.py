@@ -102,9 +102,7 @@ class Performer:
     def _conclude(self, call: Call, effect: Conclude, now: float) -> None:
         self._respond(call, effect.leg, effect.transaction, response_of(effect.transaction, 200), now)
 
-    def _respond(
-        self, call: Call, leg: str, transaction: Transaction, response: Response, now: float
-    ) -> None:
+    def _respond(self, call: Call, leg: str, transaction: Transaction, response: Response, now: float) -> None:
         if not self._peers.lives(transaction.flow):
             flow = self._peers.route(call.tenant, call.legs[leg].dialog)
             if flow is None:
@@ -149,9 +147,7 @@ class Performer:
         if request is not None:
             self._layer.request(*request, now)
 
-    def _offer(
-        self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str
-    ) -> tuple[Request, Flow] | None:
+    def _offer(self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str) -> tuple[Request, Flow] | None:
         request = self._request(call, leg, "INVITE", dialog, display)
         if request is not None:
             self._body(request[0], sdp)
@@ -167,9 +163,7 @@ class Performer:
         # The ACK of a 2xx is a transaction of its own (13.2.2.4), beyond any CSeq (which is below 2**31).
         number = dialog.local_cseq + (_ACK_BRANCH if method == "ACK" else 0)
         via = self._addresses.via(flow, self._identifiers.branch(leg, number))
-        contact = (
-            self._addresses.contact(flow, self._identifiers.user(leg)) if method in ("INVITE", "ACK") else ""
-        )
+        contact = self._addresses.contact(flow, self._identifiers.user(leg)) if method in ("INVITE", "ACK") else ""
         return request_of(method, dialog, via, contact, display), flow
 
     def _describe(self, response: Response, leg: str, flow: Flow, sdp: str) -> None:

@@ -51,9 +51,7 @@ def map_crypto(text: str, change: Callable[[str], str]) -> str:
     """The text with every SRTP key of its `a=crypto` lines (RFC 4568) replaced by `change(key)`."""
     if "a=crypto" not in text:
         return text
-    return _CRYPTO.sub(
-        lambda line: _INLINE.sub(lambda key: f"inline:{change(key.group(1))}", line.group(1)), text
-    )
+    return _CRYPTO.sub(lambda line: _INLINE.sub(lambda key: f"inline:{change(key.group(1))}", line.group(1)), text)
 
 
 def _sections(text: str) -> tuple[list[str], list[str]]:

@@ -145,9 +145,7 @@ NON_INVITE_CLIENT = Machine(
     # 17.1.2.2
     initial=Row(_S.TRYING, (_A.RESEND,), (_T.E, _T.F)),
     states=frozenset({_S.TRYING, _S.PROCEEDING, _S.COMPLETED}),
-    inputs=frozenset(
-        {Signal.PROVISIONAL, Signal.SUCCESS, Signal.FAILURE, Signal.FLOW_FAILED, _T.E, _T.F, _T.K}
-    ),
+    inputs=frozenset({Signal.PROVISIONAL, Signal.SUCCESS, Signal.FAILURE, Signal.FLOW_FAILED, _T.E, _T.F, _T.K}),
     rows={
         (_S.TRYING, _T.E): Row(_S.TRYING, (_A.RESEND,), (_T.E,)),  # 17.1.2.2
         (_S.TRYING, _T.F): Row(_S.TERMINATED, (_A.TIMED_OUT,)),

@@ -78,9 +78,7 @@ def claimed_identity(request: Request, tenant: str, device: str, directory: Dire
     return extension
 
 
-def offer(
-    request: Request, flow: Flow, call: UUID, caller: Caller, dialled: str, tag: str, sealer: Sealer
-) -> Offer:
+def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: str, tag: str, sealer: Sealer) -> Offer:
     """An INVITE outside a dialog. Raises MessageError or NotAllowed if it offers no media that can be passed on."""
     return Offer(
         cause=request.via.branch,

@@ -349,9 +349,7 @@ def _reoffer(scene: _Scene, inp: Reoffered) -> tuple[Event, ...]:
     if inp.leg not in call.talked:
         return ()
     by, to = call.legs[inp.leg], call.other(inp.leg)
-    by_dialog = msgspec.structs.replace(
-        by.dialog, remote_cseq=inp.transaction.cseq, remote_target=inp.remote_target
-    )
+    by_dialog = msgspec.structs.replace(by.dialog, remote_cseq=inp.transaction.cseq, remote_target=inp.remote_target)
     return (
         scene.event(
             Call.RenegotiationRequested,

@@ -28,9 +28,7 @@ from tests.domain.world import START, new_call, offer, remote, request, seconds,
 
 _CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""))
 _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
-    lambda call, leg, n: Progressed(
-        f"c{n}", "x", leg, remote(call.legs[leg].dialog), "early" * (n % 2), "ua"
-    ),
+    lambda call, leg, n: Progressed(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "early" * (n % 2), "ua"),
     lambda call, leg, n: Answered(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "v=0 bob", "ua"),
     lambda call, leg, n: Failed(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Abandoned(f"c{n}", "x", call.caller_leg),

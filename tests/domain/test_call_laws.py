@@ -27,9 +27,7 @@ def test_every_input_is_decided_or_ignored_in_every_state() -> None:
 
 
 @given(st.integers(0, 3), steps)
-def test_effects_are_outstanding_after_their_turn(
-    bindings: int, played: list[tuple[int, int, float, bool]]
-) -> None:
+def test_effects_are_outstanding_after_their_turn(bindings: int, played: list[tuple[int, int, float, bool]]) -> None:
     def check(call: Call, turn: Turn, now: datetime) -> None:
         owed = outstanding(call, now)
         assert all(effect in owed for effect in turn.effects)
@@ -69,9 +67,7 @@ def test_a_call_ends_once(history: History) -> None:
 
 @given(histories)
 def test_requests_of_ours_never_repeat_a_cseq_in_a_dialog(history: History) -> None:
-    requests = {
-        effect for turn, _ in history.turns for effect in turn.effects if isinstance(effect, HangUp | Reoffer)
-    }
+    requests = {effect for turn, _ in history.turns for effect in turn.effects if isinstance(effect, HangUp | Reoffer)}
     numbers = [(effect.leg, effect.dialog.local_cseq) for effect in requests]
     assert len(numbers) == len(set(numbers))
 
@@ -81,7 +77,5 @@ def test_outstanding_depends_on_nothing_but_the_state(history: History) -> None:
     _, now = history.turns[-1]
     assert outstanding(fold(None, history.events), now) == outstanding(history.call, now)
     assert outstanding(history.call, now + seconds(100)) == tuple(
-        effect
-        for effect in outstanding(history.call, now + seconds(100))
-        if effect in outstanding(history.call, now)
+        effect for effect in outstanding(history.call, now + seconds(100)) if effect in outstanding(history.call, now)
     )

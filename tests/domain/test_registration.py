@@ -84,9 +84,7 @@ def test_a_first_register_opens_the_address_and_binds() -> None:
 
 
 def test_a_refresh_moves_the_end_and_the_instance_moves_the_contact() -> None:
-    registration = bound(
-        ask(wish(instance="urn:1")), ask(wish("sip:b@h", instance="urn:1"), cseq=2, expires_s=600)
-    )
+    registration = bound(ask(wish(instance="urn:1")), ask(wish("sip:b@h", instance="urn:1"), cseq=2, expires_s=600))
     (contact,) = registration.at(START)
     assert (contact.uri, contact.expires_at) == ("sip:b@h", START + seconds(600))
 
@@ -167,11 +165,7 @@ def test_the_fold_is_the_live_state_and_one_instance_has_one_binding(
     registration: Registration | None = None
     events: list[Event] = []
     for cseq, (uri, expires_s, instance, star) in enumerate(asked, 1):
-        one = (
-            ask(wildcard=True, expires_s=0, cseq=cseq)
-            if star
-            else ask(wish(uri, expires_s, instance), cseq=cseq)
-        )
+        one = ask(wildcard=True, expires_s=0, cseq=cseq) if star else ask(wish(uri, expires_s, instance), cseq=cseq)
         made = register(registration, one, step(registration))
         registration = after(registration, made) if made else registration
         events += made

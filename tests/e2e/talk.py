@@ -15,9 +15,7 @@ QUIET_DBFS = -50.0
 TONES_HZ = {"1001": 440.0, "1002": 697.0, "1003": 1000.0, "1004": 1336.0}
 
 
-async def phone(
-    server: Server, maker: str, username: str, transport: str = "udp", **options: object
-) -> Phone:
+async def phone(server: Server, maker: str, username: str, transport: str = "udp", **options: object) -> Phone:
     """A phone of this maker, registered at `acme` as `username`."""
     tenant = str(options.pop("tenant", "acme"))
     one = await Phone.start(

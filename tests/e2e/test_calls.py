@@ -90,12 +90,8 @@ async def test_the_caller_gives_up(server: Server, phones: object) -> None:
     assert (cdr["disposition"], cdr["hangup_by"], cdr["sip_status"]) == ("cancelled", "caller", 487)
 
 
-@pytest.mark.parametrize(
-    ("status", "disposition"), [(486, "busy"), (603, "rejected")], ids=["busy", "rejected"]
-)
-async def test_the_callee_does_not_want_to(
-    server: Server, phones: object, status: int, disposition: str
-) -> None:
+@pytest.mark.parametrize(("status", "disposition"), [(486, "busy"), (603, "rejected")], ids=["busy", "rejected"])
+async def test_the_callee_does_not_want_to(server: Server, phones: object, status: int, disposition: str) -> None:
     alice = phones(await phone(server, "baresip", "1001"))  # type: ignore[operator]
     bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
     out = await alice.dial("1002")

@@ -21,9 +21,7 @@ async def finished(server: Server, by: str) -> None:
     (cdr,) = await server.cdrs()
     assert (cdr["disposition"], cdr["hangup_by"], cdr["takeovers"]) == ("answered", by, 1)
     assert len(server.query("SELECT * FROM cdr_all")) == 1
-    sequences = [
-        row["sequence"] for row in server.query("SELECT sequence FROM call_events ORDER BY sequence")
-    ]
+    sequences = [row["sequence"] for row in server.query("SELECT sequence FROM call_events ORDER BY sequence")]
     assert sequences == list(range(1, len(sequences) + 1))
 
 

@@ -65,9 +65,7 @@ class HeldJournal:
         return [one for one in self.stored if one.record.stream == stream and one.record.sequence > after]
 
     def live(self, shard: int, now: float) -> Iterator[Sequence[Stored]]:
-        streams = dict.fromkeys(
-            one.record.stream for one in self.stored if shard_of(one.record.stream) == shard
-        )
+        streams = dict.fromkeys(one.record.stream for one in self.stored if shard_of(one.record.stream) == shard)
         return iter([self.read(stream) for stream in streams])
 
     def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
@@ -185,9 +183,7 @@ class Exchange:
     @property
     def types(self) -> list[str]:
         """The types of all call events, without their versions."""
-        return [
-            one.record.type.split(".")[1] for one in self.journal.stored if one.record.category == "calls"
-        ]
+        return [one.record.type.split(".")[1] for one in self.journal.stored if one.record.category == "calls"]
 
     # --- inside
 
@@ -207,14 +203,10 @@ class Exchange:
 
     def _new_call(self, sip_call_id: str, now: datetime) -> UUID:
         self._made += 1
-        return new_stream_id(
-            int(now.timestamp() * 1000), shard_of_call(sip_call_id), self._made.to_bytes(8, "big")
-        )
+        return new_stream_id(int(now.timestamp() * 1000), shard_of_call(sip_call_id), self._made.to_bytes(8, "big"))
 
 
-def authorized(
-    exchange: Exchange, address: str, username: str, send: Callable[[str], None], uri: str
-) -> None:
+def authorized(exchange: Exchange, address: str, username: str, send: Callable[[str], None], uri: str) -> None:
     """Send once without and, after the 401, once with credentials."""
     send("")
     challenge = exchange.last(address)

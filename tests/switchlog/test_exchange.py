@@ -186,9 +186,7 @@ def test_a_wrong_password_appends_nothing(exchange: Exchange) -> None:
     challenge = exchange.last(alice.address)
     assert isinstance(challenge, Response)
     assert challenge.status == 401
-    assert [
-        value.split("algorithm=")[1].split(",")[0] for value in challenge.get_all("WWW-Authenticate")
-    ] == [
+    assert [value.split("algorithm=")[1].split(",")[0] for value in challenge.get_all("WWW-Authenticate")] == [
         "SHA-256",
         "MD5",
     ]
