@@ -1,0 +1,1 @@
+"""ClickHouse: the embedded engine behind a gateway, the client, and the tables."""

@@ -9,11 +9,21 @@ escape or unusual quote can show one statement here and another one to the engin
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 STATEMENTS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "EXISTS", "EXPLAIN"})
 SHOWN = frozenset(
-    {"TABLES", "DATABASES", "COLUMNS", "CREATE", "TABLE", "FULL", "FUNCTIONS", "SETTINGS", "INDEX"}
+    {
+        "TABLES",
+        "DATABASES",
+        "COLUMNS",
+        "CREATE",
+        "TABLE",
+        "FULL",
+        "FUNCTIONS",
+        "SETTINGS",
+        "INDEX",
+    }
 )
 TABLE_FUNCTIONS = frozenset(
     {"numbers", "numbers_mt", "zeros", "zeros_mt", "values", "view", "null", "format"}
@@ -22,20 +32,66 @@ TABLE_FUNCTIONS = frozenset(
 """The only ones a reader may call: they compute, and reach nothing outside the query."""
 
 FORBIDDEN_WORDS = frozenset(
-    {"outfile", "infile", "file", "python", "eval", "hascolumnintable", "generateserialid", "transactionid"}
-    | {"getserversetting", "getclienthttpheader", "catboostevaluate", "input", "remote", "remotesecure"}
+    {
+        "outfile",
+        "infile",
+        "file",
+        "python",
+        "eval",
+        "hascolumnintable",
+        "generateserialid",
+        "transactionid",
+    }
+    | {
+        "getserversetting",
+        "getclienthttpheader",
+        "catboostevaluate",
+        "input",
+        "remote",
+        "remotesecure",
+    }
 )
 """As a function, a column or anything else: `APPLY file` calls a function without a parenthesis."""
-FORBIDDEN_PREFIXES = ("airedact", "aisimilarity", "aifilter", "aiclassify", "aiembed", "aiextract") + (
+FORBIDDEN_PREFIXES = (
+    "airedact",
+    "aisimilarity",
+    "aifilter",
+    "aiclassify",
+    "aiembed",
+    "aiextract",
+) + (
     "aigenerate",
     "aitranslate",
     "dictget",
     "joinget",
 )
 SYSTEM_TABLES = frozenset(
-    {"tables", "columns", "databases", "functions", "one", "numbers", "numbers_mt", "settings", "formats"}
-    | {"data_type_families", "time_zones", "keywords", "completions", "aggregate_function_combinators"}
-    | {"table_functions", "table_engines", "collations", "contributors", "build_options", "parts"}
+    {
+        "tables",
+        "columns",
+        "databases",
+        "functions",
+        "one",
+        "numbers",
+        "numbers_mt",
+        "settings",
+        "formats",
+    }
+    | {
+        "data_type_families",
+        "time_zones",
+        "keywords",
+        "completions",
+        "aggregate_function_combinators",
+    }
+    | {
+        "table_functions",
+        "table_engines",
+        "collations",
+        "contributors",
+        "build_options",
+        "parts",
+    }
 )
 """What clients need to find their way about; not who else asks what."""
 
@@ -56,7 +112,7 @@ def tokens(text: str) -> list[tuple[str, str]]:
     return [(kind, part) for kind, part in found if kind != "space"]
 
 
-def check(rendered: str, table_functions: Set[str]) -> str:
+def check(rendered: str, table_functions: AbstractSet[str]) -> str:
     """Raise Refused unless a reader may run `rendered`; returns it without a trailing `FORMAT name`.
 
     `table_functions` are the engine's, in lower case.

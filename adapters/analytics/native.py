@@ -17,12 +17,12 @@ MAX_ROWS = 10_000_000
 MAX_NAME_BYTES = 65_536
 
 FIXED: dict[str, int] = {
-    **{name: 1 for name in ("UInt8", "Int8", "Bool", "Enum8", "Nothing")},
-    **{name: 2 for name in ("UInt16", "Int16", "Enum16", "Date", "BFloat16")},
-    **{name: 4 for name in ("UInt32", "Int32", "Float32", "DateTime", "Date32", "IPv4", "Decimal32", "Time")},
-    **{name: 8 for name in ("UInt64", "Int64", "Float64", "DateTime64", "Decimal64", "Time64")},
-    **{name: 16 for name in ("UInt128", "Int128", "UUID", "IPv6", "Decimal128")},
-    **{name: 32 for name in ("UInt256", "Int256", "Decimal256")},
+    **dict.fromkeys(("UInt8", "Int8", "Bool", "Enum8", "Nothing"), 1),
+    **dict.fromkeys(("UInt16", "Int16", "Enum16", "Date", "BFloat16"), 2),
+    **dict.fromkeys(("UInt32", "Int32", "Float32", "DateTime", "Date32", "IPv4", "Decimal32", "Time"), 4),
+    **dict.fromkeys(("UInt64", "Int64", "Float64", "DateTime64", "Decimal64", "Time64"), 8),
+    **dict.fromkeys(("UInt128", "Int128", "UUID", "IPv6", "Decimal128"), 16),
+    **dict.fromkeys(("UInt256", "Int256", "Decimal256"), 32),
 }
 """Type name -> bytes of one value."""
 
@@ -214,7 +214,10 @@ def _decimal(inner: str) -> int:
     precision = inner.partition(",")[0].strip()
     if not precision.isdecimal() or len(precision) > 2:
         raise Malformed(f"Decimal({inner[:20]})")
-    return next((size for most, size in ((9, 4), (18, 8), (38, 16), (76, 32)) if int(precision) <= most), 32)
+    return next(
+        (size for most, size in ((9, 4), (18, 8), (38, 16), (76, 32)) if int(precision) <= most),
+        32,
+    )
 
 
 def _interval(inner: str) -> int:

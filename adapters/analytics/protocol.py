@@ -180,7 +180,14 @@ def string(text: str) -> bytes:
 def hello(version: tuple[int, int, int]) -> bytes:
     major, minor, patch = version
     return b"".join(
-        (varint(0), string(SERVER_NAME), varint(major), varint(minor), varint(REVISION), string("UTC"))
+        (
+            varint(0),
+            string(SERVER_NAME),
+            varint(major),
+            varint(minor),
+            varint(REVISION),
+            string("UTC"),
+        )
         + (string(SERVER_NAME), varint(patch))
     )
 
@@ -200,7 +207,14 @@ def header(columns: list[tuple[str, str]]) -> bytes:
 
 def exception(code: int, name: str, message: str) -> bytes:
     """`code` and `name` are ClickHouse's (ErrorCodes)."""
-    parts = (varint(2), struct.pack("<i", code), string(name), string(message), string(""), b"\x00")
+    parts = (
+        varint(2),
+        struct.pack("<i", code),
+        string(name),
+        string(message),
+        string(""),
+        b"\x00",
+    )
     return b"".join(parts)
 
 
@@ -218,3 +232,17 @@ def end_of_stream() -> bytes:
 
 def profile(rows: int, blocks: int, size: int) -> bytes:
     return b"".join(map(varint, (6, rows, blocks, size))) + b"\x00" + varint(rows) + b"\x00"
+
+
+def rows_of(block_bytes: bytes) -> int:
+    """How many rows a Native block says that it has."""
+    at = values = value = shift = 0
+    while values < 2 and at < len(block_bytes):
+        value |= (block_bytes[at] & 0x7F) << shift
+        shift += 7
+        if block_bytes[at] < 0x80:
+            values += 1
+            if values < 2:
+                value = shift = 0
+        at += 1
+    return value

@@ -1,0 +1,133 @@
+"""A blocking ClickHouse client for the projector: `clickhouse-driver` with our errors and a fresh start after each.
+
+One `Warehouse` belongs to one thread. The same code reads a ClickHouse server and our own gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from clickhouse_driver import Client  # type: ignore[import-untyped]
+from clickhouse_driver import errors as driver_errors
+
+DEFAULT_PORT = 9000
+CONNECT_S = 5
+ANSWER_S = 120
+
+TRANSIENT = frozenset({159, 160, 202, 203, 209, 210, 225, 241, 242, 252, 319, 394, 425, 999})
+"""Server codes after which the same statement may succeed later: time-outs, overload, memory, read-only replicas."""
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """Where ClickHouse is and who we are there."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str = "switchlog"
+
+    @classmethod
+    def parse(cls, url: str) -> Endpoint:
+        """`clickhouse://user:password@host:port/database`. Raises ValueError that says which part is wrong."""
+        parts = urlsplit(url)
+        if parts.scheme != "clickhouse" or not parts.hostname:
+            raise ValueError("a ClickHouse address looks like clickhouse://user:password@host:port/database")
+        return cls(
+            parts.hostname,
+            parts.port or DEFAULT_PORT,
+            unquote(parts.username or "switchlog"),
+            unquote(parts.password or ""),
+            parts.path.strip("/") or "switchlog",
+        )
+
+
+class WarehouseError(Exception):
+    """ClickHouse did not do it. `retryable` = the same again may succeed later; else it needs a person."""
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class Warehouse:
+    """Statements and inserts. Connects on first use and again after any error."""
+
+    def __init__(self, endpoint: Endpoint, *, answer_s: float = ANSWER_S) -> None:
+        self.endpoint = endpoint
+        self._answer_s = answer_s
+        self._client: Client | None = None
+
+    def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
+        """Rows of a statement; `%(name)s` in it stands for a parameter. Raises WarehouseError."""
+        with self._connected() as client:
+            rows = client.execute(sql, dict(parameters) if parameters else None)
+        return list(rows) if isinstance(rows, list) else []
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+        """Insert `rows`; returns how many. Done when it returns. Raises WarehouseError."""
+        if not rows:
+            return 0
+        names = ", ".join(f"`{name}`" for name in columns)
+        with self._connected() as client:
+            client.execute(
+                f"INSERT INTO {table} ({names}) VALUES",
+                list(zip(*rows, strict=True)),
+                columnar=True,
+            )
+        return len(rows)
+
+    def ping(self) -> bool:
+        """Does it answer?"""
+        try:
+            self.execute("SELECT 1")
+        except WarehouseError:
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.disconnect()
+            self._client = None
+
+    @contextmanager
+    def _connected(self) -> Iterator[Client]:
+        client = self._client or self._connect()
+        self._client = client
+        try:
+            yield client
+        except driver_errors.ServerException as error:
+            self.close()
+            text = str(error.message).partition("Stack trace:")[0].strip()
+            raise WarehouseError(
+                f"ClickHouse answered {error.code}: {text}",
+                retryable=error.code in TRANSIENT,
+            ) from error
+        except (driver_errors.NetworkError, OSError, EOFError) as error:
+            self.close()
+            where = f"{self.endpoint.host}:{self.endpoint.port}"
+            raise WarehouseError(
+                f"ClickHouse at {where} cannot be reached: {error}", retryable=True
+            ) from error
+        except (driver_errors.Error, ValueError, TypeError) as error:
+            self.close()
+            raise WarehouseError(
+                f"not a value or statement for ClickHouse: {error}", retryable=False
+            ) from error
+
+    def _connect(self) -> Client:
+        at = self.endpoint
+        return Client(
+            at.host,
+            port=at.port,
+            user=at.user,
+            password=at.password,
+            database=at.database,
+            connect_timeout=CONNECT_S,
+            send_receive_timeout=self._answer_s,
+            compression=False,
+        )
