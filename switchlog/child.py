@@ -1,4 +1,4 @@
-"""The entry of a child process: reads its settings from standard input, ties its life to its parent's, runs one role."""
+"""The entry of a child process: settings from standard input, its life tied to its parent's, one role."""
 
 from __future__ import annotations
 

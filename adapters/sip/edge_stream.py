@@ -40,7 +40,10 @@ class StreamOwner(Protocol):
 
 
 class StreamConnection(asyncio.Protocol):
-    """Cuts a stream into messages; `flow` is whole once it is open. `kind` is tcp or tls; `inbound` is False for one that we opened."""
+    """Cuts a stream into messages; `flow` is whole once it is open.
+
+    `kind` is tcp or tls; `inbound` is False for one that we opened.
+    """
 
     def __init__(self, owner: StreamOwner, kind: str, number: int, inbound: bool) -> None:
         self.inbound = inbound

@@ -24,7 +24,7 @@ class Timer(Enum):
     F = "F"  # non-INVITE client: no final response
     G = "G"  # INVITE server, UDP: send the 300-699 again
     H = "H"  # INVITE server: no ACK of a 300-699
-    I = "I"
+    I = "I"  # noqa: E741  (the RFC's name)
     J = "J"  # non-INVITE server: absorb repeated requests
     K = "K"  # non-INVITE client: absorb repeated responses
     L = "L"  # INVITE server accepted (RFC 6026 7.1): absorb repeated INVITEs

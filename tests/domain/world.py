@@ -50,7 +50,7 @@ def directory() -> Directory:
     )
 
 
-def contact(user: str, port: int, flow: Flow = UDP, expires_at: datetime = START + seconds(3600)) -> Contact:
+def contact(user: str, port: int, flow: Flow = UDP) -> Contact:
     return Contact(
         uri=f"sip:{user}@127.0.0.1:{port}",
         device=user,
@@ -58,7 +58,7 @@ def contact(user: str, port: int, flow: Flow = UDP, expires_at: datetime = START
         path=(),
         instance="",
         user_agent="test",
-        expires_at=expires_at,
+        expires_at=START + seconds(3600),
         call_id=f"reg-{user}-{port}",
         cseq=1,
     )

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from tests.fixtures.server import server as server
 from tests.phones.factory import Phones, all_stopped
 
 
@@ -12,7 +13,3 @@ async def phones() -> AsyncIterator[Phones]:
     """Start phones with `await phones("pjsua", "1001", ...)`, as `Phone.start`; all end with the test."""
     async with all_stopped() as start:
         yield start
-
-
-# The server's fixtures belong in tests/fixtures/server.py; name that module here when it is there:
-# from tests.fixtures.server import server

@@ -1,4 +1,4 @@
-"""Real phones call each other through a real server; every claim is heard, seen by the phones, or read in ClickHouse."""
+"""Real phones call each other through a real server; every claim is heard, seen by them, or read in ClickHouse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from itertools import product
 import pytest
 
 from tests.e2e.talk import TONES_HZ, both_hear, connect, phone, silent
-from tests.fixtures.server import Server
+from tests.fixtures.server import Server, tenant
+from tests.phones.call import State
+from tests.phones.factory import Phones
 
 MAKERS = ("pjsua", "baresip")
 TRANSPORTS = ("udp", "tcp", "tls")
@@ -18,10 +20,10 @@ CLOCKS_AGREE_S = 0.1
 @pytest.mark.parametrize(("caller_kind", "callee_kind"), product(MAKERS, MAKERS))
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_two_phones_talk_and_the_record_agrees(
-    server: Server, phones: object, caller_kind: str, callee_kind: str, transport: str
+    server: Server, phones: Phones, caller_kind: str, callee_kind: str, transport: str
 ) -> None:
-    alice = phones(await phone(server, caller_kind, "1001", transport))  # type: ignore[operator]
-    bob = phones(await phone(server, callee_kind, "1002", transport))  # type: ignore[operator]
+    alice = await phone(server, phones, caller_kind, "1001", transport)
+    bob = await phone(server, phones, callee_kind, "1002", transport)
     out, incoming = await connect(alice, bob, "1002")
     await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
     await out.hang_up()
@@ -34,15 +36,18 @@ async def test_two_phones_talk_and_the_record_agrees(
         "1002",
     )
     assert (cdr["disposition"], cdr["hangup_by"], cdr["takeovers"]) == ("answered", "caller", 0)
-    for column, state in (("answered_at", "answered"), ("ended_at", "ended")):
-        seen = out.times_utc[state]
+    agreements: tuple[tuple[str, State], ...] = (("answered_at", "answered"), ("ended_at", "ended"))
+    for column, state in agreements:
+        change = out.first(state)
+        assert change is not None
+        seen = change.utc
         assert abs((cdr[column] - seen).total_seconds()) < CLOCKS_AGREE_S, (column, cdr[column], seen)
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-async def test_hold_silences_and_resume_restores(server: Server, phones: object, maker: str) -> None:
-    alice = phones(await phone(server, maker, "1001"))  # type: ignore[operator]
-    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+async def test_hold_silences_and_resume_restores(server: Server, phones: Phones, maker: str) -> None:
+    alice = await phone(server, phones, maker, "1001")
+    bob = await phone(server, phones, "pjsua", "1002")
     out, incoming = await connect(alice, bob, "1002")
     await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
     await out.hold()
@@ -58,10 +63,10 @@ async def test_hold_silences_and_resume_restores(server: Server, phones: object,
     assert cdr["hold_ms"] > 0
 
 
-async def test_every_device_rings_and_the_first_answer_wins(server: Server, phones: object) -> None:
-    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
-    desk = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
-    mobile = phones(await phone(server, "baresip", "1002", "tcp"))  # type: ignore[operator]
+async def test_every_device_rings_and_the_first_answer_wins(server: Server, phones: Phones) -> None:
+    alice = await phone(server, phones, "pjsua", "1001")
+    desk = await phone(server, phones, "pjsua", "1002")
+    mobile = await phone(server, phones, "baresip", "1002", "tcp")
     out = await alice.dial("1002")
     first, second = await asyncio.gather(desk.incoming(10), mobile.incoming(10))
     await asyncio.gather(first.ring(), second.ring())
@@ -77,9 +82,9 @@ async def test_every_device_rings_and_the_first_answer_wins(server: Server, phon
     assert [leg["answered_at"] is not None for leg in legs] == [True, False, True]
 
 
-async def test_the_caller_gives_up(server: Server, phones: object) -> None:
-    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
-    bob = phones(await phone(server, "baresip", "1002"))  # type: ignore[operator]
+async def test_the_caller_gives_up(server: Server, phones: Phones) -> None:
+    alice = await phone(server, phones, "pjsua", "1001")
+    bob = await phone(server, phones, "baresip", "1002")
     out = await alice.dial("1002")
     incoming = await bob.incoming(10)
     await incoming.ring()
@@ -91,9 +96,9 @@ async def test_the_caller_gives_up(server: Server, phones: object) -> None:
 
 
 @pytest.mark.parametrize(("status", "disposition"), [(486, "busy"), (603, "rejected")], ids=["busy", "rejected"])
-async def test_the_callee_does_not_want_to(server: Server, phones: object, status: int, disposition: str) -> None:
-    alice = phones(await phone(server, "baresip", "1001"))  # type: ignore[operator]
-    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+async def test_the_callee_does_not_want_to(server: Server, phones: Phones, status: int, disposition: str) -> None:
+    alice = await phone(server, phones, "baresip", "1001")
+    bob = await phone(server, phones, "pjsua", "1002")
     out = await alice.dial("1002")
     incoming = await bob.incoming(10)
     await incoming.reject(status)
@@ -103,12 +108,10 @@ async def test_the_callee_does_not_want_to(server: Server, phones: object, statu
     assert (cdr["disposition"], cdr["sip_status"], cdr["hangup_by"]) == (disposition, status, "callee")
 
 
-async def test_nobody_answers(server: Server, phones: object) -> None:
-    from tests.fixtures.server import tenant
-
+async def test_nobody_answers(server: Server, phones: Phones) -> None:
     await server.apply(tenant("acme", ring_s=2))
-    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
-    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+    alice = await phone(server, phones, "pjsua", "1001")
+    bob = await phone(server, phones, "pjsua", "1002")
     out = await alice.dial("1002")
     incoming = await bob.incoming(10)
     await incoming.ring()
@@ -120,9 +123,9 @@ async def test_nobody_answers(server: Server, phones: object) -> None:
 
 @pytest.mark.parametrize(("number", "status", "cause"), [("4711", 404, 1), ("1003", 480, 20)])
 async def test_unknown_and_unregistered_numbers(
-    server: Server, phones: object, number: str, status: int, cause: int
+    server: Server, phones: Phones, number: str, status: int, cause: int
 ) -> None:
-    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
+    alice = await phone(server, phones, "pjsua", "1001")
     out = await alice.dial(number)
     await out.state("ended", 10)
     assert out.ended[0] == status
@@ -130,9 +133,9 @@ async def test_unknown_and_unregistered_numbers(
     assert (cdr["disposition"], cdr["sip_status"], cdr["q850_cause"]) == ("failed", status, cause)
 
 
-async def test_early_media_is_passed_on(server: Server, phones: object) -> None:
-    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
-    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+async def test_early_media_is_passed_on(server: Server, phones: Phones) -> None:
+    alice = await phone(server, phones, "pjsua", "1001")
+    bob = await phone(server, phones, "pjsua", "1002")
     out = await alice.dial("1002")
     incoming = await bob.incoming(10)
     await incoming.progress()
@@ -146,10 +149,10 @@ async def test_early_media_is_passed_on(server: Server, phones: object) -> None:
 
 @pytest.mark.parametrize(("caller_kind", "callee_kind"), [("pjsua", "baresip"), ("baresip", "pjsua")])
 async def test_srtp_end_to_end_and_no_key_in_the_journal(
-    server: Server, phones: object, caller_kind: str, callee_kind: str
+    server: Server, phones: Phones, caller_kind: str, callee_kind: str
 ) -> None:
-    alice = phones(await phone(server, caller_kind, "1001", "tls", srtp=True))  # type: ignore[operator]
-    bob = phones(await phone(server, callee_kind, "1002", "tls", srtp=True))  # type: ignore[operator]
+    alice = await phone(server, phones, caller_kind, "1001", "tls", srtp=True)
+    bob = await phone(server, phones, callee_kind, "1002", "tls", srtp=True)
     out, incoming = await connect(alice, bob, "1002")
     await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
     await out.hang_up()
@@ -160,9 +163,9 @@ async def test_srtp_end_to_end_and_no_key_in_the_journal(
     assert all("inline:sealed." in row["data"] for row in rows)
 
 
-async def test_the_same_number_in_two_tenants_is_two_phones(server: Server, phones: object) -> None:
-    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
-    stranger = phones(await phone(server, "pjsua", "1002", tenant="globex"))  # type: ignore[operator]
+async def test_the_same_number_in_two_tenants_is_two_phones(server: Server, phones: Phones) -> None:
+    alice = await phone(server, phones, "pjsua", "1001")
+    stranger = await phone(server, phones, "pjsua", "1002", tenant="globex")
     out = await alice.dial("1002")
     await out.state("ended", 10)
     assert out.ended[0] == 480, "acme's 1002 is not registered, globex's is somebody else"

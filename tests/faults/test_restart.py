@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.talk import TONES_HZ, both_hear, connect, phone, silent
 from tests.fixtures.server import Server
+from tests.phones.factory import Phones
 
 TRANSPORTS = ("udp", "tcp")
 
@@ -26,9 +27,9 @@ async def finished(server: Server, by: str) -> None:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_killed_while_talking(server: Server, phones: object, transport: str) -> None:
-    alice = phones(await phone(server, "pjsua", "1001", transport))  # type: ignore[operator]
-    bob = phones(await phone(server, "baresip", "1002", transport))  # type: ignore[operator]
+async def test_killed_while_talking(server: Server, phones: Phones, transport: str) -> None:
+    alice = await phone(server, phones, "pjsua", "1001", transport)
+    bob = await phone(server, phones, "baresip", "1002", transport)
     out, incoming = await connect(alice, bob, "1002")
     await restart(server)
     await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
@@ -44,9 +45,9 @@ async def test_killed_while_talking(server: Server, phones: object, transport: s
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_killed_while_on_hold(server: Server, phones: object, transport: str) -> None:
-    alice = phones(await phone(server, "pjsua", "1001", transport))  # type: ignore[operator]
-    bob = phones(await phone(server, "pjsua", "1002", transport))  # type: ignore[operator]
+async def test_killed_while_on_hold(server: Server, phones: Phones, transport: str) -> None:
+    alice = await phone(server, phones, "pjsua", "1001", transport)
+    bob = await phone(server, phones, "pjsua", "1002", transport)
     out, incoming = await connect(alice, bob, "1002")
     await out.hold()
     await out.state("held", 10)
@@ -60,15 +61,17 @@ async def test_killed_while_on_hold(server: Server, phones: object, transport: s
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_killed_while_ringing(server: Server, phones: object, transport: str) -> None:
+async def test_killed_while_ringing(server: Server, phones: Phones, transport: str) -> None:
     # pjsua ends its own INVITE when its TCP connection breaks (a 503 of its own), so baresip calls there.
-    alice = phones(await phone(server, "pjsua" if transport == "udp" else "baresip", "1001", transport))  # type: ignore[operator]
-    bob = phones(await phone(server, "baresip" if transport == "udp" else "pjsua", "1002", transport))  # type: ignore[operator]
+    alice = await phone(server, phones, "pjsua" if transport == "udp" else "baresip", "1001", transport)
+    bob = await phone(server, phones, "baresip" if transport == "udp" else "pjsua", "1002", transport)
     out = await alice.dial("1002")
     incoming = await bob.incoming(10)
     await incoming.ring()
     await out.state("ringing", 10)
     await restart(server)
+    if transport == "tcp":
+        await alice.register()  # baresip does not come back by itself before its next refresh
     await incoming.answer()
     await asyncio.gather(out.state("answered", 30), incoming.state("answered", 30))
     await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
@@ -78,9 +81,9 @@ async def test_killed_while_ringing(server: Server, phones: object, transport: s
     await finished(server, "callee")
 
 
-async def test_killed_sessions_process_is_started_again_by_its_parent(server: Server, phones: object) -> None:
-    alice = phones(await phone(server, "pjsua", "1001"))  # type: ignore[operator]
-    bob = phones(await phone(server, "pjsua", "1002"))  # type: ignore[operator]
+async def test_killed_sessions_process_is_started_again_by_its_parent(server: Server, phones: Phones) -> None:
+    alice = await phone(server, phones, "pjsua", "1001")
+    bob = await phone(server, phones, "pjsua", "1002")
     out, incoming = await connect(alice, bob, "1002")
     await server.kill_role("sessions")
     await out.hang_up()

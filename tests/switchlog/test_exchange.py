@@ -28,7 +28,7 @@ class Phone:
             self.cseq += 1
             self.exchange.send(
                 self.address,
-                f"REGISTER {uri} SIP/2.0\nVia: SIP/2.0/UDP {self.address};branch=z9hG4bKr{self.number}{self.cseq};rport\n"
+                f"REGISTER {uri} SIP/2.0\nVia: SIP/2.0/UDP {self.address};branch=z9hG4bKr{self.number}{self.cseq}\n"
                 f"From: <sip:{self.number}@{self.domain}>;tag=r\nTo: <sip:{self.number}@{self.domain}>\n"
                 f"Call-ID: reg-{self.address}\nCSeq: {self.cseq} REGISTER\n"
                 f"Contact: <sip:{self.number}@{self.address}>\nExpires: {expires_s}{extra}",

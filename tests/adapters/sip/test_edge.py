@@ -333,7 +333,7 @@ def test_tls_failures_are_told(run: Run, tmp_path: Path) -> None:
         async with Station() as phone, Station(EdgeLimits(handshake_timeout_s=0.1)) as server:
             there = await server.edge.listen("tls", "127.0.0.1", 0, server_tls)
             with pytest.raises(
-                EdgeError, match="TLS failed.*CERTIFICATE_VERIFY_FAILED.*authorities trusted here"
+                EdgeError, match=r"TLS failed.*CERTIFICATE_VERIFY_FAILED.*authorities trusted here"
             ):
                 await phone.edge.connect("tls", there.local)
             reader, writer = await _dial(there)  # says nothing: the handshake's time-out ends it
