@@ -369,7 +369,8 @@ class TransactionLayer:
             self._outbox.append((live.flow, live.wire))
 
     def _send_ack(self, live: _Live, response: Response | None, now: float) -> None:
-        assert response is not None and live.request is not None
+        assert response is not None
+        assert live.request is not None
         self._outbox.append((live.flow, ack_of(live.request, response).serialise()))
 
     def _release_cancel(self, live: _Live, response: Response | None, now: float) -> None:

@@ -123,7 +123,8 @@ def _renegotiation(call: Call, now: datetime) -> Iterator[Effect]:
 
 def _ended(call: Call, now: datetime) -> Iterator[Effect]:
     ended_at, why = call.ended_at, call.end_cause
-    assert ended_at is not None and why is not None
+    assert ended_at is not None
+    assert why is not None
     if now < ended_at + _REPEAT:
         for leg, transaction in call.concluding:
             yield Conclude(leg, transaction)
