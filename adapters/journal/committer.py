@@ -1,0 +1,148 @@
+"""The committer: the one thread that writes, draining a bounded queue in groups (group commit).
+
+While one group is being made durable the next one gathers, so the disk bounds the number of fsyncs a second and
+not the number of appends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Protocol
+
+import msgspec
+
+from adapters.journal.writer import Outcome, Submission
+from domain.ports import JournalError, JournalFull, OwnershipLost
+
+_log = logging.getLogger(__name__)
+
+_GROUP_ROWS = 4096
+"""A group is closed at this many rows, so that its first submission does not wait for ever."""
+
+Dispatch = Callable[[Callable[[], None]], None]
+"""Runs a callable where the owner wants to be told, such as `loop.call_soon_threadsafe`; in order."""
+
+
+class Transactions(Protocol):
+    """What the committer drives; used by its thread alone."""
+
+    def append(self, group: Sequence[Submission]) -> list[Outcome]: ...
+
+    def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]: ...
+
+    def close(self) -> None: ...
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    shards: Sequence[int]
+    node: str
+    epochs: Future[Mapping[int, int]]
+
+
+class _Stop(msgspec.Struct, frozen=True):
+    pass
+
+
+class Committer:
+    """Owns `transactions` from construction on. All methods are thread-safe."""
+
+    def __init__(self, transactions: Transactions, dispatch: Dispatch, queue_limit: int) -> None:
+        self._transactions, self._dispatch, self._queue_limit = transactions, dispatch, queue_limit
+        self._queue: SimpleQueue[Submission | _Claim | _Stop] = SimpleQueue()
+        self._lock = Lock()
+        self._unanswered = 0
+        self._closed = False
+        self._thread = Thread(target=self._run, name="journal-committer", daemon=True)
+        self._thread.start()
+
+    def submit(self, submission: Submission) -> None:
+        """Put it in line.
+
+        Raises JournalFull when `queue_limit` wait for their answer already, JournalError when closed.
+        """
+        with self._lock:
+            self._check_open()
+            if self._unanswered >= self._queue_limit:
+                raise JournalFull(f"{self._unanswered} appends wait for their answer; try again later")
+            self._unanswered += 1
+            self._queue.put(submission)
+
+    def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
+        """Claim after everything that was submitted before. Blocks. Raises JournalError."""
+        epochs: Future[Mapping[int, int]] = Future()
+        with self._lock:
+            self._check_open()
+            self._queue.put(_Claim(shards, node, epochs))
+        return epochs.result()
+
+    def close(self) -> None:
+        """Commit what was submitted, answer it, end the thread. May be called again."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(_Stop())
+        self._thread.join()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise JournalError("the journal is closed")
+
+    def _run(self) -> None:
+        while True:
+            group, after = self._gather()
+            if group:
+                self._answer(group, self._append(group))
+            if isinstance(after, _Claim):
+                self._claim(after)
+            elif isinstance(after, _Stop):
+                self._transactions.close()
+                return
+
+    def _gather(self) -> tuple[list[Submission], _Claim | _Stop | None]:
+        """Everything that waits, at least one item; a claim or the end closes the group."""
+        group: list[Submission] = []
+        rows = 0
+        item = self._queue.get()
+        while True:
+            if not isinstance(item, Submission):
+                return group, item
+            group.append(item)
+            rows += len(item.rows)
+            if rows >= _GROUP_ROWS:
+                return group, None
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return group, None
+
+    def _append(self, group: Sequence[Submission]) -> Sequence[Outcome]:
+        try:
+            return self._transactions.append(group)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever one group did to it
+            _log.exception("a group of appends failed")
+            return [OwnershipLost(f"the journal failed: {error}")] * len(group)
+
+    def _claim(self, claim: _Claim) -> None:
+        try:
+            claim.epochs.set_result(self._transactions.claim(claim.shards, claim.node))
+        except Exception as error:  # noqa: BLE001 - told to the claimant, whatever it is
+            claim.epochs.set_exception(error)
+
+    def _answer(self, group: Sequence[Submission], outcomes: Sequence[Outcome]) -> None:
+        def answer() -> None:
+            with self._lock:
+                self._unanswered -= len(group)
+            for submission, outcome in zip(group, outcomes, strict=True):
+                try:
+                    submission.done(outcome)
+                except Exception:  # noqa: BLE001 - one listener's fault is not the others'
+                    _log.exception("a listener of the journal failed")
+
+        try:
+            self._dispatch(answer)
+        except RuntimeError:  # the loop that wanted to be told is closed
+            _log.warning("nobody is left to be told of %d appends", len(group))

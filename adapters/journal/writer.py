@@ -1,0 +1,208 @@
+"""The transactions of the journal's file: a group of submissions, or a claim, each all or nothing.
+
+What may live here: the SQL that writes, and the fence checked inside it. No threads, no queue: those are the
+committer's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from adapters.journal.fence import Fence
+from adapters.journal.schema import Row, explain, named_errors, open_writer
+from domain.ports import Done, JournalError, OwnershipLost
+
+_LARGEST = 256
+_PURGE_EVERY_S = 60.0
+_TAKEN = "another writer was here: a sequence number of a stream is taken"
+
+
+class Submission(msgspec.Struct, frozen=True, gc=False):
+    """Records of one shard that are appended together, as rows; `done` is told the outcome."""
+
+    shard: int
+    epoch: int
+    rows: Sequence[Row]
+    done: Done
+
+
+Outcome = int | OwnershipLost
+
+
+def _statements(head: str, columns: int, tail: str = "") -> dict[int, str]:
+    """Statements for 256, 128 ... 1 rows: one call to SQLite, one release of the GIL, for many rows."""
+    row = f"({','.join('?' * columns)})"
+    sizes = (_LARGEST >> shift for shift in range(_LARGEST.bit_length()))
+    return {size: f"{head} VALUES {','.join([row] * size)} {tail}" for size in sizes}
+
+
+_INSERT = _statements("INSERT INTO records", 11)
+_HOLD = _statements(
+    "INSERT INTO live",
+    3,
+    "ON CONFLICT (shard, stream) DO UPDATE SET live_until = excluded.live_until "
+    "WHERE live_until IS NOT excluded.live_until",
+)
+
+
+def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    start, size = 0, _LARGEST
+    while start < len(rows):
+        while size > len(rows) - start:
+            size >>= 1
+        yield rows[start : start + size]
+        start += size
+
+
+class Writer:
+    """Not thread-safe: the committer's thread alone uses it. `clock` gives Unix seconds."""
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._path, self._clock = path, clock
+        self._connection = open_writer(path)
+        self._fence = Fence()
+        self._data_version = -1
+        self._last = 0
+        self._purge_at = 0.0
+
+    def append(self, group: Sequence[Submission]) -> list[Outcome]:
+        """One transaction and one fsync for the whole group; outcomes in the order of the group.
+
+        A submission of a lost epoch, or with a sequence number that is taken, is left out; a failing disk
+        fails the group. Nothing of what failed is in the file, and the writer stays usable.
+        """
+        try:
+            try:
+                return self._commit(group, self._append_together)
+            except sqlite3.IntegrityError:
+                self._rollback()
+                return self._commit(group, self._append_apart)
+        except sqlite3.Error as error:
+            outcomes = self._fail(group, explain(error))
+            self._rollback()
+            return outcomes
+        except (ArithmeticError, TypeError, ValueError) as error:
+            outcomes = self._fail(group, f"a record cannot be stored: {error}")
+            self._rollback()
+            return outcomes
+
+    def claim(self, shards: Sequence[int], node: str) -> dict[int, int]:
+        """The next epoch of each shard, in one transaction. Raises JournalError."""
+        try:
+            with named_errors(self._path):
+                self._begin()
+                epochs = self._fence.next_epochs(shards)
+                time_us = round(self._clock() * 1_000_000)
+                self._connection.executemany(
+                    "INSERT INTO claims VALUES (?, ?, ?, ?) ON CONFLICT (shard) DO UPDATE "
+                    "SET epoch = excluded.epoch, node = excluded.node, time = excluded.time",
+                    [(shard, epoch, node, time_us) for shard, epoch in epochs.items()],
+                )
+                self._connection.execute("COMMIT")
+        except JournalError:
+            self._rollback()
+            raise
+        self._fence.learn(epochs)
+        return epochs
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def _commit(
+        self, group: Sequence[Submission], append: Callable[[Sequence[Submission]], list[Outcome]]
+    ) -> list[Outcome]:
+        self._begin()
+        before = self._last
+        try:
+            outcomes = append(group)
+            if self._last > before:
+                self._purge()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._last = before
+            raise
+        return outcomes
+
+    def _begin(self) -> None:
+        """Start the transaction and, when someone else wrote the file since, learn its claims and its end."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != self._data_version:
+            self._fence.learn(dict(self._connection.execute("SELECT shard, epoch FROM claims")))
+            (self._last,) = self._connection.execute("SELECT ifnull(max(position), 0) FROM records").fetchone()
+            self._data_version = version
+
+    def _append_together(self, group: Sequence[Submission]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        rows: list[Row] = []
+        for submission in group:
+            refusal = self._fence.refusal(submission.shard, submission.epoch)
+            if refusal is not None:
+                outcomes.append(OwnershipLost(refusal))
+                continue
+            rows.extend(submission.rows)
+            outcomes.append(self._last + len(rows) if submission.rows else 0)
+        self._insert(rows)
+        return outcomes
+
+    def _append_apart(self, group: Sequence[Submission]) -> list[Outcome]:
+        """The slow way, when some sequence number of the group is taken: find whose."""
+        outcomes: list[Outcome] = []
+        for submission in group:
+            self._connection.execute("SAVEPOINT one")
+            last = self._last
+            try:
+                outcomes += self._append_together((submission,))
+            except sqlite3.IntegrityError:
+                self._last = last
+                self._connection.execute("ROLLBACK TO one")
+                self._fence.lose(submission.shard, submission.epoch, _TAKEN)
+                outcomes.append(OwnershipLost(_TAKEN))
+            self._connection.execute("RELEASE one")
+        return outcomes
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        placed = [(position, *row) for position, row in enumerate(rows, self._last + 1)]
+        self._execute(_INSERT, placed)
+        held = {row[0]: (row[2], row[0], row[9]) for row in rows}
+        self._execute(_HOLD, list(held.values()))
+        self._last += len(rows)
+
+    def _execute(self, statements: dict[int, str], rows: Sequence[tuple[Any, ...]]) -> None:
+        for chunk in _chunks(rows):
+            self._connection.execute(statements[len(chunk)], tuple(chain.from_iterable(chunk)))
+
+    def _purge(self) -> None:
+        """Forget, now and then, the streams that nobody needs to hold any more."""
+        now = self._clock()
+        if now >= self._purge_at:
+            self._connection.execute("DELETE FROM live WHERE live_until <= ?", (now - _PURGE_EVERY_S,))
+            self._purge_at = now + _PURGE_EVERY_S
+
+    def _fail(self, group: Iterable[Submission], reason: str) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for submission in group:
+            refusal = self._fence.refusal(submission.shard, submission.epoch)
+            if refusal is None:
+                self._fence.lose(submission.shard, submission.epoch, reason)
+            outcomes.append(OwnershipLost(refusal or reason))
+        return outcomes
+
+    def _rollback(self) -> None:
+        """End the transaction, if need be with the connection; when not even a new one opens, the next use tries."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._connection.close()
+            self._data_version = -1
+            with suppress(JournalError):
+                self._connection = open_writer(self._path)
