@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from domain import registration
+from domain import apikey, extension, registration, tenant
 from domain.base import Event
 from domain.call import call
 
 _BY_CATEGORY: Mapping[str, tuple[Iterable[type[Event]], ...]] = {
     "calls": (call.EVENTS,),
     "registrations": (registration.EVENTS,),
-    "config": (),
+    "config": (tenant.EVENTS, extension.EVENTS, apikey.EVENTS),
 }
 
 
