@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -62,6 +62,12 @@ class Warehouse:
         self._answer_s = answer_s
         self._client: Client | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
     def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a statement; `%(name)s` in it stands for a parameter. Raises WarehouseError."""
         with self._connected() as client:
@@ -110,14 +116,10 @@ class Warehouse:
         except (driver_errors.NetworkError, OSError, EOFError) as error:
             self.close()
             where = f"{self.endpoint.host}:{self.endpoint.port}"
-            raise WarehouseError(
-                f"ClickHouse at {where} cannot be reached: {error}", retryable=True
-            ) from error
+            raise WarehouseError(f"ClickHouse at {where} cannot be reached: {error}", retryable=True) from error
         except (driver_errors.Error, ValueError, TypeError) as error:
             self.close()
-            raise WarehouseError(
-                f"not a value or statement for ClickHouse: {error}", retryable=False
-            ) from error
+            raise WarehouseError(f"not a value or statement for ClickHouse: {error}", retryable=False) from error
 
     def _connect(self) -> Client:
         at = self.endpoint

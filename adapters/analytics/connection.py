@@ -1,9 +1,10 @@
-"""One client of the gateway, from Hello to the end. Only asyncio plumbing: packets are `protocol`'s, SQL the engine's."""
+"""One client of the gateway, from Hello to the end. asyncio plumbing: packets are `protocol`'s, SQL the engine's."""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import itertools
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -44,7 +45,6 @@ UNKNOWN_PACKET = 99
 CLIENT_TOO_OLD = 532
 SUPPORT_IS_DISABLED = 344
 TOO_LARGE = 131
-ERROR_NAMES = {READONLY: "DB::Exception: readonly"}
 READ_BYTES = 262_144
 
 Result = TypeVar("Result")
@@ -91,6 +91,11 @@ class Desk:
         self.limits = limits
         self._threads = threads
         self._pending = 0
+        self._marks = itertools.count(1)
+
+    def mark(self) -> str:
+        """A word that no other query of this process has."""
+        return f"q{next(self._marks)}."
 
     async def call(self, work: Callable[[], Result]) -> Result:
         """Run `work` in one of the engine's threads."""
@@ -143,9 +148,7 @@ class Connection:
         try:
             await step()  # type: ignore[misc]
         except Malformed as error:
-            await self._send(
-                protocol.exception(UNKNOWN_PACKET, "DB::NetException", f"Malformed input: {error}")
-            )
+            await self._send(protocol.exception(UNKNOWN_PACKET, "DB::NetException", f"Malformed input: {error}"))
             raise Gone from error
         except _Refusal as refusal:
             await self._send(protocol.exception(refusal.code, "DB::Exception", str(refusal)))
@@ -259,19 +262,28 @@ class Connection:
         counted = _Counted()
         sink = self._sink(stopped, counted)
         engine, database = self._desk.engine, self._database
-        running = asyncio.ensure_future(
-            self._desk.call(lambda: engine.run(text, database, sink, reader=reader))
-        )
+        mark = self._desk.mark()
+
+        def work() -> None:
+            if stopped.asked:
+                raise Cancelled
+            engine.run(text, database, sink, reader=reader, mark=mark)
+
+        running = asyncio.ensure_future(self._desk.call(work))
         listening = asyncio.ensure_future(self._packet())
         try:
             await asyncio.wait({running, listening}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
                 stopped.asked = True
+                await asyncio.to_thread(engine.kill, mark)
                 if not isinstance(await listening, Cancel):
                     raise Malformed("a packet other than Cancel while a query runs")
             await running
         except Cancelled:
-            raise _Refusal(QUERY_WAS_CANCELLED, "Query was cancelled") from None
+            log.debug("a query was cancelled by its client")
+        except EngineError as error:
+            if not (stopped.asked and error.code == QUERY_WAS_CANCELLED):
+                raise
         finally:
             stopped.asked = True
             await self._settle(listening)

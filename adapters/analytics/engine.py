@@ -8,9 +8,11 @@ read-only by the engine itself (`SET readonly = 1`), which no statement can lift
 from __future__ import annotations
 
 import fcntl
+import importlib
 import json
 import queue
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +39,8 @@ _INSERT = re.compile(
     r"(?:\s+SETTINGS\s+[^()]*?)?)\s*(?:VALUES|FORMAT\s+(?:Native|Values))\s*;?\s*",
     re.IGNORECASE,
 )
+
+_MARK = "/* switchlog "
 
 Sink = Callable[[bytes], None]
 """Takes one Native block; raises Cancelled to stop the query."""
@@ -122,16 +126,14 @@ class Engine:
         self._limits = limits
         self._lock = _lock(folder)
         try:
-            from chdb import session as chdb_session  # type: ignore[import-untyped]
-
-            opened = [
-                _Session(chdb_session.Session(str(folder))) for _ in range(limits.writers + limits.readers)
-            ]
+            chdb: Any = importlib.import_module("chdb.session")
+            count = limits.writers + limits.readers + 1
+            control, *opened = [_Session(chdb.Session(str(folder))) for _ in range(count)]
         except (RuntimeError, ImportError) as error:
             self._lock.close()
-            raise EngineUnusable(
-                f"the analytics engine cannot open {folder}: {_first_line(error)}"
-            ) from error
+            raise EngineUnusable(f"the analytics engine cannot open {folder}: {_first_line(error)}") from error
+        self._control = control
+        self._controlling = threading.Lock()
         self._writers = self._pool(opened[: limits.writers], self._common())
         self._prepare()
         self._readers = self._pool(opened[limits.writers :], self._common() + self._for_readers())
@@ -145,16 +147,25 @@ class Engine:
         ):
             for _ in range(size):
                 pool.get().inner.close()
+        self._control.inner.close()
         self._lock.close()
 
-    def run(self, text: str, database: str, sink: Sink, *, reader: bool) -> None:
-        """Run one statement; its blocks go to `sink`, the first of them names the columns even if there are no rows."""
+    def kill(self, mark: str = "") -> None:
+        """Stop the statement that runs under `mark`, all of them by default; none is fine too."""
+        with self._controlling:
+            self._control.bytes(f"KILL QUERY WHERE startsWith(query, '{_MARK}{mark}') ASYNC", "TSV")
+
+    def run(self, text: str, database: str, sink: Sink, *, reader: bool, mark: str = "") -> None:
+        """Run one statement; its blocks go to `sink`, the first names the columns even if there are no rows.
+
+        `mark` is a word of ours by which `kill` finds it.
+        """
         with self._session(reader, database) as session:
             sql = self._checked(session, text) if reader else guard.without_format(text)
             if _STREAMED.match(sql):
-                _stream(session, sql, sink)
+                _stream(session, f"{_MARK}{mark} */ {sql}", sink)
             else:
-                for part in native.split(session.bytes(sql, "Native")):
+                for part in native.split(session.bytes(f"{_MARK}{mark} */ {sql}", "Native")):
                     sink(part)
 
     def columns(self, insert: Insert, database: str) -> list[tuple[str, str]]:
@@ -254,7 +265,7 @@ def _stream(session: _Session, sql: str, sink: Sink) -> None:
         finally:
             result.close()
     if empty:
-        described = session.bytes(f"DESCRIBE TABLE ({sql.rstrip().rstrip(';')})", "JSONCompactEachRow")
+        described = session.bytes(f"DESCRIBE TABLE ({sql.rstrip().rstrip(';')}\n)", "JSONCompactEachRow")
         rows = [json.loads(line) for line in described.splitlines()]
         sink(protocol.header([(row[0], row[1]) for row in rows]))
 
@@ -270,9 +281,7 @@ def _lock(folder: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.close()
-        raise EngineUnusable(
-            f"the analytics folder {folder} is in use by another process: stop that one"
-        ) from error
+        raise EngineUnusable(f"the analytics folder {folder} is in use by another process: stop that one") from error
     return lock
 
 

@@ -51,6 +51,7 @@ class Gateway:
         sizes = engine_limits or Limits()
         self._threads = ThreadPoolExecutor(sizes.writers + sizes.readers, thread_name_prefix="clickhouse")
         self._desk = Desk(engine, self._threads, self._limits)
+        self._engine = engine
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -72,6 +73,7 @@ class Gateway:
             task.cancel()
         if self._serving:
             await asyncio.wait(self._serving)
+            await asyncio.to_thread(self._engine.kill)
         await asyncio.to_thread(self._threads.shutdown)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

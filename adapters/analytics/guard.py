@@ -142,9 +142,7 @@ def without_format(text: str) -> str:
 def _check_statement(parts: list[tuple[str, str]]) -> None:
     opening = [part.upper() for kind, part in parts if part != "("][:2]
     if not opening or opening[0] not in STATEMENTS:
-        raise Refused(
-            f"{opening[0] if opening else 'an empty statement'} is not for readers, who may only SELECT"
-        )
+        raise Refused(f"{opening[0] if opening else 'an empty statement'} is not for readers, who may only SELECT")
     if opening[0] == "SHOW" and (len(opening) < 2 or opening[1] not in SHOWN):
         raise Refused(f"SHOW {' '.join(opening[1:])} is not for readers")
     if any(part == ";" for kind, part in parts if kind == "sign"):

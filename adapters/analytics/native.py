@@ -91,9 +91,7 @@ def block(source: Input) -> Generator[None, None, tuple[int, int]]:
     columns = yield from source.varint()
     rows = yield from source.varint()
     if columns > MAX_COLUMNS or rows > MAX_ROWS:
-        raise Malformed(
-            f"a block of {columns} columns and {rows} rows (at most {MAX_COLUMNS} and {MAX_ROWS})"
-        )
+        raise Malformed(f"a block of {columns} columns and {rows} rows (at most {MAX_COLUMNS} and {MAX_ROWS})")
     for _ in range(columns):
         yield from source.string(MAX_NAME_BYTES)
         kind = yield from source.string(MAX_NAME_BYTES)

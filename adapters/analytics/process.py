@@ -26,7 +26,7 @@ async def serve(
     ready: Callable[[int], None] = lambda port: None,
     limits: Limits | None = None,
 ) -> None:
-    """Serve the engine's folder `data_dir` on `listen` until `stop`; `ready` is told the port. Raises AnalyticsRefused."""
+    """Serve the folder `data_dir` on `listen` until `stop`; `ready` is told the port. Raises AnalyticsRefused."""
     host, port = listen
     sizes = limits or Limits()
     try:

@@ -320,7 +320,7 @@ def create_view(view: View, generation: int) -> str:
 
 
 def hash_rows(table: Table, generation: int) -> str:
-    """The statement that sums up `generation`: (tenant, month, rows, hash), whatever the order of the rows."""
+    """The statement that sums up `generation`: (tenant, month, rows, hash), in whatever order rows are."""
     row = f"tuple({', '.join(f'`{c.name}`' for c in table.shown())})"
     digest = f"concat(hex(sum(cityHash64(toString({row})))), hex(groupBitXor(sipHash64(toString({row})))))"
     where = " WHERE deleted = 0" if table.deletes else ""

@@ -1,4 +1,4 @@
-"""An analyst reads everything that is for analysts and has no way to write, to reach out, or to look at others."""
+"""An analyst reads what is for analysts and has no way to write, to reach out, or to look at others."""
 
 from __future__ import annotations
 

@@ -17,9 +17,7 @@ def hello(user: str, password: str, revision: int = REVISION, database: str = ""
 
 def query(text: str, *, compressed: bool = False, settings: bytes = b"") -> bytes:
     info = b"\x01" + string("") * 3 + b"\x01" + string("") * 3 + varint(1) * 3 + string("") + varint(0)
-    return (
-        varint(1) + string("") + info + settings + string("") + varint(2) + varint(compressed) + string(text)
-    )
+    return varint(1) + string("") + info + settings + string("") + varint(2) + varint(compressed) + string(text)
 
 
 EMPTY_BLOCK = varint(2) + string("") + b"\x01\x00\x02\xff\xff\xff\xff\x00" + b"\x00\x00"
