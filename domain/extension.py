@@ -41,11 +41,10 @@ class Extension(Aggregate):
         self.name = ""
         self.ring_s = DEFAULT_RING_S
         self.devices: tuple[Device, ...] = ()
-        self.removed = False
 
     @dataclass(frozen=True)
     class Created(base.Created):
-        """The number can be called from now on; it may have been removed before."""
+        """The number can be called from now on."""
 
         TOPIC = "extension.created.1"
 

@@ -1,0 +1,236 @@
+"""What a file declares: tenants with their extensions and devices, checked as far as one file can be.
+
+What may live here: shapes and rules of the declared format. What contradicts the rest of the system (a domain or a
+device name that somebody else has) is checked by the office, which knows the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from zoneinfo import available_timezones
+
+import msgspec
+
+from domain.country import CODES
+from domain.document import Item, Mapping, read
+from domain.extension import DEFAULT_RING_S
+
+HA1_HEX = {"MD5": 32, "SHA-256": 64}
+"""Digest algorithm -> length of an HA1 in hexadecimal digits."""
+
+_TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "extensions"})
+_EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices"})
+_DEVICE = frozenset({"username", "password", "ha1"})
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NUMBER = re.compile(r"[0-9*#+]{1,32}")
+_USERNAME = re.compile(r"[A-Za-z0-9._~*#+-]{1,64}")
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+MAX_NAME = 200
+MAX_PASSWORD = 256
+
+
+class DeviceDeclaration(msgspec.Struct, frozen=True):
+    """A phone. `ha1` is domain -> algorithm -> H(username:domain:password), the domain empty for the main one.
+
+    Neither `password` nor `ha1` = the credential that the device has stays.
+    """
+
+    place: Item
+    username: str
+    password: str | None
+    ha1: dict[str, dict[str, str]] | None
+
+    @property
+    def secret(self) -> bool:
+        """Whether a credential is given."""
+        return self.password is not None or self.ha1 is not None
+
+
+class ExtensionDeclaration(msgspec.Struct, frozen=True):
+    """A number. `default` is the device whose user name is the number, if the declaration speaks of it."""
+
+    place: Item
+    number: str
+    name: str
+    ring_s: int
+    default: DeviceDeclaration | None
+    devices: tuple[DeviceDeclaration, ...]
+
+
+class TenantDeclaration(msgspec.Struct, frozen=True):
+    """A customer with those of its extensions that the file names. `domain_places` are where each domain stands."""
+
+    place: Item
+    domain_places: tuple[Item, ...]
+    slug: str
+    name: str
+    domains: tuple[str, ...]
+    country: str
+    timezone: str
+    extensions: tuple[ExtensionDeclaration, ...]
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A text with the name that errors call it by."""
+
+    source: str
+    text: str
+
+
+def declared(documents: Sequence[Document]) -> tuple[TenantDeclaration, ...]:
+    """The tenants of all documents. Raises Refusal(`invalid`) with source, line and field."""
+    tenants: list[TenantDeclaration] = []
+    for document in documents:
+        root = read(document.text, document.source).mapping(frozenset({"tenants"}))
+        tenants += [_tenant(item) for item in root.need("tenants").items()]
+    _check_doubles((tenant.place.mapping().need("slug"), tenant.slug) for tenant in tenants)
+    places = ((at, domain) for t in tenants for at, domain in zip(t.domain_places, t.domains, strict=True))
+    _check_doubles(places)
+    return tuple(tenants)
+
+
+def _check_doubles(named: Iterator[tuple[Item, str]]) -> None:
+    first: dict[str, Item] = {}
+    for place, name in named:
+        if name in first:
+            other = first[name]
+            place.refuse(f"{name!r} is doubled: it is already in {other.source} line {other.line}")
+        first[name] = place
+
+
+def _tenant(item: Item) -> TenantDeclaration:
+    fields = item.mapping(_TENANT)
+    domains = fields.need("domains")
+    places = domains.items()
+    if not places:
+        domains.refuse("needs at least one SIP domain")
+    extensions = fields.get("extensions")
+    found = [_extension(one) for one in extensions.items()] if extensions else []
+    _check_doubles((one.place.mapping().need("number"), one.number) for one in found)
+    _check_doubles((device.place, device.username) for one in found for device in _devices_of(one))
+    return TenantDeclaration(
+        place=item,
+        domain_places=tuple(places),
+        slug=_match(fields.need("slug"), _SLUG, "lower-case letters, digits and hyphens, at most 63"),
+        name=_name(fields.need("name")),
+        domains=tuple(_domain(place) for place in places),
+        country=_country(fields.need("country")),
+        timezone=_timezone(fields.need("timezone")),
+        extensions=tuple(found),
+    )
+
+
+def _devices_of(extension: ExtensionDeclaration) -> Iterator[DeviceDeclaration]:
+    if extension.default is not None:
+        yield extension.default
+    yield from extension.devices
+
+
+def _extension(item: Item) -> ExtensionDeclaration:
+    fields = item.mapping(_EXTENSION)
+    place = fields.need("number")
+    number = _match(place, _NUMBER, "digits, *, # and +, at most 32")
+    name, ring, devices = fields.get("name"), fields.get("ring_s"), fields.get("devices")
+    default = _credential(fields, place, number)
+    return ExtensionDeclaration(
+        place=item,
+        number=number,
+        name=_name(name) if name else number,
+        ring_s=ring.whole(1, 600) if ring else DEFAULT_RING_S,
+        default=default if default.secret else None,
+        devices=tuple(_device(one) for one in devices.items()) if devices else (),
+    )
+
+
+def _device(item: Item) -> DeviceDeclaration:
+    fields = item.mapping(_DEVICE)
+    place = fields.need("username")
+    return _credential(fields, place, _match(place, _USERNAME, "letters, digits and . _ ~ * # + -, at most 64"))
+
+
+def _credential(fields: Mapping, place: Item, username: str) -> DeviceDeclaration:
+    password, ha1 = fields.get("password"), fields.get("ha1")
+    if password and ha1:
+        ha1.refuse("give either password or ha1, not both")
+    return DeviceDeclaration(
+        place=place,
+        username=username,
+        password=_password(password) if password else None,
+        ha1=_ha1(ha1) if ha1 else None,
+    )
+
+
+def _password(item: Item) -> str:
+    value = item.text()
+    if len(value) > MAX_PASSWORD or _CONTROL.search(value):
+        item.refuse(f"must have at most {MAX_PASSWORD} characters and no control characters")
+    return value
+
+
+def _ha1(item: Item) -> dict[str, dict[str, str]]:
+    """`{SHA-256: ..., MD5: ...}` for a tenant with one domain, `{domain: {SHA-256: ...}}` for several."""
+    named = list(item.mapping())
+    if not named:
+        item.refuse(f"needs at least one of {', '.join(HA1_HEX)}")
+    if all(name in HA1_HEX for name, _ in named):
+        return {"": _hashes(item)}
+    return {_domain_name(name, value): _hashes(value) for name, value in named}
+
+
+def _hashes(item: Item) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for algorithm, value in item.mapping(frozenset(HA1_HEX)):
+        text, length = value.text().lower(), HA1_HEX[algorithm]
+        if not re.fullmatch(rf"[0-9a-f]{{{length}}}", text):
+            value.refuse(f"must be {length} hexadecimal digits")
+        found[algorithm] = text
+    if not found:
+        item.refuse(f"needs at least one of {', '.join(HA1_HEX)}")
+    return found
+
+
+def _match(item: Item, pattern: re.Pattern[str], meaning: str) -> str:
+    value = item.text()
+    if not pattern.fullmatch(value):
+        item.refuse(f"{value!r} is not usable: {meaning}")
+    return value
+
+
+def _domain(item: Item) -> str:
+    return _domain_name(item.text(), item)
+
+
+def _domain_name(text: str, item: Item) -> str:
+    value = text.lower()
+    if not _DOMAIN.fullmatch(value):
+        item.refuse(f"{text!r} is not a domain name")
+    return value
+
+
+def _name(item: Item) -> str:
+    value = item.text()
+    if len(value) > MAX_NAME or _CONTROL.search(value):
+        item.refuse(f"must have at most {MAX_NAME} characters and no control characters")
+    return value
+
+
+def _country(item: Item) -> str:
+    value = item.text()
+    if value not in CODES:
+        item.refuse(f"{value!r} is not a country code (ISO 3166, two capital letters such as GB)")
+    return value
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _timezone(item: Item) -> str:
+    value = item.text()
+    if value not in _zones():
+        item.refuse(f"{value!r} is not a time zone of the IANA database (such as Europe/London)")
+    return value
