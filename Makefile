@@ -1,0 +1,58 @@
+# `make run` and `make test` set up what they need, on a fresh machine too.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+DATA ?= data
+VENV := .venv
+BIN := $(VENV)/bin
+INPUTS := pyproject.toml constraints.txt scripts/setup.sh
+PYTEST_ARGS ?=
+
+.PHONY: help setup run test lint bench docs clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.made-embedded  ## set up what Switchlog needs to run, in .venv
+
+run: setup  ## start Switchlog with a demo tenant in ./data (Ctrl-C stops it)
+	@exec $(BIN)/switchlog serve --data $(DATA) --demo
+
+test: $(VENV)/.made-test  ## run all tests, with real phones and the real ClickHouse engine
+	@scripts/debian.sh sipp=sip-tester sipsak=sipsak || echo "make test: the tests that need these are skipped" >&2
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.made-lint  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.made-test  ## measure, and print the table of figures
+	@scripts/debian.sh sipp=sip-tester || true
+	$(BIN)/python -m bench
+
+docs: $(VENV)/.made-docs  ## build the docs into ./site
+	$(BIN)/mkdocs build --strict
+
+clean:  ## remove what the others made (but ./data)
+	rm -rf $(VENV) site build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made-embedded: $(INPUTS)
+	@scripts/setup.sh $(VENV) embedded
+	@touch $@
+
+$(VENV)/.made-test: $(INPUTS)
+	@scripts/setup.sh $(VENV) embedded,test
+	@touch $@ $(VENV)/.made-embedded
+
+$(VENV)/.made-lint: $(INPUTS)
+	@scripts/setup.sh $(VENV) embedded,test,lint
+	@touch $@ $(VENV)/.made-test $(VENV)/.made-embedded
+
+$(VENV)/.made-docs: $(INPUTS)
+	@scripts/setup.sh $(VENV) docs
+	@touch $@

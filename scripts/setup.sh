@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Make the virtual environment and install Switchlog in it: scripts/setup.sh VENV EXTRA[,EXTRA...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=$1 extras=$2
+
+works() { "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; }
+
+newest_python() {
+    local name
+    for name in python3.13 python3.12 python3.11 python3; do
+        if works "$name"; then
+            echo "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+if ! works "$venv/bin/python"; then
+    if ! python=$(newest_python); then
+        # Debian splits venv from python3; other systems have it or have no python3 at all.
+        scripts/debian.sh --always python3 python3-venv || true
+        python=$(newest_python) || {
+            echo "setup: Switchlog needs Python 3.11, 3.12 or 3.13 with the venv module; install one and run this again" >&2
+            exit 1
+        }
+    fi
+    echo "setup: making $venv with $("$python" --version)"
+    "$python" -m venv --clear "$venv"
+fi
+echo "setup: installing Switchlog [$extras]; the first time takes some minutes"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$extras]"

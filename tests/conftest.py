@@ -1,0 +1,11 @@
+"""What every test may use. Profiles of Hypothesis: `default` explores anew each time, `ci` repeats the same examples."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+pytest_plugins = ["tests.fixtures.clickhouse"]
