@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -41,8 +42,6 @@ class Gateway:
         limits: ConnectionLimits | None = None,
         engine_limits: Limits | None = None,
     ) -> None:
-        if not accounts.writer_password:
-            raise GatewayRefused(f"the ClickHouse account {WRITER} needs a password")
         self._accounts = {
             WRITER: Account(WRITER, accounts.writer_password, reader=False),
             READER: Account(READER, accounts.reader_password, reader=True),
@@ -52,17 +51,19 @@ class Gateway:
         self._threads = ThreadPoolExecutor(sizes.writers + sizes.readers, thread_name_prefix="clickhouse")
         self._desk = Desk(engine, self._threads, self._limits)
         self._engine = engine
+        self._given = accounts
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port bound (`port` 0 = any free one). Raises OSError, GatewayRefused."""
-        if not self._accounts[READER].password and not is_loopback(host):
-            raise GatewayRefused(
-                f"the ClickHouse account {READER} has no password: set one, or listen on loopback instead of {host}"
-            )
-        self._server = await asyncio.start_server(self._accept, host, port, backlog=LISTEN_BACKLOG)
-        bound: int = self._server.sockets[0].getsockname()[1]
+        """Listen; returns the port bound (`port` 0 = any free one). Raises GatewayRefused."""
+        check(self._given, host)
+        return await self.serve(bind(host, port))
+
+    async def serve(self, listening: socket.socket) -> int:
+        """Serve a socket from `bind`; returns its port."""
+        self._server = await asyncio.start_server(self._accept, sock=listening, backlog=LISTEN_BACKLOG)
+        bound: int = listening.getsockname()[1]
         return bound
 
     async def close(self) -> None:
@@ -94,6 +95,26 @@ class Gateway:
         finally:
             self._serving.discard(task)
             writer.close()
+
+
+def check(accounts: Accounts, host: str) -> None:
+    """Raise GatewayRefused if these accounts may not be offered on `host`."""
+    if not accounts.writer_password:
+        raise GatewayRefused(f"the ClickHouse account {WRITER} needs a password")
+    if not accounts.reader_password and not is_loopback(host):
+        raise GatewayRefused(
+            f"the ClickHouse account {READER} has no password: set one, or listen on loopback instead of {host}"
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises GatewayRefused."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise GatewayRefused(f"ClickHouse clients cannot be served on {host}:{port}: {reason}") from error
 
 
 def is_loopback(host: str) -> bool:

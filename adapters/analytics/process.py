@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adapters.analytics.engine import Engine, EngineUnusable, Limits
-from adapters.analytics.gateway import Accounts, Gateway, GatewayRefused
+from adapters.analytics.gateway import Accounts, Gateway, GatewayRefused, bind, check
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +30,17 @@ async def serve(
     host, port = listen
     sizes = limits or Limits()
     try:
-        engine = await asyncio.to_thread(Engine, data_dir, sizes)
-    except EngineUnusable as error:
+        check(accounts, host)
+        listening = bind(host, port)
+    except GatewayRefused as error:
         raise AnalyticsRefused(str(error)) from error
     try:
-        gateway = Gateway(engine, accounts, engine_limits=sizes)
-        bound = await gateway.start(host, port)
-    except GatewayRefused as error:
-        engine.close()
+        engine = await asyncio.to_thread(Engine, data_dir, sizes)
+    except EngineUnusable as error:
+        listening.close()
         raise AnalyticsRefused(str(error)) from error
-    except OSError as error:
-        engine.close()
-        raise AnalyticsRefused(f"ClickHouse cannot listen on {host}:{port}: {error.strerror}") from error
+    gateway = Gateway(engine, accounts, engine_limits=sizes)
+    bound = await gateway.serve(listening)
     log.info("ClickHouse clients are served on %s:%d", host, bound)
     ready(bound)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.analytics.client import Endpoint, Warehouse, WarehouseError
-from tests.fixtures.clickhouse import ClickHouse, start, stop
+from tests.fixtures.clickhouse import start, stop
 
 
 def test_an_address_is_read() -> None:
@@ -77,14 +77,5 @@ def test_rows_outlive_the_engine(tmp_path: Path) -> None:
         again = Warehouse(running.writer)
         assert again.execute("SELECT a FROM kept ORDER BY a") == [(1,), (2,)]
         again.close()
-    finally:
-        assert stop(process) == 0
-
-
-def test_a_folder_serves_one_process(clickhouse: ClickHouse, tmp_path: Path) -> None:
-    process, _ = start(tmp_path)
-    try:
-        with pytest.raises(RuntimeError, match="in use by another process: stop that one"):
-            start(tmp_path)
     finally:
         assert stop(process) == 0
