@@ -83,7 +83,7 @@ class Session:
             identifiers=identifiers,
             directory=parts.directory,
             node=parts.node,
-            outlets=Outlets(self._perform, self._lost, _utc_now),
+            outlets=Outlets(self._perform, self._lost, self._pump_soon, _utc_now),
         )
         self._application = Application(
             Parts(

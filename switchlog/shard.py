@@ -49,6 +49,8 @@ class Outlets(NamedTuple):
     perform: Callable[[Call, tuple[Effect, ...]], None]
     lost: Callable[[int, str], None]
     """(shard, reason): ownership is lost, the shard was dropped"""
+    settled: Callable[[], None]
+    """something was answered: send what waits"""
     clock: Callable[[], datetime]
 
 
@@ -298,6 +300,7 @@ class Board:
             current = self._shards.get(number)
             if current is not None and current.epoch == epoch:
                 durable()
+                self._outlets.settled()
 
         self._waiting += 1
         try:

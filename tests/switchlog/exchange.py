@@ -118,7 +118,7 @@ class Exchange:
             identifiers=identifiers,
             directory=directory,
             node="a",
-            outlets=Outlets(self._perform, lambda shard, reason: self.lost.append(shard), self._utc),
+            outlets=Outlets(self._perform, lambda shard, reason: self.lost.append(shard), lambda: None, self._utc),
         )
         shards = range(64)
         calls = self.board.load(
