@@ -11,7 +11,8 @@ import hmac
 from collections.abc import Callable
 from typing import NamedTuple
 
-from adapters.sip.header import parse_credentials
+from adapters.sip.header import parse_credentials, quote
+from adapters.sip.text import to_wire
 
 _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 ALGORITHMS = tuple(_HASHES)
@@ -57,7 +58,7 @@ class Challenger:
         nonce = self._nonce(realm, int(now))
         again = ", stale=true" if stale else ""
         return [
-            f'Digest realm="{realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{again}'
+            f'Digest realm={quote(realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{again}'
             for algorithm in self._algorithms
         ]
 
@@ -75,7 +76,7 @@ class Challenger:
         if secret is None:
             return Refused("no such user")
         expected = _response(algorithm, secret, method, given)
-        if not hmac.compare_digest(expected.encode(), given["response"].lower().encode("utf-8", "replace")):
+        if not hmac.compare_digest(expected.encode(), to_wire(given["response"].lower())):
             return Refused("wrong password")
         age_s = self._age_s(given["realm"], given["nonce"], now)
         if age_s is None:
@@ -98,7 +99,7 @@ class Challenger:
         return f"{at:x}.{self._mac(realm, at)}"
 
     def _mac(self, realm: str, at: int) -> str:
-        return hmac.new(self._secret, f"nonce {realm} {at:x}".encode(), "sha256").hexdigest()[:_MAC_HEX]
+        return hmac.new(self._secret, to_wire(f"nonce {realm} {at:x}"), "sha256").hexdigest()[:_MAC_HEX]
 
     def _age_s(self, realm: str, nonce: str, now: float) -> float | None:
         text, _, mac = nonce.partition(".")
@@ -106,7 +107,7 @@ class Challenger:
             at = int(text[:16], 16)
         except ValueError:
             return None
-        if not hmac.compare_digest(mac.encode("utf-8", "replace"), self._mac(realm, at).encode()):
+        if text != f"{at:x}" or not hmac.compare_digest(to_wire(mac), self._mac(realm, at).encode()):
             return None
         return now - at
 
@@ -125,9 +126,10 @@ def answer(challenge: str, method: str, uri: str, username: str, password: str, 
     given = {"nonce": asked["nonce"], "uri": uri, "nc": f"{nc:08x}", "cnonce": cnonce, "qop": "auth"}
     secret = ha1(username, asked["realm"], password, algorithm)
     response = _response(algorithm, secret, method, given)
-    opaque = f', opaque="{asked["opaque"]}"' if "opaque" in asked else ""
+    opaque = f", opaque={quote(asked['opaque'])}" if "opaque" in asked else ""
     return (
-        f'Digest username="{username}", realm="{asked["realm"]}", nonce="{asked["nonce"]}", uri="{uri}", '
+        f"Digest username={quote(username)}, realm={quote(asked['realm'])}, nonce={quote(asked['nonce'])}, "
+        f'uri="{uri}", '
         f'algorithm={algorithm}, qop=auth, nc={given["nc"]}, cnonce="{cnonce}", response="{response}"{opaque}'
     )
 
@@ -140,4 +142,4 @@ def _response(algorithm: str, secret: str, method: str, given: dict[str, str]) -
 
 
 def _hash(algorithm: str, text: str) -> str:
-    return _HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
+    return _HASHES[algorithm](to_wire(text)).hexdigest()

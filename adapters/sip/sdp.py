@@ -11,8 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-_CRYPTO = re.compile(r"(?m)^(a=crypto:\S+[ \t]+\S+[ \t]+.*)$")
-_INLINE = re.compile(r"inline:([^\s;|]+)")
+_KEY = re.compile(r"(inline:|^k=(?:clear|base64):|^a=key-mgmt:\S+[ \t]+)([^\s;|]+)", re.IGNORECASE | re.MULTILINE)
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 LIMIT = 32_768
 
@@ -48,10 +47,13 @@ class Sdp(msgspec.Struct, frozen=True):
 
 
 def map_crypto(text: str, change: Callable[[str], str]) -> str:
-    """The text with every SRTP key of its `a=crypto` lines (RFC 4568) replaced by `change(key)`."""
-    if "a=crypto" not in text:
-        return text
-    return _CRYPTO.sub(lambda line: _INLINE.sub(lambda key: f"inline:{change(key.group(1))}", line.group(1)), text)
+    """The text with every media key replaced by `change(key)`, everything else as it was.
+
+    Keys stand after `inline:` (RFC 4568, in `a=crypto`, but looked for everywhere: one overlooked would be journaled
+    bare), and in the older `k=` (RFC 4566 5.12) and `a=key-mgmt` (RFC 4567). What `change` returns must hold no white
+    space, `;` or `|`, so that it can be found again.
+    """
+    return _KEY.sub(lambda found: found.group(1) + change(found.group(2)), text)
 
 
 def _sections(text: str) -> tuple[list[str], list[str]]:
@@ -80,7 +82,7 @@ def _connection(lines: list[str]) -> str:
 def _media(line: str) -> tuple[int, tuple[str, ...], str]:
     parts = line[2:].split()
     port = parts[1].split("/")[0] if len(parts) >= 4 else ""
-    if not (port.isascii() and port.isdecimal()) or int(port[:6]) > 65535:
+    if not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 65535:
         raise ValueError("a malformed m= line")
     return int(port), tuple(parts[3:]), parts[2]
 

@@ -1,10 +1,15 @@
-"""SIP URIs (RFC 3261 section 19.1): parsing and writing, nothing that resolves or compares."""
+"""SIP URIs (RFC 3261 section 19.1): parsing and writing, nothing that resolves or compares.
+
+All parsers raise MessageError (a ValueError): whoever wrote the text is to be answered 400, or 416 for its scheme.
+"""
 
 from __future__ import annotations
 
 import re
 
 import msgspec
+
+from adapters.sip.error import MessageError
 
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -28,23 +33,25 @@ class Uri(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Uri:
-        """Raises ValueError when the text is no URI of scheme sip, sips or tel."""
-        text = text.strip()
+        """Raises MessageError when the text is no URI of scheme sip, sips or tel."""
+        text = text.strip(" \t")
         if len(text) > LIMIT or _FORBIDDEN.search(text):
-            raise ValueError("a URI with spaces, brackets or control characters, or too long")
+            raise MessageError(400, "A URI with spaces, brackets or control characters, or too long")
         scheme, colon, rest = text.partition(":")
         scheme = scheme.lower()
         if not colon or not _SCHEME.fullmatch(scheme):
-            raise ValueError(f"no scheme in the URI {text[:60]!r}")
+            raise MessageError(400, "A URI without its scheme")
         if scheme == "tel":
             number, _, params = rest.partition(";")
+            if not number:
+                raise MessageError(400, "A tel URI without its number")
             return cls(scheme, number, "", "", None, parse_params(params), "")
         if scheme not in ("sip", "sips"):
-            raise ValueError(f"the scheme {scheme[:20]!r} is not served")
+            raise MessageError(416, "")
         userinfo, at, hostpart = rest.rpartition("@")
-        if at and not userinfo:
-            raise ValueError("an empty user in the URI")
         user, _, password = userinfo.partition(":")
+        if at and (not user or "@" in userinfo):  # two readings of one address would be two identities
+            raise MessageError(400, "A URI without a user before its @, or with two of them")
         hostpart, _, headers = hostpart.partition("?")
         hostport, _, params = hostpart.partition(";")
         host, port = parse_host_port(hostport)
@@ -61,17 +68,17 @@ class Uri(msgspec.Struct, frozen=True):
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:
-    """`host[:port]` with IPv6 in brackets. Raises ValueError."""
-    text = text.strip()
+    """`host[:port]` with IPv6 in brackets. Raises MessageError."""
+    text = text.strip(" \t")
     found = _HOST.match(text)
     if found is None:
-        raise ValueError(f"no host in {text[:60]!r}")
-    rest = text[found.end() :].strip()
+        raise MessageError(400, "An address without its host")
+    rest = text[found.end() :].strip(" \t")
     if not rest:
         return found.group(), None
-    digits = rest[1:].strip()
-    if rest[0] != ":" or not (digits.isascii() and digits.isdecimal()) or not 0 <= int(digits[:6]) <= 65535:
-        raise ValueError(f"no port in {text[:60]!r}")
+    digits = rest[1:].strip(" \t")
+    if rest[0] != ":" or not (digits.isascii() and digits.isdecimal()) or len(digits) > 5 or int(digits) > 65535:
+        raise MessageError(400, "An address with a malformed port")
     return found.group(), int(digits)
 
 
