@@ -85,9 +85,10 @@ EVENTS: tuple[type[Event], ...] = (
 
 
 class ContactWish(msgspec.Struct, frozen=True):
-    """One Contact of a REGISTER: `expires_s` None = the request's default applies, 0 = remove."""
+    """One Contact of a REGISTER and the flow that leads to it: `expires_s` None = the request's default, 0 = remove."""
 
     uri: str
+    flow: Flow
     instance: str
     expires_s: int | None
 
@@ -105,7 +106,6 @@ class Register(msgspec.Struct, frozen=True):
     expires_s: int | None
     call_id: str
     cseq: int
-    flow: Flow
     path: tuple[str, ...]
     user_agent: str
 
@@ -204,7 +204,7 @@ class _Events:
         contact = Contact(
             uri=wish.uri,
             device=ask.device,
-            flow=ask.flow,
+            flow=wish.flow,
             path=ask.path,
             instance=wish.instance,
             user_agent=ask.user_agent,

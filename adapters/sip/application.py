@@ -32,7 +32,6 @@ from adapters.sip.transaction_event import (
 )
 from adapters.sip.transaction_key import ClientKey
 from adapters.sip.translate import Caller, NotAllowed
-from adapters.sip.uri import Uri
 from domain.call.call import Call, CallState
 from domain.call.input import Abandoned, Failed, HungUp, Input, ReofferRefused
 from domain.call.input import Unacknowledged as NeverAcknowledged
@@ -173,7 +172,7 @@ class Application:
         call = parts.new_call(request.call_id, now.utc)
         caller = Caller(tenant, domain, extension, device, self._instance(request, tenant, extension.number))
         tag = parts.identifiers.tag(leg_id(call, 0))
-        dialled = Uri.parse(request.uri).user or ""
+        dialled = translate.request_uri(request).user
         offer = translate.offer(request, event.flow, call, caller, dialled, tag, parts.sealer)
         parts.switchboard.handle(call, offer, lambda accepted: None)
         self._heard(Device(tenant, device, caller.instance), event.flow)

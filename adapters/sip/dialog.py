@@ -72,19 +72,34 @@ def quoted(display: str) -> str:
     return f'"{text}" '
 
 
+def flow_to(target: Uri, routes: tuple[str, ...], flow: Flow) -> Flow:
+    """The flow by which requests reach the peer that was heard on `flow` and gave `target` as its Contact.
+
+    Over UDP a peer may listen on another port than it sends from; a Contact on another host than the one that was
+    heard is behind NAT, so the flow is right and the Contact is not. Streams and proxies are reached by their flow.
+    """
+    if flow.transport != "udp" or routes or target.params.get("transport", "udp") != "udp":
+        return flow
+    host, _, _ = flow.remote.rpartition(":")
+    if target.host != host:
+        return flow
+    return msgspec.structs.replace(flow, remote=f"{host}:{target.port or 5060}")
+
+
 def caller_dialog(request: Request, flow: Flow, tag: str, device: str, instance: str) -> Dialog:
     """The dialog that an INVITE opens, seen from us as the UAS (12.1.1). Raises MessageError without a Contact."""
+    target, routes = _contact(request), tuple(request.get_all("Record-Route"))
     return Dialog(
         call_id=request.call_id,
         local_tag=tag,
         remote_tag=request.from_.tag,
         local_uri=str(request.to.uri),
         remote_uri=str(request.from_.uri),
-        remote_target=contact_uri(request),
-        routes=tuple(request.get_all("Record-Route")),
+        remote_target=str(target),
+        routes=routes,
         local_cseq=1,
         remote_cseq=request.cseq.number,
-        flow=flow,
+        flow=flow_to(target, routes, flow),
         device=device,
         instance=instance,
     )
@@ -92,18 +107,31 @@ def caller_dialog(request: Request, flow: Flow, tag: str, device: str, instance:
 
 def confirmed(dialog: Dialog, response: Response, flow: Flow) -> Dialog:
     """The dialog after a response to our INVITE, seen from us as the UAC (12.1.2)."""
-    target = contact_uri(response) if response.get("Contact") else dialog.remote_target
+    target = _contact(response) if response.get("Contact") else Uri.parse(dialog.remote_target)
     routes = tuple(reversed(response.get_all("Record-Route"))) or dialog.routes
-    return msgspec.structs.replace(dialog, remote_tag=response.to.tag, remote_target=target, routes=routes, flow=flow)
+    return msgspec.structs.replace(
+        dialog,
+        remote_tag=response.to.tag,
+        remote_target=str(target),
+        routes=routes,
+        flow=flow_to(target, routes, flow),
+    )
 
 
 def contact_uri(message: Request | Response) -> str:
     """The URI of the first Contact. Raises MessageError(400) if there is none."""
+    return str(_contact(message))
+
+
+def _contact(message: Request | Response) -> Uri:
     values = message.get_all("Contact")
+    request = message if isinstance(message, Request) else None
     if not values or values[0] == "*":
-        request = message if isinstance(message, Request) else None
         raise MessageError(400, "a Contact is missing", request)
-    return str(NameAddr.parse(values[0]).uri)
+    try:
+        return NameAddr.parse(values[0]).uri
+    except ValueError as error:
+        raise MessageError(400, "Malformed Contact", request) from error
 
 
 def contact_instance(message: Request | Response) -> str:

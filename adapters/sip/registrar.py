@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from adapters.sip.dialog import host_of, instance_of
+from adapters.sip.dialog import flow_to, host_of, instance_of
 from adapters.sip.header import NameAddr
 from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.translate import NotAllowed, user_agent
@@ -31,11 +31,10 @@ def registration_of(request: Request, flow: Flow, tenant: str, device: str, dire
         device=device,
         whole=uri.user == extension.number,
         wildcard=wildcard,
-        contacts=tuple(_wish(value, request) for value in values if value.strip() != "*"),
+        contacts=tuple(_wish(value, request, flow) for value in values if value.strip() != "*"),
         expires_s=_seconds(request.get("Expires"), request),
         call_id=request.call_id,
         cseq=request.cseq.number,
-        flow=flow,
         path=tuple(request.get_all("Path")),
         user_agent=user_agent(request),
     )
@@ -62,12 +61,16 @@ def refused(request: Request, why: RegisterRefused, tag: str) -> Response:
     return response
 
 
-def _wish(value: str, request: Request) -> ContactWish:
-    contact = NameAddr.parse(value)
+def _wish(value: str, request: Request, flow: Flow) -> ContactWish:
+    try:
+        contact = NameAddr.parse(value)
+    except ValueError as error:
+        raise MessageError(400, "Malformed Contact", request) from error
     if contact.uri.scheme not in ("sip", "sips"):
         raise MessageError(400, "a Contact must be a SIP URI", request)
     expires = contact.params.get("expires")
-    return ContactWish(str(contact.uri), instance_of(contact), _seconds(expires, request))
+    way = flow_to(contact.uri, tuple(request.get_all("Path")), flow)
+    return ContactWish(str(contact.uri), way, instance_of(contact), _seconds(expires, request))
 
 
 def _seconds(text: str | None, request: Request) -> int | None:

@@ -52,12 +52,23 @@ class NotAllowed(Exception):
         self.reason = reason
 
 
+def request_uri(request: Request) -> Uri:
+    """The Request-URI. Raises MessageError: 416 for a scheme that is not served, 400 for no URI at all."""
+    scheme = request.uri.partition(":")[0].lower()
+    if scheme not in ("sip", "sips", "tel"):
+        raise MessageError(416, "", request)
+    try:
+        return Uri.parse(request.uri)
+    except ValueError as error:
+        raise MessageError(400, "Malformed Request-URI", request) from error
+
+
 def tenant_of(request: Request, directory: Directory) -> tuple[str, str]:
     """(tenant, domain): by the Request-URI's domain, else by From's. Raises NotAllowed.
 
     A From of another tenant than the Request-URI's is refused: nothing crosses tenants.
     """
-    asked, claimed = host_of(Uri.parse(request.uri)), host_of(request.from_.uri)
+    asked, claimed = host_of(request_uri(request)), host_of(request.from_.uri)
     domain = asked if directory.tenant_of(asked) else claimed
     tenant = directory.tenant_of(domain)
     if tenant is None:

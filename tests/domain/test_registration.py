@@ -50,14 +50,13 @@ def ask(
         expires_s=expires_s,
         call_id=call_id,
         cseq=cseq,
-        flow=UDP,
         path=(),
         user_agent="test",
     )
 
 
 def wish(uri: str = "sip:a@h", expires_s: int | None = None, instance: str = "") -> ContactWish:
-    return ContactWish(uri, instance, expires_s)
+    return ContactWish(uri, UDP, instance, expires_s)
 
 
 def after(registration: Registration | None, events: tuple[Event, ...]) -> Registration:
@@ -137,7 +136,7 @@ def test_no_more_devices_than_the_limit() -> None:
     with pytest.raises(RegisterRefused) as refused:
         register(None, ask(*wishes), step(None))
     assert refused.value.status == 403
-    assert bound(ask(*wishes[:-1]))
+    assert bound(ask(*wishes[:-1])).at(START)
 
 
 def test_expiry_is_an_event_at_the_deadline() -> None:

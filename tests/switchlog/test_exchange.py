@@ -64,7 +64,7 @@ class Phone:
         """A request inside the dialog that `answered` made."""
         if method not in ("ACK", "CANCEL"):
             self.cseq += 1
-        uri = answered.get("Contact") or ""
+        uri = answered.get("Contact") or "<sip:x@acme.example>"
         self.exchange.send(
             self.address,
             f"{method} {uri.strip('<>')} SIP/2.0\n"

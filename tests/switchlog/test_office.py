@@ -1,0 +1,226 @@
+"""Declaring, exporting, keys: what changes, what does not, and what survives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from adapters.sip.auth import ha1
+from domain.refusal import Refusal
+from tests.switchlog.offices import Desk, acme, alice
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_declared_devices_can_be_found_and_prove_themselves(desk: Desk) -> None:
+    assert desk.outcomes(acme()) == {"acme/acme": "created", "acme/1001": "created", "acme/1002": "created"}
+    directory = desk.office.directory()
+    assert directory.tenant_of("ACME.example") == "acme"
+    found = directory.extension_of("acme", "alice-desk")
+    assert found is not None
+    assert (found.number, found.devices, found.ring_s) == ("1001", ("1001", "alice-desk"), 60)
+    for algorithm in ("MD5", "SHA-256"):
+        expected = ha1("alice-desk", "acme.example", "desk-secret", algorithm)
+        assert desk.store.ha1("acme", "alice-desk", "acme.example", algorithm) == expected
+    assert desk.store.ha1("globex", "alice-desk", "acme.example", "MD5") is None
+
+
+def test_the_same_file_again_appends_nothing(desk: Desk) -> None:
+    desk.declare(acme())
+    before = desk.events()
+    assert set(desk.outcomes(acme()).values()) == {"unchanged"}
+    assert desk.events() == before
+
+
+def test_the_directory_names_the_position_of_the_last_event(desk: Desk) -> None:
+    desk.declare(acme())
+    first = desk.office.directory()
+    desk.declare(acme(name="Acme plc"))
+    second = desk.office.directory()
+    assert (first.version, second.version) == (3, 4)
+    assert first.tenants["acme"].name == "Acme Ltd", "a snapshot never changes"
+    assert second.tenants["acme"].name == "Acme plc"
+
+
+def test_a_changed_password_is_changed_and_never_in_an_event(desk: Desk) -> None:
+    desk.declare(acme())
+    rows = desk.outcomes(acme(extensions=[alice(password="other-secret")]))
+    assert rows == {"acme/acme": "unchanged", "acme/1001": "changed"}
+    assert desk.store.ha1("acme", "1001", "acme.example", "MD5") == ha1("1001", "acme.example", "other-secret", "MD5")
+    text = desk.journal_text()
+    for secret in ("alice-secret", "other-secret", "desk-secret", ha1("1001", "acme.example", "other-secret", "MD5")):
+        assert secret not in text
+
+
+def test_what_a_file_does_not_name_stays(desk: Desk) -> None:
+    desk.declare(acme())
+    desk.declare(acme(extensions=[]))
+    assert desk.office.directory().extension("acme", "1002") is not None
+
+
+def test_a_device_that_is_no_longer_listed_is_gone(desk: Desk) -> None:
+    desk.declare(acme())
+    desk.declare(acme(extensions=[alice(devices=[])]))
+    assert desk.office.directory().extension_of("acme", "alice-desk") is None
+    assert desk.store.device("acme", "alice-desk") is None
+
+
+def test_a_device_can_move_to_another_extension(desk: Desk) -> None:
+    desk.declare(acme())
+    bob = {"number": "1002", "password": "bob-secret", "devices": [{"username": "alice-desk"}]}
+    desk.declare(acme(extensions=[bob, alice(devices=[])]))
+    found = desk.office.directory().extension_of("acme", "alice-desk")
+    assert found is not None
+    assert found.number == "1002"
+    kept = desk.store.ha1("acme", "alice-desk", "acme.example", "MD5")
+    assert kept == ha1("alice-desk", "acme.example", "desk-secret", "MD5")
+
+
+def test_a_new_office_over_the_same_journal_knows_the_same(desk: Desk) -> None:
+    desk.declare(acme())
+    desk.declare(acme(name="Acme plc", extensions=[alice(ring_s=15)]))
+    again = desk.again()
+    assert again.office.directory() == desk.office.directory()
+    assert again.office.export(with_secrets=True) == desk.office.export(with_secrets=True)
+    assert set(again.outcomes(acme(name="Acme plc", extensions=[alice(ring_s=15)])).values()) == {"unchanged"}
+
+
+@pytest.mark.parametrize("domains", [["acme.example"], ["acme.example", "acme.test"]])
+def test_an_export_with_secrets_makes_the_same_installation(tmp_path: Path, domains: list[str]) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = Desk(tmp_path / "one"), Desk(tmp_path / "two")
+    one.declare(acme(domains=domains))
+    exported = one.office.export(with_secrets=True)
+    text = yaml.safe_dump(exported, sort_keys=False)
+    two.apply(text)
+    assert two.office.export(with_secrets=True) == exported
+    assert {row.outcome for row in two.apply(text).rows} == {"unchanged"}
+    assert {row.outcome for row in one.apply(text).rows} == {"unchanged"}
+    for domain in domains:
+        expected = ha1("1001", domain, "alice-secret", "SHA-256")
+        assert two.store.ha1("acme", "1001", domain, "SHA-256") == expected
+
+
+def test_an_export_without_secrets_changes_nothing_here_and_is_refused_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = Desk(tmp_path / "one"), Desk(tmp_path / "two")
+    one.declare(acme())
+    text = yaml.safe_dump(one.office.export(), sort_keys=False)
+    assert "secret" not in text
+    assert "ha1" not in text
+    assert {row.outcome for row in one.apply(text).rows} == {"unchanged"}
+    with pytest.raises(Refusal, match=r"password: is missing"):
+        two.apply(text)
+
+
+def test_a_new_domain_warns_of_devices_without_a_credential_for_it(desk: Desk) -> None:
+    desk.declare(acme())
+    applied = desk.declare(acme(domains=["acme.example", "acme.test"], extensions=[alice()]))
+    assert applied.warnings == (
+        "devices of 1002 cannot register at acme.test until their passwords are declared again",
+    )
+
+
+CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
+    ({"slug": "globex", "extensions": []}, "tenants[0].domains[0]", "belongs to the tenant acme"),
+    (
+        {"extensions": [{"number": "1003", "password": "x", "devices": [{"username": "1002", "password": "y"}]}]},
+        "tenants[0].extensions[0]",
+        "the device 1002 belongs to the extension 1002",
+    ),
+    ({"extensions": [{"number": "1003"}]}, "tenants[0].extensions[0].password", "is missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "field", "words"), CONTRADICTIONS)
+def test_what_contradicts_the_rest_changes_nothing(desk: Desk, change: dict[str, Any], field: str, words: str) -> None:
+    desk.declare(acme())
+    before, exported = desk.events(), desk.office.export(with_secrets=True)
+    with pytest.raises(Refusal) as caught:
+        desk.declare(acme(name="never", **change))
+    assert (caught.value.kind, caught.value.field) == ("invalid", field)
+    assert words in str(caught.value)
+    assert caught.value.line > 0
+    assert (desk.events(), desk.office.export(with_secrets=True)) == (before, exported)
+
+
+def test_a_domain_may_move_within_one_file(desk: Desk) -> None:
+    desk.declare(acme())
+    globex = acme(slug="globex", domains=["acme.example"], extensions=[])
+    desk.declare(globex, acme(domains=["acme.test"], extensions=[]))
+    assert desk.office.directory().tenant_of("acme.example") == "globex"
+    assert desk.office.directory().tenant_of("acme.test") == "acme"
+
+
+def test_a_crash_before_the_append_is_mended_by_applying_again(desk: Desk) -> None:
+    desk.declare(acme())
+    changed = acme(extensions=[alice(password="other-secret")])
+    desk.journal.claim((64,), "another node")
+    with pytest.raises(Refusal) as caught:
+        desk.declare(changed)
+    assert caught.value.kind == "unavailable"
+    again = desk.again()
+    assert again.store.ha1("acme", "1001", "acme.example", "MD5") == ha1(
+        "1001", "acme.example", "other-secret", "MD5"
+    ), "the secret is durable before the event"
+    assert again.outcomes(changed)["acme/1001"] == "changed"
+    assert set(again.outcomes(changed).values()) == {"unchanged"}
+
+
+def test_a_lost_secret_is_put_back_by_applying_again(desk: Desk) -> None:
+    desk.declare(acme())
+    desk.store.replace({("acme", "1002"): None})
+    assert desk.outcomes(acme())["acme/1002"] == "changed"
+    assert desk.store.device("acme", "1002") is not None
+
+
+def test_a_tenant_admin_declares_its_own_tenant_and_not_its_domains(desk: Desk) -> None:
+    desk.declare(acme())
+    own = yaml.safe_dump({"tenants": [acme(name="Acme plc")]})
+    assert desk.apply(own, only_tenant="acme").rows[0].outcome == "changed"
+    for text in (
+        yaml.safe_dump({"tenants": [acme(slug="globex", domains=["globex.example"])]}),
+        yaml.safe_dump({"tenants": [acme(domains=["globex.example"])]}),
+    ):
+        with pytest.raises(Refusal) as caught:
+            desk.apply(text, only_tenant="acme")
+        assert caught.value.kind == "forbidden"
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(desk: Desk) -> None:
+    desk.declare(acme())
+    made = desk.office.create_key("tenant-admin", "acme", "api:test", "command-2")
+    key = made["key"]
+    assert key is not None
+    principal = desk.store.principal(key)
+    assert principal is not None
+    assert (principal.id, principal.role, principal.tenant) == (made["id"], "tenant-admin", "acme")
+    assert key not in desk.journal_text()
+    assert all(key.encode() not in path.read_bytes() for path in desk.folder.iterdir())
+    assert desk.store.principal(key + "x") is None
+    again = desk.again().store.principal(key)
+    assert again == principal
+
+
+@pytest.mark.parametrize(
+    ("role", "tenant", "words"),
+    [
+        ("king", None, "unknown role"),
+        ("tenant-admin", None, "needs a tenant"),
+        ("operator", "acme", "leave the tenant out"),
+        ("reseller", None, "nothing for the role"),
+        ("analyst", "nobody", "no tenant nobody"),
+    ],
+)
+def test_keys_that_make_no_sense_are_refused(desk: Desk, role: str, tenant: str | None, words: str) -> None:
+    with pytest.raises(Refusal, match=words):
+        desk.office.create_key(role, tenant, "api:test", "command-3")
+    assert desk.events() == []
