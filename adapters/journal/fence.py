@@ -22,7 +22,9 @@ class Fence:
 
     def refusal(self, shard: int, epoch: int) -> str | None:
         """Why the owner of `shard` in `epoch` may not append, or None if it may."""
-        current = self._epochs.get(shard, 0)
+        current = self._epochs.get(shard)
+        if current is None:
+            return f"shard {shard} was never claimed"
         if epoch != current:
             return f"shard {shard} is in epoch {current} now, this append came from epoch {epoch}"
         lost_epoch, reason = self._lost.get(shard, (0, ""))

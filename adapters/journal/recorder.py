@@ -95,7 +95,7 @@ class JournalRecorder(ApplicationRecorder):
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener.set()
-        return range(position - len(records) + 1, position + 1)
+        return list(range(position - len(records) + 1, position + 1))
 
     def select_events(
         self,

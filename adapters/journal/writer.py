@@ -19,7 +19,8 @@ from adapters.journal.fence import Fence
 from adapters.journal.schema import Row, explain, named_errors, open_writer
 from domain.ports import Done, JournalError, OwnershipLost
 
-_LARGEST = 256
+_SIZES = (256, 128, 64, *range(32, 0, -1))
+"""Rows that one statement inserts; few enough for all statements to stay prepared."""
 _PURGE_EVERY_S = 60.0
 _TAKEN = "another writer was here: a sequence number of a stream is taken"
 
@@ -37,10 +38,9 @@ Outcome = int | OwnershipLost
 
 
 def _statements(head: str, columns: int, tail: str = "") -> dict[int, str]:
-    """Statements for 256, 128 ... 1 rows: one call to SQLite, one release of the GIL, for many rows."""
+    """A statement for each size: one call to SQLite, one release of the GIL, for many rows."""
     row = f"({','.join('?' * columns)})"
-    sizes = (_LARGEST >> shift for shift in range(_LARGEST.bit_length()))
-    return {size: f"{head} VALUES {','.join([row] * size)} {tail}" for size in sizes}
+    return {size: f"{head} VALUES {','.join([row] * size)} {tail}" for size in _SIZES}
 
 
 _INSERT = _statements("INSERT INTO records", 11)
@@ -53,12 +53,11 @@ _HOLD = _statements(
 
 
 def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    start, size = 0, _LARGEST
-    while start < len(rows):
-        while size > len(rows) - start:
-            size >>= 1
-        yield rows[start : start + size]
-        start += size
+    start = 0
+    for size in _SIZES:
+        while size <= len(rows) - start:
+            yield rows[start : start + size]
+            start += size
 
 
 class Writer:
