@@ -82,6 +82,8 @@ class Gateway:
         if task is None:
             raise RuntimeError("a connection is served in a task")
         self._serving.add(task)
+        # An answer is a few small writes; without this each waits for the client's delayed ACK (40 ms).
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if len(self._serving) > self._limits.connections:
                 text = f"Too many connections: at most {self._limits.connections}"
