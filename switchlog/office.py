@@ -1,0 +1,183 @@
+"""The office: the use cases of configuration. Declares, exports, makes keys, and keeps the directory current.
+
+Order of an apply: everything is checked first; then new credentials become durable, then all events in one append,
+then credentials that nothing names any more are forgotten. A crash between two of them is mended by applying the same
+file again: credentials that are there already are left alone, events that are missing are appended. Until then a
+device that exists already may have its new password. Things that a file does not name stay as they are; an extension
+that it names is declared whole, except that a credential which is left out stays.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from eventsourcing.application import Application
+from eventsourcing.persistence import PersistenceError
+
+from adapters.journal.codec import decode
+from adapters.keys.master import KeyStoreError
+from adapters.keys.store import SecretStore
+from domain.apikey import ApiKey, Principal, apikey_id, check_role
+from domain.base import Context, Event
+from domain.declaration import Document, TenantDeclaration, declared
+from domain.ports import JournalError, Stored
+from domain.refusal import Refusal
+from domain.routing.directory import Directory
+from switchlog.office_plan import Plan, Row, plan_of
+from switchlog.office_state import OfficeState
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What an apply did; `version` is the directory's version after it."""
+
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+    version: int
+
+
+class Writer(NamedTuple):
+    """Who the office writes as: its node and the epoch of the configuration's shard (may block)."""
+
+    node: str
+    epoch: Callable[[], int]
+
+
+class Office:
+    """One per installation, at the owner of the configuration's shard. Methods block; safe from several threads."""
+
+    def __init__(
+        self,
+        application: Application[UUID],
+        store: SecretStore,
+        writer: Writer,
+        clock: Callable[[], datetime],
+        history: Iterable[Sequence[Stored]] = (),
+    ) -> None:
+        """`history`: every configuration stream whole, as `Journal.live` gives them. `clock` is aware UTC.
+
+        Raises JournalError if a record cannot be read.
+        """
+        self._application, self._store, self._writer, self._clock = application, store, writer, clock
+        self._lock = threading.Lock()
+        self._state = OfficeState()
+        stored = sorted((one for stream in history for one in stream), key=lambda one: one.position)
+        if stored:
+            self._state.absorb((decode(one.record.type, one.record.data) for one in stored), stored[-1].position)
+
+    def directory(self) -> Directory:
+        """Who exists now; never blocks."""
+        return self._state.directory
+
+    def apply(self, documents: Sequence[Document], actor: str, cause: str, only_tenant: str | None = None) -> Applied:
+        """Make the world as the documents say, or change nothing and raise Refusal.
+
+        `only_tenant` is the one tenant that the actor may declare, whose domains it may not change.
+        """
+        wanted = declared(documents)
+        with self._lock:
+            if only_tenant is not None:
+                _check_scope(wanted, only_tenant, self._state)
+            plan = plan_of(wanted, self._state, self._store, self._context(actor, cause), self._clock())
+            self._carry_out(plan)
+            return Applied(tuple(plan.rows), tuple(plan.warnings), self._state.directory.version)
+
+    def export(self, tenant: str | None = None, with_secrets: bool = False) -> dict[str, Any]:
+        """The declared format back, ordered by slug and number. Raises Refusal(`missing`)."""
+        with self._lock:
+            slugs = sorted(self._state.tenants) if tenant is None else [tenant]
+            if tenant is not None and tenant not in self._state.tenants:
+                raise Refusal("missing", f"there is no tenant {tenant}")
+            return {"tenants": [self._export_tenant(slug, with_secrets) for slug in slugs]}
+
+    def create_key(self, role: str, tenant: str | None, actor: str, cause: str) -> dict[str, str | None]:
+        """A new API key, shown this once: `id`, `key`, `role`, `tenant`. Raises Refusal."""
+        known = check_role(role, tenant)
+        with self._lock:
+            if tenant is not None and tenant not in self._state.tenants:
+                raise Refusal("missing", f"there is no tenant {tenant}", field="tenant")
+            key_id = secrets.token_hex(6)
+            key = f"switchlog_{key_id}_{secrets.token_urlsafe(32)}"
+            context = self._context(actor, cause)(tenant or "")
+            event = ApiKey.Created(
+                apikey_id(key_id), 1, self._clock(), context, ApiKey.TOPIC, key_id=key_id, role=str(known)
+            )
+            self._stored(lambda: self._store.add_key(key, Principal(key_id, known, tenant)))
+            self._append([event])
+        return {"id": key_id, "key": key, "role": str(known), "tenant": tenant}
+
+    # --- inside
+
+    def _carry_out(self, plan: Plan) -> None:
+        if plan.secrets:
+            self._stored(lambda: self._store.replace(plan.secrets))
+        if plan.events:
+            self._append(plan.events)
+        if plan.gone:
+            self._stored(lambda: self._store.replace(dict.fromkeys(plan.gone)))
+
+    def _append(self, events: Sequence[Event]) -> None:
+        try:
+            recordings = self._application.save(*events)
+        except (PersistenceError, JournalError) as error:
+            raise Refusal("unavailable", f"the journal did not take it, apply it again: {error}") from error
+        self._state.absorb(events, recordings[-1].notification.id)
+
+    @staticmethod
+    def _stored(write: Callable[[], None]) -> None:
+        try:
+            write()
+        except KeyStoreError as error:
+            raise Refusal("unavailable", str(error)) from error
+
+    def _context(self, actor: str, cause: str) -> Callable[[str], Context]:
+        try:
+            epoch = self._writer.epoch()
+        except JournalError as error:
+            raise Refusal("unavailable", f"the configuration has no owner at the moment: {error}") from error
+        return lambda tenant: Context(tenant, cause, cause, actor, self._writer.node, epoch)
+
+    def _export_tenant(self, slug: str, with_secrets: bool) -> dict[str, Any]:
+        tenant = self._state.tenants[slug]
+        return {
+            "slug": slug,
+            "name": tenant.name,
+            "domains": list(tenant.domains),
+            "country": tenant.country,
+            "timezone": tenant.timezone,
+            "extensions": [self._export_extension(slug, number, with_secrets) for number in self._state.numbers(slug)],
+        }
+
+    def _export_extension(self, slug: str, number: str, with_secrets: bool) -> dict[str, Any]:
+        extension = self._state.extensions[slug, number]
+        shown: dict[str, Any] = {"number": number, "name": extension.name, "ring_s": extension.ring_s}
+        names = [device.username for device in extension.devices]
+        if with_secrets and number in names:
+            shown |= self._export_secret(slug, number)
+        others = [name for name in names if name != number]
+        if others:
+            shown["devices"] = [
+                {"username": name} | (self._export_secret(slug, name) if with_secrets else {}) for name in others
+            ]
+        return shown
+
+    def _export_secret(self, slug: str, username: str) -> dict[str, Any]:
+        found = self._store.device(slug, username) or {}
+        domains = self._state.tenants[slug].domains
+        if len(domains) == 1 and set(found) == set(domains):
+            return {"ha1": dict(found[domains[0]])}
+        return {"ha1": {domain: dict(hashes) for domain, hashes in found.items() if domain in domains}}
+
+
+def _check_scope(wanted: Sequence[TenantDeclaration], slug: str, state: OfficeState) -> None:
+    for one in wanted:
+        if one.slug != slug:
+            raise Refusal("forbidden", f"this key may declare the tenant {slug} only", field=f"{one.place.field}.slug")
+        current = state.tenants.get(slug)
+        if current is None or current.domains != one.domains:
+            raise Refusal("forbidden", "only an operator changes domains", field=f"{one.place.field}.domains")

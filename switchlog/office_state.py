@@ -1,0 +1,86 @@
+"""What the office knows: the folded configuration aggregates, the indexes over them, and the directory made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+from uuid import UUID
+
+from domain.apikey import ApiKey
+from domain.base import Aggregate, Event
+from domain.extension import Extension
+from domain.routing import directory
+from domain.routing.directory import Directory
+from domain.tenant import Tenant
+
+
+class OfficeState:
+    """The fold of all configuration events. Changed by `absorb` only; `directory` is replaced, never changed."""
+
+    def __init__(self) -> None:
+        self.tenants: dict[str, Tenant] = {}
+        self.extensions: dict[tuple[str, str], Extension] = {}
+        self.keys: dict[str, ApiKey] = {}
+        self.directory = Directory()
+        self._streams: dict[UUID, Aggregate] = {}
+
+    def version(self, stream: UUID) -> int:
+        """The version of the stream's last event, 0 if there is none."""
+        aggregate = self._streams.get(stream)
+        return aggregate.version if aggregate is not None else 0
+
+    def numbers(self, tenant: str) -> tuple[str, ...]:
+        """The tenant's extensions in order."""
+        return tuple(sorted(number for owner, number in self.extensions if owner == tenant))
+
+    def absorb(self, events: Iterable[Event], position: int) -> None:
+        """Fold events of configuration; `position` is the journal position of the last of them."""
+        draft = _Draft(self.directory)
+        for event in events:
+            aggregate = cast("Aggregate | None", event.mutate(self._streams.get(event.originator_id)))
+            if aggregate is None:
+                raise TypeError(f"{type(event).__qualname__} left no aggregate")
+            self._streams[event.originator_id] = aggregate
+            if isinstance(aggregate, Tenant):
+                self.tenants[aggregate.slug] = aggregate
+                draft.tenant(aggregate)
+            elif isinstance(aggregate, Extension):
+                self.extensions[aggregate.tenant, aggregate.number] = aggregate
+                draft.extension(aggregate)
+            elif isinstance(aggregate, ApiKey):
+                self.keys[aggregate.key_id] = aggregate
+        self.directory = draft.finish(max(position, self.directory.version))
+
+
+class _Draft:
+    """The next directory: shallow copies of the last one's tables, changed where events say so."""
+
+    def __init__(self, last: Directory) -> None:
+        self._tenants = dict(last.tenants)
+        self._domains = dict(last.domains)
+        self._extensions = dict(last.extensions)
+        self._devices = dict(last.devices)
+
+    def tenant(self, tenant: Tenant) -> None:
+        slug = tenant.slug
+        before = self._tenants.get(slug)
+        for domain in before.domains if before else ():
+            if self._domains.get(domain) == slug:
+                del self._domains[domain]
+        self._domains.update(dict.fromkeys(tenant.domains, slug))
+        self._tenants[slug] = directory.Tenant(slug, tenant.name, tenant.domains, tenant.country, tenant.timezone)
+
+    def extension(self, extension: Extension) -> None:
+        slug, number = extension.tenant, extension.number
+        before = self._extensions.get((slug, number))
+        for device in before.devices if before else ():
+            owner = self._devices.get((slug, device))
+            if owner is not None and owner.number == number:
+                del self._devices[slug, device]
+        names = tuple(device.username for device in extension.devices)
+        entry = directory.Extension(slug, number, extension.name, names, extension.ring_s)
+        self._extensions[slug, number] = entry
+        self._devices.update({(slug, name): entry for name in names})
+
+    def finish(self, version: int) -> Directory:
+        return Directory(version, self._tenants, self._domains, self._extensions, self._devices)

@@ -1,0 +1,239 @@
+"""The settings: SWITCHLOG_ variables of the environment, or the same names in a TOML file; checked once at the start.
+
+The environment wins over the file. A name or value that cannot be used is one clear line (`SettingsError`), never
+guessed. What this version does not have yet is refused rather than ignored.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "SWITCHLOG_"
+_CLIENT = frozenset({"URL", "API_KEY"})
+"""Names that belong to the command line as a client, not to the server."""
+_SECRET = frozenset({"admin_key", "clickhouse_password", "clickhouse_analyst_password"})
+ADMIN_KEY_LEAST = 16
+DIGESTS = ("SHA-256", "MD5")
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; one line that names it and says what to do."""
+
+
+class Address(NamedTuple):
+    """Where to listen or what to advertise: `host` without brackets."""
+
+    host: str
+    port: int
+
+
+def address(text: str) -> Address:
+    """Parse `host:port`, an IPv6 host in brackets. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = str(ipaddress.IPv6Address(host[1:-1]))
+    elif ":" in host:
+        raise ValueError(f"{text!r} is not host:port (an IPv6 host stands in brackets)")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not host:port")
+    return Address(host, int(port))
+
+
+class Settings(BaseSettings):
+    """What an installation is told from outside. Names are those of the variables, in lower case, without prefix."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    data: Path = Field(Path("data"), description="folder of everything that must last")
+    sip_udp: str = Field("127.0.0.1:5060", description="SIP over UDP, host:port, empty = off")
+    sip_tcp: str = Field("127.0.0.1:5060", description="SIP over TCP")
+    sip_tls: str = Field("127.0.0.1:5061", description="SIP over TLS")
+    sip_wss: str = Field("", description="SIP over WebSocket: not in this version")
+    sip_advertise: str = Field("", description="host that phones reach us at, if it is not the one listened on")
+    sip_digest: str = Field("SHA-256,MD5", description="digest algorithms offered, in order")
+    http: str = Field("127.0.0.1:8080", description="HTTP API")
+    journal: str = Field("sqlite:", description="sqlite: = a file in the data folder")
+    clickhouse: str = Field("embedded", description="embedded, or clickhouse://user:password@host:port/database")
+    clickhouse_listen: str = Field("127.0.0.1:9000", description="native port of the embedded engine")
+    clickhouse_password: str = Field("", description="of the writing account; empty = generated in the data folder")
+    clickhouse_analyst_password: str = Field("", description="of the reading account; empty on loopback only")
+    node: str = Field(default_factory=socket.gethostname, description="name of this node")
+    node_timeout: str = Field("", description="of a cluster: not in this version")
+    workers: int = Field(1, description="processes that hold calls; 1 in this version")
+    media_ports: str = Field("", description="of relayed media: not in this version")
+    tls_cert: str = Field("", description="certificate chain (PEM); empty = self-signed, made at the first start")
+    tls_key: str = Field("", description="its private key (PEM)")
+    tls_ca: str = Field("", description="of mutual TLS: not in this version")
+    admin_key: str = Field("", description="an operator API key, taken as it is")
+    webhook_allow: str = Field("", description="of webhooks: not in this version")
+    log: str = Field("auto", description="json, console, or auto = console on a terminal")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Values come from `load` only, which knows names that nobody reads."""
+        return (init_settings,)
+
+    @field_validator("sip_udp", "sip_tcp", "sip_tls", "http", "clickhouse_listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value:
+            address(value)
+        return value
+
+    @field_validator("http", "clickhouse_listen", "node")
+    @classmethod
+    def _not_empty(cls, value: str) -> str:
+        if not value:
+            raise ValueError("must not be empty")
+        return value
+
+    @field_validator("sip_wss", "media_ports", "tls_ca", "webhook_allow", "node_timeout")
+    @classmethod
+    def _not_yet(cls, value: str) -> str:
+        if value:
+            raise ValueError("this version does not have it yet: leave it empty")
+        return value
+
+    @field_validator("workers")
+    @classmethod
+    def _one_worker(cls, value: int) -> int:
+        if value != 1:
+            raise ValueError("this version runs exactly 1")
+        return value
+
+    @field_validator("journal")
+    @classmethod
+    def _journal(cls, value: str) -> str:
+        if value.startswith("kafka:"):
+            raise ValueError("this version does not have the Kafka journal yet: use sqlite:")
+        if value != "sqlite:":
+            raise ValueError(f"{value!r} is not a journal: use sqlite:")
+        return value
+
+    @field_validator("clickhouse")
+    @classmethod
+    def _clickhouse(cls, value: str) -> str:
+        if value != "embedded":
+            url = urlsplit(value)
+            if url.scheme != "clickhouse" or not url.hostname or url.port is None:
+                raise ValueError("use embedded or clickhouse://user:password@host:port/database")
+        return value
+
+    @field_validator("sip_digest")
+    @classmethod
+    def _digest(cls, value: str) -> str:
+        names = [name.strip().upper() for name in value.split(",")]
+        if not set(names) <= set(DIGESTS) or len(set(names)) != len(names):
+            raise ValueError(f"{value!r} is not a list of {', '.join(DIGESTS)}")
+        return ",".join(names)
+
+    @field_validator("admin_key")
+    @classmethod
+    def _admin_key(cls, value: str) -> str:
+        if value and (len(value) < ADMIN_KEY_LEAST or not value.isascii() or not value.isprintable() or " " in value):
+            raise ValueError(f"must be {ADMIN_KEY_LEAST} or more printable ASCII characters without spaces")
+        return value
+
+    @field_validator("log")
+    @classmethod
+    def _log(cls, value: str) -> str:
+        if value not in ("auto", "json", "console"):
+            raise ValueError("use auto, json or console")
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("SWITCHLOG_TLS_CERT and SWITCHLOG_TLS_KEY need each other")
+        if not self.clickhouse_analyst_password and not _is_loopback(address(self.clickhouse_listen).host):
+            raise ValueError(
+                "SWITCHLOG_CLICKHOUSE_LISTEN is not a loopback address: set SWITCHLOG_CLICKHOUSE_ANALYST_PASSWORD"
+            )
+        return self
+
+    @property
+    def digest_algorithms(self) -> tuple[str, ...]:
+        """The algorithms of challenges, the preferred one first."""
+        return tuple(self.sip_digest.split(","))
+
+    def shown(self) -> dict[str, str]:
+        """Variable -> value as text, secrets masked."""
+        return {
+            PREFIX + name.upper(): "********" if name in _SECRET and value else _masked(str(value))
+            for name, value in self.model_dump().items()
+        }
+
+
+def load(config: Path | None = None, environment: Mapping[str, str] | None = None, **over: Any) -> Settings:
+    """The settings from the file, then the environment, then `over` (lower-case names). Raises SettingsError."""
+    found = _from_file(config) if config else {}
+    for name, value in (os.environ if environment is None else environment).items():
+        if name.startswith(PREFIX) and (short := name.removeprefix(PREFIX)) not in _CLIENT:
+            found[_known(short, "the environment")] = value
+    found |= {name: value for name, value in over.items() if value is not None}
+    try:
+        return Settings(**found)
+    except ValidationError as error:
+        raise SettingsError(_first_line(error)) from None
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if not name.startswith(PREFIX):
+            raise SettingsError(f"{path}: unknown setting {name!r}: names start with {PREFIX}")
+        if not isinstance(value, (str, int)) or isinstance(value, bool):
+            raise SettingsError(f"{path}: {name} must be text or a whole number")
+        short = _known(name.removeprefix(PREFIX), str(path))
+        found[short] = value if short == "workers" else str(value)
+    return found
+
+
+def _known(name: str, place: str) -> str:
+    if name != name.upper() or name.lower() not in Settings.model_fields:
+        raise SettingsError(f"{place}: unknown setting {PREFIX}{name}; `switchlog settings` prints all")
+    return name.lower()
+
+
+def _first_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    words = first["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{str(first['loc'][0]).upper()}: {words}" if first["loc"] else words
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _masked(value: str) -> str:
+    """A URL without its password."""
+    url = urlsplit(value) if "://" in value else None
+    return value.replace(f":{url.password}@", ":********@") if url and url.password else value
