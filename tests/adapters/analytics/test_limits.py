@@ -11,10 +11,12 @@ import pytest
 from adapters.analytics.connection import ConnectionLimits
 from adapters.analytics.engine import Engine, Limits, Sink
 from adapters.analytics.gateway import Accounts, Gateway, GatewayRefused, check, is_loopback
-from adapters.analytics.protocol import header, string, varint
+from adapters.analytics.protocol import end_of_stream, header, profile, string, varint
 from tests.adapters.analytics.wire import EMPTY_BLOCK, hello, query
 
 HELLO = hello("analyst", "")
+BLOCK = header([("a", "UInt8")])
+END = profile(0, 1, len(BLOCK)) + end_of_stream()
 
 
 class HeldEngine(Engine):
@@ -28,7 +30,7 @@ class HeldEngine(Engine):
     def run(self, text: str, database: str, sink: Sink, *, reader: bool, mark: str = "") -> None:
         self.started.release()
         self.free.wait(30)
-        sink(header([("a", "UInt8")]))
+        sink(BLOCK)
 
     def kill(self, mark: str = "") -> None:
         self.free.set()
@@ -107,7 +109,7 @@ def test_one_query_too_many_is_told_and_may_ask_again() -> None:
         late.ask()
         await late.until(b"Too many simultaneous queries")
         engine.free.set()
-        await busy.until(varint(5))
+        await busy.until(END)
         late.ask()
         await late.until(string("UInt8"))
 
