@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,25 +12,39 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from adapters.journal.schema import COLUMNS, named_errors, open_reader, stored_of
+from adapters.journal.schema import COLUMNS, JournalMissing, named_errors, open_reader, stored_of
 from domain.ports import Batch, Cursor, JournalError, Stored
 
 PARTITION = "journal"
 """The one partition of an embedded journal, the key of its cursors."""
 _STREAMS_AT_ONCE = 200
+_POLL_S = 0.05
+
+
+def _open(path: Path, wait_s: float) -> sqlite3.Connection:
+    """`open_reader`, tried again while the file is missing or still without tables."""
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            return open_reader(path)
+        except JournalMissing:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_POLL_S)
 
 
 class SqliteReader:
     """Sees what is committed and nothing else. Thread-safe: threads that read at once get a connection each.
 
-    Raises JournalError, also from the constructor, when there is no journal at `path` or it is not ours.
+    Raises JournalError, also from the constructor, when there is no journal at `path` after waiting `wait_s` for one
+    to be made, or when it is not ours.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_s: float = 0.0) -> None:
         self._path = path
         self._lock = Lock()
         self._closed = False
-        self._idle: list[sqlite3.Connection] = [open_reader(path)]
+        self._idle: list[sqlite3.Connection] = [_open(path, wait_s)]
 
     def __enter__(self) -> Self:
         return self

@@ -71,6 +71,10 @@ def stored_of(row: tuple[Any, ...]) -> Stored:
     return Stored(position, shard, epoch, record)
 
 
+class JournalMissing(JournalError):
+    """There is no journal at this place, or not yet."""
+
+
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
     """Turns what SQLite and the system say into one line that names the file and what to do."""
@@ -98,14 +102,14 @@ def explain(error: sqlite3.Error) -> str:
     return f"{advice} ({error})" if advice else str(error)
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     """The one writing connection, in WAL mode with an fsync per commit; makes the tables of a new file.
 
     Raises JournalError for a damaged, foreign or newer file. One thread at a time
     may use the connection.
     """
     with named_errors(path):
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
         try:
             if not _check(connection, path):
                 _create(connection)
@@ -121,10 +125,10 @@ def open_writer(path: Path) -> sqlite3.Connection:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; works while the writer runs.
 
-    Raises JournalError when there is no journal, or as `open_writer`.
+    Raises JournalMissing when there is no journal (yet), and JournalError as `open_writer`.
     """
     if not path.exists():
-        raise JournalError(f"journal {path}: does not exist; start the server once, or check the data folder")
+        raise JournalMissing(f"journal {path}: does not exist; start the server once, or check the data folder")
     with named_errors(path):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro",
@@ -135,7 +139,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
         try:
             if not _check(connection, path):
-                raise JournalError(f"journal {path}: is empty; start the server once")
+                raise JournalMissing(f"journal {path}: is empty; start the server once")
         except BaseException:
             connection.close()
             raise

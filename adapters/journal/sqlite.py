@@ -16,7 +16,7 @@ from uuid import UUID
 from adapters.journal.committer import Committer, Dispatch
 from adapters.journal.memory import at_once
 from adapters.journal.reader import SqliteReader
-from adapters.journal.schema import named_errors, row_of
+from adapters.journal.schema import BUSY_TIMEOUT_S, named_errors, row_of
 from adapters.journal.writer import Submission, Writer
 from domain.ports import Batch, Cursor, Done, JournalError, Record, Stored
 
@@ -26,7 +26,7 @@ class SqliteJournal:
 
     `dispatch` gets one callable per committed group, which tells every submission of it, in order; by default it
     runs in the committer's thread and must not block. At most `queue_limit` submissions may wait for their answer.
-    `clock` gives Unix seconds. Raises JournalError for a file that cannot be used, is not ours, or is open elsewhere.
+    `clock` gives Unix seconds; `busy_timeout_s` bounds the wait for another program's lock on the file. Raises JournalError for a file that cannot be used, is not ours, or is open elsewhere.
     """
 
     def __init__(
@@ -36,10 +36,11 @@ class SqliteJournal:
         dispatch: Dispatch = at_once,
         queue_limit: int = 10_000,
         clock: Callable[[], float] = time.time,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
         self._lock = _lock(path)
         try:
-            writer = Writer(path, clock)
+            writer = Writer(path, clock, busy_timeout_s)
             try:
                 self._reader = SqliteReader(path)
             except BaseException:

@@ -63,9 +63,9 @@ def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...
 class Writer:
     """Not thread-safe: the committer's thread alone uses it. `clock` gives Unix seconds."""
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
-        self._path, self._clock = path, clock
-        self._connection = open_writer(path)
+    def __init__(self, path: Path, clock: Callable[[], float], busy_timeout_s: float) -> None:
+        self._path, self._clock, self._busy_timeout_s = path, clock, busy_timeout_s
+        self._connection = open_writer(path, busy_timeout_s)
         self._fence = Fence()
         self._data_version = -1
         self._last = 0
@@ -204,4 +204,4 @@ class Writer:
             self._connection.close()
             self._data_version = -1
             with suppress(JournalError):
-                self._connection = open_writer(self._path)
+                self._connection = open_writer(self._path, self._busy_timeout_s)

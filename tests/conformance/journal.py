@@ -141,6 +141,12 @@ class JournalConformance:
         assert isinstance(append(journal, 1, epoch, [record(A, 1), record(A, 1)]), OwnershipLost)
         assert sequences(journal, A) == []
 
+    def test_a_clash_at_the_end_of_a_huge_batch_leaves_nothing(self, journal: Journal, epoch: int) -> None:
+        append(journal, 1, epoch, records(A, 1, 1))
+        assert isinstance(append(journal, 1, epoch, [*records(B, 1, 600), record(A, 1)]), OwnershipLost)
+        assert sequences(journal, B) == []
+        assert append(journal, 2, epoch, records(stream("c", 2), 1, 1)) == 2
+
     def test_live_holds_what_an_owner_must_hold(self, journal: Journal, epoch: int) -> None:
         append(journal, 1, epoch, [record(A, 1, live_until=None), record(A, 2, live_until=None)])
         append(journal, 1, epoch, [record(B, 1), record(B, 2, live_until=100.0)])

@@ -53,6 +53,8 @@ def test_a_killed_writer_loses_nothing_that_was_acknowledged(path: Path, acknowl
             number, last = map(int, line.split())
             acknowledged[number] = last
     assert sum(acknowledged.values()) >= 2
+    with SqliteReader(path) as reader:
+        assert reader.last_position() >= sum(acknowledged.values())
     journal = SqliteJournal(path)
     for number, last in acknowledged.items():
         found = sequences(journal, stream(str(number)))

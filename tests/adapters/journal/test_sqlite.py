@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from adapters.journal.sqlite import SqliteJournal
 from domain.ports import Journal, JournalError, OwnershipLost
 from tests.conformance import journal, recorder
 from tests.conformance.journal import A, B, Opening
-from tests.conformance.record import append, record, records, sequences
+from tests.conformance.record import TIMEOUT_S, append, record, records, sequences
 
 
 @pytest.fixture
@@ -95,9 +96,15 @@ class TestReader:
         with SqliteReader(path) as reader:
             assert [stored.record.sequence for stored in reader.read(A)] == [1, 2, 3]
 
-    def test_it_waits_for_nobody_when_there_is_no_journal(self, path: Path) -> None:
+    def test_it_says_when_there_is_no_journal(self, path: Path) -> None:
         with pytest.raises(JournalError, match=r"does not exist; start the server"):
             SqliteReader(path)
+
+    def test_it_waits_for_a_journal_that_is_being_made(self, opening: Opening, path: Path) -> None:
+        made = Thread(target=opening)
+        made.start()
+        SqliteReader(path, wait_s=TIMEOUT_S).close()
+        made.join()
 
     def test_a_closed_reader_says_so(self, opening: Opening, path: Path) -> None:
         opening()
