@@ -9,9 +9,11 @@ import signal
 import sys
 
 import structlog
+import uvloop
 
 from switchlog.log import configure_logging
-from switchlog.roles import ROLES, RoleError
+from switchlog.role import RoleError
+from switchlog.roles import run_role
 from switchlog.settings import Settings
 from switchlog.supervisor import EXIT_UNUSABLE
 
@@ -31,19 +33,13 @@ def main() -> None:
     role, parent = sys.argv[1], int(sys.argv[2])
     end_with_parent(parent)
     settings = Settings.model_validate_json(sys.stdin.buffer.read())
-    configure_logging(role)
+    configure_logging(role, settings.log)
     try:
-        with asyncio.Runner(loop_factory=_loop) as runner:
-            runner.run(ROLES[role](settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run_role(role, settings))
     except RoleError as error:
         structlog.get_logger(__name__).error(str(error))
         sys.exit(EXIT_UNUSABLE)
-
-
-def _loop() -> asyncio.AbstractEventLoop:
-    import uvloop
-
-    return uvloop.new_event_loop()
 
 
 if __name__ == "__main__":

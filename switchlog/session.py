@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -114,11 +114,15 @@ class Session:
         _log.info("listening", transport=transport, address=bound.local)
         return bound.local
 
-    async def take_over(self) -> None:
-        """Fold what the shards hold, say what is owed, arm the timers: after a start, as after a take-over."""
+    async def take_over(self) -> tuple[Call, ...]:
+        """Fold what the shards hold: before `listen`, so that nobody finds them unowned. Then `resume` the calls."""
         streams = await asyncio.to_thread(self._live_streams, tuple(range(SHARDS)))
         calls = self.board.load({number: self._parts.epochs[number] for number in range(SHARDS)}, streams, decode)
         _log.info("shards taken over", shards=SHARDS, calls=len(calls))
+        return calls
+
+    def resume(self, calls: Iterable[Call]) -> None:
+        """Say what is owed and arm the timers: after a start, as after a take-over."""
         self.board.resume(calls)
         self._pump_soon()
 
@@ -220,7 +224,7 @@ class Session:
                 await asyncio.sleep(_RECLAIM_S)
         calls = self.board.load(epochs, streams, decode)
         _log.info("shard taken over", shard=shard, calls=len(calls))
-        self.board.resume(calls)
+        self.resume(calls)
 
     def _live_streams(self, shards: Sequence[int]) -> list[Sequence[Stored]]:
         now = _utc_now().timestamp()

@@ -1,0 +1,67 @@
+"""The roles by name, and `serve`: a parent with one process a role.
+
+The order is the order in which they are ended: what takes work from outside first, what the others write to last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import importlib
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from switchlog.role import RoleError
+from switchlog.settings import Settings
+from switchlog.supervisor import Supervisor
+
+ROLES = ("api", "sessions", "projector", "analytics")
+LOCK = "switchlog.lock"
+
+
+async def run_role(role: str, settings: Settings) -> None:
+    """Run one role in this process until SIGTERM. Raises RoleError when it cannot."""
+    await importlib.import_module(f"switchlog.role_{role}").run(settings)
+
+
+def serve(settings: Settings, roles: Sequence[str] = ()) -> int:
+    """Run the roles (all that the settings need, if none is named) until SIGTERM; returns the exit code.
+
+    Raises RoleError when the data folder cannot be used.
+    """
+    wanted = [role for role in ROLES if role in (roles or _needed(settings))]
+    lock = _own(settings.data)
+    try:
+        return asyncio.run(_supervise(wanted, settings))
+    finally:
+        os.close(lock)
+
+
+def _needed(settings: Settings) -> tuple[str, ...]:
+    return tuple(role for role in ROLES if role != "analytics" or settings.clickhouse == "embedded")
+
+
+async def _supervise(roles: Sequence[str], settings: Settings) -> int:
+    supervisor = Supervisor(roles, settings.model_dump_json())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    return await supervisor.run()
+
+
+def _own(folder: Path) -> int:
+    """Make the data folder and hold its lock; the descriptor keeps it. Raises RoleError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RoleError(f"the data folder {folder} cannot be used: {error.strerror}; choose another one") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise RoleError(f"another Switchlog runs on the data folder {folder}; stop it first") from error
+    return lock
