@@ -87,9 +87,8 @@ def test_a_second_writer_is_told_who_has_the_journal(path: Path) -> None:
     SqliteJournal(path).close()
 
 
-def test_another_programs_lock_on_the_file_loses_the_append_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.journal.schema.BUSY_TIMEOUT_S", 0.05)
-    journal = SqliteJournal(path)
+def test_another_programs_lock_on_the_file_loses_the_append_only(path: Path) -> None:
+    journal = SqliteJournal(path, busy_timeout_s=0.01)
     epoch = journal.claim((1,), "node")[1]
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
