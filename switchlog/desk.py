@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from adapters.command.local import Command, Handler
-from domain.document import read_documents
-from switchlog.office import Office
+from domain.declaration import Document
+from switchlog.office import Applied, Office
 from switchlog.session import Session
 
 
 def handlers(office: Office, session: Session) -> Mapping[str, Handler]:
-    """`ping`, `apply`, `export` and `create_key`; each raises Refusal."""
+    """`ping`, `apply`, `export` and `create_key`; each may raise Refusal."""
 
     async def ping(command: Command) -> dict[str, Any]:
-        return {"calls": session.board.open_calls, "directory": office.directory().version}
+        return {"calls": session.board.open_calls, "version": office.directory().version}
 
-    return {"ping": ping}
+    def apply(command: Command) -> Applied:
+        documents = msgspec.convert(command.args["documents"], list[Document])
+        return office.apply(documents, command.actor, command.id, command.args.get("only_tenant"))
+
+    def export(command: Command) -> dict[str, Any]:
+        return office.export(command.args.get("tenant"), bool(command.args.get("secrets")))
+
+    def create_key(command: Command) -> dict[str, str | None]:
+        return office.create_key(command.args["role"], command.args.get("tenant"), command.actor, command.id)
+
+    return {"ping": ping, "apply": apply, "export": export, "create_key": create_key}

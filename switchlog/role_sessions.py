@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,7 +38,7 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     try:
         store = SecretStore(settings.data)
-        journal = SqliteJournal(settings.data / JOURNAL, dispatch=loop.call_soon_threadsafe)
+        journal = SqliteJournal(settings.data / JOURNAL, dispatch=lambda group: _dispatch(loop, group))
     except (KeyStoreError, JournalError) as error:
         raise RoleError(str(error)) from error
     try:
@@ -98,6 +100,12 @@ def _tls(settings: Settings, host: str) -> ssl.SSLContext:
         return server_context(Path(settings.tls_cert), Path(settings.tls_key))
     names = tuple(dict.fromkeys(name for name in (settings.sip_advertise, host, "localhost") if name))
     return server_context(*self_signed(settings.data, _utc_now(), names))
+
+
+def _dispatch(loop: asyncio.AbstractEventLoop, group: Callable[[], None]) -> None:
+    """From the committer's thread to the loop's; a loop that is closed already has nobody left to tell."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(group)
 
 
 def _utc_now() -> datetime:

@@ -12,7 +12,7 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     tls_ca: str = Field("", description="of mutual TLS: not in this version")
     admin_key: str = Field("", description="an operator API key, taken as it is")
     webhook_allow: str = Field("", description="of webhooks: not in this version")
-    log: str = Field("auto", description="json, console, or auto = console on a terminal")
+    log: Literal["auto", "json", "console"] = Field("auto", description="json, console, or auto = console on a terminal")
 
     @classmethod
     def settings_customise_sources(
@@ -151,9 +151,9 @@ class Settings(BaseSettings):
             raise ValueError(f"must be {ADMIN_KEY_LEAST} or more printable ASCII characters without spaces")
         return value
 
-    @field_validator("log")
+    @field_validator("log", mode="before")
     @classmethod
-    def _log(cls, value: str) -> str:
+    def _log(cls, value: object) -> object:
         if value not in ("auto", "json", "console"):
             raise ValueError("use auto, json or console")
         return value
