@@ -35,7 +35,7 @@ bench: $(VENV)/.made-test  ## measure, and print the table of figures
 	$(BIN)/python -m bench
 
 docs: $(VENV)/.made-docs  ## build the docs into ./site
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## remove what the others made (but ./data)
 	rm -rf $(VENV) site build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

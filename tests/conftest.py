@@ -1,4 +1,4 @@
-"""What every test may use. Profiles of Hypothesis: `default` explores anew each time, `ci` repeats the same examples."""
+"""What every test may use. Hypothesis explores anew each time; its profile `ci` repeats the same examples."""
 
 import os
 
