@@ -1,0 +1,104 @@
+"""What the HTTP API needs of the rest, as protocols; the process that serves it hands in the concrete ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from domain.apikey import Principal
+
+Item = Mapping[str, Any]
+"""One thing of a list; values encode to JSON (datetimes and UUIDs too)."""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Whose data a query may see. Every query takes one, so that none can forget it."""
+
+    tenant: str | None
+
+    @classmethod
+    def all(cls) -> Scope:
+        """Every tenant's."""
+        return cls(None)
+
+    @classmethod
+    def of(cls, tenant: str) -> Scope:
+        """One tenant's only."""
+        return cls(tenant)
+
+    def narrowed(self, tenant: str | None) -> Scope | None:
+        """This scope, and of it only `tenant` if given; None if nothing is left."""
+        if tenant is None or tenant == self.tenant:
+            return self
+        return Scope(tenant) if self.tenant is None else None
+
+
+class CdrFilter(msgspec.Struct, frozen=True):
+    """Calls that started in [since, until), with `number` on either side; None = no limit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    number: str | None = None
+
+
+class EventFilter(msgspec.Struct, frozen=True):
+    """Events of one stream and one type (`call.connected`, with or without its version); None = any."""
+
+    stream: UUID | None = None
+    type: str | None = None
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """Events in order of position. `position` is how far was looked; `more` says whether more are there now."""
+
+    items: Sequence[Item]
+    position: int
+    more: bool
+
+
+class Queries(Protocol):
+    """Reads of projections. Every method may raise Refusal(`unavailable`) for what it reads from, and only then."""
+
+    async def calls(self, scope: Scope) -> Sequence[Item]:
+        """Live calls, oldest first."""
+
+    async def registrations(self, scope: Scope) -> Sequence[Item]:
+        """Bindings that hold now, ordered by tenant and number."""
+
+    async def cdr(
+        self, scope: Scope, wanted: CdrFilter, limit: int, before: tuple[datetime, UUID] | None
+    ) -> Sequence[Item]:
+        """Rows of the view `cdr`, newest first by (started_at, call_id), those before `before`; at most `limit`."""
+
+    async def events(self, scope: Scope, wanted: EventFilter, after: int, limit: int) -> EventPage:
+        """Records after a position, each with `position`, `stream`, `sequence`, `type`, `tenant`, `time`, `data`."""
+
+    async def health(self) -> Mapping[str, str]:
+        """Part -> `ok` or what is wrong with it; the service is ready when all are ok."""
+
+    async def gauges(self) -> Mapping[str, float]:
+        """Numbers for `/metrics`: name without prefix -> value."""
+
+
+class Commands(Protocol):
+    """The way to those who own what is to be changed."""
+
+    async def call(self, name: str, args: Mapping[str, Any], actor: str, command_id: str) -> Any:
+        """The command's result as plain data. Raises Refusal.
+
+        `apply` {documents: [{source, text}], tenant}, `export` {tenant, secrets}, `keys.create` {role, tenant};
+        `projections.list` {}, `projections.start` {kind: rebuild | verify, name} -> {job},
+        `projections.progress` {job} -> {state: running | done | failed, done, total, detail, differences}.
+        `tenant` None = all.
+        """
+
+
+class KeyCheck(Protocol):
+    """Whose key it is."""
+
+    def principal(self, key: str) -> Principal | None:
+        """None for an unknown key. May block for a look-up on disk."""

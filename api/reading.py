@@ -1,0 +1,97 @@
+"""The routes that read: calls, registrations, call records, events."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from api.ports import CdrFilter, EventFilter, Item, Queries
+from api.security import may, scope_of
+from domain.apikey import Principal
+from domain.refusal import Refusal
+
+router = APIRouter(prefix="/v1")
+Tenant = Annotated[str | None, Query(description="Only this tenant (slug)")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many items")]
+_encode = msgspec.json.Encoder().encode
+_decode_cursor = msgspec.json.Decoder(tuple[datetime, UUID]).decode
+
+
+def _json(content: Any) -> Response:
+    return Response(_encode(content), media_type="application/json")
+
+
+def _queries(request: Request) -> Queries:
+    queries: Queries = request.app.state.queries
+    return queries
+
+
+Reads = Annotated[Queries, Depends(_queries)]
+
+
+@router.get("/calls", summary="Live calls")
+async def calls(queries: Reads, who: Annotated[Principal, Depends(may("calls"))], tenant: Tenant = None) -> Response:
+    """Calls that have not ended, oldest first."""
+    return _json({"items": list(await queries.calls(scope_of(who, tenant))), "next": None})
+
+
+@router.get("/registrations", summary="Bindings")
+async def registrations(
+    queries: Reads, who: Annotated[Principal, Depends(may("registrations"))], tenant: Tenant = None
+) -> Response:
+    """Where devices can be reached now."""
+    return _json({"items": list(await queries.registrations(scope_of(who, tenant))), "next": None})
+
+
+@router.get("/cdr", summary="Call records")
+async def cdr(
+    queries: Reads,
+    who: Annotated[Principal, Depends(may("cdr"))],
+    tenant: Tenant = None,
+    since: Annotated[datetime | None, Query(alias="from", description="Started at or after (ISO 8601)")] = None,
+    until: Annotated[datetime | None, Query(alias="to", description="Started before (ISO 8601)")] = None,
+    number: Annotated[str | None, Query(description="Caller's, dialled or answering number")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
+    limit: Limit = 100,
+) -> Response:
+    """One row a call, newest first."""
+    for name, value in (("from", since), ("to", until)):
+        if value is not None and value.tzinfo is None:
+            raise Refusal("invalid", f"{name} needs a time zone, such as 2026-03-01T09:00:00Z", field=name)
+    before = _parse_cursor(cursor) if cursor else None
+    rows = await queries.cdr(scope_of(who, tenant), CdrFilter(since, until, number), limit + 1, before)
+    items = list(rows[:limit])
+    return _json({"items": items, "next": _cursor(items[-1]) if len(rows) > limit else None})
+
+
+@router.get("/events", summary="The journal")
+async def events(
+    queries: Reads,
+    who: Annotated[Principal, Depends(may("events"))],
+    tenant: Tenant = None,
+    stream: Annotated[UUID | None, Query(description="Only this aggregate's")] = None,
+    type: Annotated[str | None, Query(description="Only this type, such as call.connected")] = None,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="Only after this position")] = 0,
+    limit: Limit = 100,
+) -> Response:
+    """Events in order of position. `position` is how far was looked: ask again with `after` = `position` to follow."""
+    page = await queries.events(scope_of(who, tenant), EventFilter(stream, type), after, limit)
+    following = page.position if page.more else None
+    return _json({"items": list(page.items), "next": following, "position": page.position})
+
+
+def _cursor(last: Item) -> str:
+    return base64.urlsafe_b64encode(_encode((last["started_at"], last["call_id"]))).decode()
+
+
+def _parse_cursor(text: str) -> tuple[datetime, UUID]:
+    try:
+        return _decode_cursor(base64.b64decode(text, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise Refusal("invalid", "cursor must be the `next` of the page before", field="cursor") from None

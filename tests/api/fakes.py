@@ -1,0 +1,128 @@
+"""Hand-written stand-ins for what the API needs: a few rows of two tenants, recorded commands, one key a role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from api.ports import CdrFilter, EventFilter, EventPage, Item, Scope
+from domain.apikey import Principal, Role
+from domain.refusal import Refusal
+
+START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+TENANTS = ("acme", "globex")
+
+
+def key_of(role: Role, tenant: str | None = None) -> str:
+    return f"key-{role}-{tenant or 'all'}"
+
+
+class FakeKeys:
+    """Knows `key_of(role, tenant)` for every role and tenant."""
+
+    def __init__(self) -> None:
+        self._known = {
+            key_of(role, tenant): Principal(f"{role}-{tenant}", role, tenant)
+            for role in Role
+            for tenant in (None, *TENANTS)
+        }
+
+    def principal(self, key: str) -> Principal | None:
+        return self._known.get(key)
+
+
+class FakeQueries:
+    """Ten calls and ten events a tenant, in turn; `down` = ClickHouse does not answer."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.rows: list[dict[str, Any]] = [
+            {
+                "tenant": TENANTS[at % 2],
+                "call_id": UUID(int=at + 1),
+                "from_number": "1001",
+                "to_number": f"10{at:02}",
+                "started_at": START + timedelta(minutes=at),
+                "disposition": "answered",
+                "talk_ms": 61_000,
+            }
+            for at in range(20)
+        ]
+
+    def _of(self, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row for row in rows if scope.tenant in (None, row["tenant"])]
+
+    async def calls(self, scope: Scope) -> Sequence[Item]:
+        return self._of(scope, self.rows[:4])
+
+    async def registrations(self, scope: Scope) -> Sequence[Item]:
+        return self._of(scope, [{"tenant": tenant, "number": "1001", "contact": "sip:x"} for tenant in TENANTS])
+
+    async def cdr(
+        self, scope: Scope, wanted: CdrFilter, limit: int, before: tuple[datetime, UUID] | None
+    ) -> Sequence[Item]:
+        if self.down:
+            raise Refusal("unavailable", "ClickHouse does not answer: call records come later")
+        rows = [
+            row
+            for row in reversed(self._of(scope, self.rows))
+            if (before is None or (row["started_at"], row["call_id"]) < before)
+            and (wanted.since is None or row["started_at"] >= wanted.since)
+            and (wanted.until is None or row["started_at"] < wanted.until)
+            and (wanted.number is None or wanted.number in (row["from_number"], row["to_number"]))
+        ]
+        return rows[:limit]
+
+    async def events(self, scope: Scope, wanted: EventFilter, after: int, limit: int) -> EventPage:
+        all_events = [
+            {"position": at + 1, "tenant": row["tenant"], "type": "call.offered.1", "stream": row["call_id"]}
+            for at, row in enumerate(self.rows)
+        ]
+        found = [
+            event
+            for event in self._of(scope, all_events)
+            if event["position"] > after
+            and (wanted.stream in (None, event["stream"]))
+            and (wanted.type is None or str(event["type"]).startswith(wanted.type))
+        ]
+        more = len(found) > limit
+        return EventPage(found[:limit], found[limit - 1]["position"] if more else len(self.rows), more)
+
+    async def health(self) -> Mapping[str, str]:
+        return {"journal": "ok", "clickhouse": "does not answer" if self.down else "ok"}
+
+    async def gauges(self) -> Mapping[str, float]:
+        return {"calls": 4, "registrations": 2}
+
+
+class FakeCommands:
+    """Records what it is asked and answers like the owners would."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any], str, str]] = []
+        self.refusal: Refusal | None = None
+        self.states: list[dict[str, Any]] = []
+
+    async def call(self, name: str, args: Mapping[str, Any], actor: str, command_id: str) -> Any:
+        self.asked.append((name, dict(args), actor, command_id))
+        if self.refusal is not None:
+            raise self.refusal
+        match name:
+            case "apply":
+                row = {"kind": "tenant", "tenant": "acme", "name": "acme", "outcome": "created"}
+                return {"rows": [row], "warnings": [], "version": 3}
+            case "export":
+                return {"tenants": [{"slug": args["tenant"] or "acme", "extensions": []}]}
+            case "keys.create":
+                return {"id": "k1", "key": "switchlog_k1_x", "role": args["role"], "tenant": args["tenant"]}
+            case "projections.list":
+                return [{"name": "cdr", "position": 7, "lag": 0, "state": "live"}]
+            case "projections.start":
+                return {"job": 1}
+            case "projections.progress":
+                if not self.states:
+                    raise Refusal("unavailable", "the projector is gone")
+                return self.states.pop(0)
+        raise AssertionError(f"nobody asks for {name}")
