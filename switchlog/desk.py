@@ -14,14 +14,14 @@ from switchlog.session import Session
 
 
 def handlers(office: Office, session: Session) -> Mapping[str, Handler]:
-    """`ping`, `apply`, `export` and `create_key`; each may raise Refusal."""
+    """`ping`, `apply`, `export` and `keys.create`; each may raise Refusal."""
 
     async def ping(command: Command) -> dict[str, Any]:
         return {"calls": session.board.open_calls, "version": office.directory().version}
 
     def apply(command: Command) -> Applied:
         documents = msgspec.convert(command.args["documents"], list[Document])
-        return office.apply(documents, command.actor, command.id, command.args.get("only_tenant"))
+        return office.apply(documents, command.actor, command.id, command.args.get("tenant"))
 
     def export(command: Command) -> dict[str, Any]:
         return office.export(command.args.get("tenant"), bool(command.args.get("secrets")))
@@ -29,4 +29,4 @@ def handlers(office: Office, session: Session) -> Mapping[str, Handler]:
     def create_key(command: Command) -> dict[str, str | None]:
         return office.create_key(command.args["role"], command.args.get("tenant"), command.actor, command.id)
 
-    return {"ping": ping, "apply": apply, "export": export, "create_key": create_key}
+    return {"ping": ping, "apply": apply, "export": export, "keys.create": create_key}

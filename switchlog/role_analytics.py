@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapters.analytics.gateway import Accounts
 from adapters.analytics.process import AnalyticsRefused, serve
 from adapters.keys.master import KeyStoreError
+from switchlog.folder import CLICKHOUSE
 from switchlog.role import RoleError, stop_event
 from switchlog.settings import Settings, address
 from switchlog.warehouse import writer_password
@@ -15,6 +16,6 @@ async def run(settings: Settings) -> None:
     stop = stop_event()
     try:
         accounts = Accounts(writer_password(settings), settings.clickhouse_analyst_password)
-        await serve(settings.data / "clickhouse", address(settings.clickhouse_listen), accounts, stop)
+        await serve(settings.data / CLICKHOUSE, address(settings.clickhouse_listen), accounts, stop)
     except (AnalyticsRefused, KeyStoreError) as error:
         raise RoleError(str(error)) from error

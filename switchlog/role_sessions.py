@@ -21,15 +21,13 @@ from domain.ids import CONFIG_SHARD, SHARDS
 from domain.ports import JournalError
 from switchlog.certificate import self_signed, server_context
 from switchlog.desk import handlers
+from switchlog.folder import JOURNAL, SESSIONS_SOCKET
 from switchlog.office import Office, Writer
 from switchlog.role import RoleError, stop_event
 from switchlog.session import Session, SessionParts
 from switchlog.settings import Settings, address
 
 _log = structlog.get_logger(__name__)
-
-JOURNAL = "journal.db"
-SOCKET = "sessions.sock"
 
 
 async def run(settings: Settings) -> None:
@@ -72,7 +70,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
         ),
         asyncio.get_running_loop(),
     )
-    commands = CommandServer(settings.data / SOCKET, handlers(office, session))
+    commands = CommandServer(settings.data / SESSIONS_SOCKET, handlers(office, session))
     calls = await session.take_over()
     await _listen(settings, session)
     session.resume(calls)
@@ -110,5 +108,3 @@ def _dispatch(loop: asyncio.AbstractEventLoop, group: Callable[[], None]) -> Non
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-

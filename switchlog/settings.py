@@ -76,7 +76,9 @@ class Settings(BaseSettings):
     tls_ca: str = Field("", description="of mutual TLS: not in this version")
     admin_key: str = Field("", description="an operator API key, taken as it is")
     webhook_allow: str = Field("", description="of webhooks: not in this version")
-    log: Literal["auto", "json", "console"] = Field("auto", description="json, console, or auto = console on a terminal")
+    log: Literal["auto", "json", "console"] = Field(
+        "auto", description="json, console, or auto = console on a terminal"
+    )
 
     @classmethod
     def settings_customise_sources(

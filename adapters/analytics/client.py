@@ -74,6 +74,14 @@ class Warehouse:
             rows = client.execute(sql, dict(parameters) if parameters else None)
         return list(rows) if isinstance(rows, list) else []
 
+    def select(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> tuple[list[tuple[Any, ...]], tuple[str, ...]]:
+        """Rows of a query and the names of their columns. Raises WarehouseError."""
+        with self._connected() as client:
+            rows, columns = client.execute(sql, dict(parameters) if parameters else None, with_column_types=True)
+        return list(rows), tuple(name for name, _ in columns)
+
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
         """Insert `rows`; returns how many. Done when it returns. Raises WarehouseError."""
         if not rows:

@@ -1,0 +1,158 @@
+"""What the API reads: the live view, the journal's file, and ClickHouse (`api.ports.Queries`)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from adapters.analytics.client import Warehouse, WarehouseError
+from adapters.command.local import CommandClient
+from adapters.journal.reader import PARTITION, SqliteReader
+from api.ports import CdrFilter, EventFilter, EventPage, Item, Scope
+from domain.ports import JournalError, Stored
+from domain.refusal import Refusal
+from projections.live import Live
+
+_SCAN = 1000
+_SCANS = 20
+"""At most so many records are looked at for one page of filtered events."""
+
+
+class ApiQueries:
+    """Blocking readers behind threads: one ClickHouse connection, one reader of the journal's file."""
+
+    def __init__(
+        self, live: Live, reader: SqliteReader, warehouse: Warehouse, parts: Mapping[str, CommandClient]
+    ) -> None:
+        self._live, self._reader, self._warehouse, self._parts = live, reader, warehouse, parts
+        self._warehouse_lock = threading.Lock()
+
+    async def calls(self, scope: Scope) -> Sequence[Item]:
+        return self._live.calls(scope.tenant)
+
+    async def registrations(self, scope: Scope) -> Sequence[Item]:
+        return self._live.registrations(scope.tenant)
+
+    async def cdr(
+        self, scope: Scope, wanted: CdrFilter, limit: int, before: tuple[datetime, UUID] | None
+    ) -> Sequence[Item]:
+        conditions: dict[str, object] = {
+            "tenant = %(tenant)s": scope.tenant,
+            "started_at >= fromUnixTimestamp64Micro(%(since)s)": wanted.since,
+            "started_at < fromUnixTimestamp64Micro(%(until)s)": wanted.until,
+            "(from_number = %(number)s OR to_number = %(number)s OR answered_by = %(number)s)": wanted.number,
+        }
+        where = [condition for condition, value in conditions.items() if value is not None]
+        values: dict[str, object] = {
+            "tenant": scope.tenant,
+            "since": _micros(wanted.since),
+            "until": _micros(wanted.until),
+            "number": wanted.number,
+            "limit": limit,
+        }
+        if before is not None:
+            where.append("(started_at, call_id) < (fromUnixTimestamp64Micro(%(at)s), toUUID(%(id)s))")
+            values |= {"at": _micros(before[0]), "id": str(before[1])}
+        clause = f"WHERE {' AND '.join(where)} " if where else ""
+        sql = f"SELECT * FROM cdr {clause}ORDER BY started_at DESC, call_id DESC LIMIT %(limit)s"
+        return await asyncio.to_thread(self._rows, sql, values)
+
+    async def events(self, scope: Scope, wanted: EventFilter, after: int, limit: int) -> EventPage:
+        def fits(stored: Stored) -> bool:
+            record = stored.record
+            kind = record.type
+            return (
+                (scope.tenant is None or record.tenant == scope.tenant)
+                and (wanted.stream is None or record.stream == wanted.stream)
+                and (wanted.type is None or wanted.type in (kind, kind.rpartition(".")[0]))
+            )
+
+        if wanted.stream is not None:
+            return await asyncio.to_thread(self._stream, wanted.stream, fits, after, limit)
+        return await asyncio.to_thread(self._scan, fits, after, limit)
+
+    async def health(self) -> Mapping[str, str]:
+        found = {"journal": "ok", "live": "ok" if self._live.position >= 0 else "not loaded yet"}
+        for name, client in self._parts.items():
+            try:
+                await client.call("ping", {}, "system", f"ping-{name}-{asyncio.get_running_loop().time()}")
+                found[name] = "ok"
+            except Refusal as no:
+                found[name] = no.detail
+        found["clickhouse"] = "ok" if await asyncio.to_thread(self._answers) else "does not answer"
+        return found
+
+    async def gauges(self) -> Mapping[str, float]:
+        return {
+            "calls": float(len(self._live.calls(None))),
+            "registrations": float(len(self._live.registrations(None))),
+            "journal_position": float(self._live.position),
+        }
+
+    # --- in threads
+
+    def _rows(self, sql: str, values: Mapping[str, object]) -> list[Item]:
+        try:
+            with self._warehouse_lock:
+                rows, columns = self._warehouse.select(sql, values)
+        except WarehouseError as error:
+            raise Refusal("unavailable", str(error)) from error
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def _answers(self) -> bool:
+        with self._warehouse_lock:
+            try:
+                self._warehouse.execute("SELECT 1 FROM cdr LIMIT 1")
+            except WarehouseError:
+                return False
+        return True
+
+    def _stream(self, stream: UUID, fits: Callable[[Stored], bool], after: int, limit: int) -> EventPage:
+        try:
+            found = [one for one in self._reader.read(stream) if one.position > after and fits(one)]
+        except JournalError as error:
+            raise Refusal("unavailable", str(error)) from error
+        page = found[:limit]
+        return EventPage([_item(one) for one in page], page[-1].position if page else after, len(found) > limit)
+
+    def _scan(self, fits: Callable[[Stored], bool], after: int, limit: int) -> EventPage:
+        found: list[Item] = []
+        position = after
+        try:
+            for _ in range(_SCANS):
+                batch = self._reader.follow({PARTITION: position}, _SCAN)
+                for stored in batch.records:
+                    if len(found) == limit:
+                        return EventPage(found, position, True)
+                    position = stored.position
+                    if fits(stored):
+                        found.append(_item(stored))
+                if len(batch.records) < _SCAN:
+                    return EventPage(found, position, False)
+        except JournalError as error:
+            raise Refusal("unavailable", str(error)) from error
+        return EventPage(found, position, True)
+
+
+def _micros(at: datetime | None) -> int | None:
+    """Unix time in microseconds: the driver would cut a datetime to whole seconds."""
+    return None if at is None else int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+def _item(stored: Stored) -> dict[str, Any]:
+    record = stored.record
+    return {
+        "position": stored.position,
+        "stream": record.stream,
+        "sequence": record.sequence,
+        "type": record.type,
+        "tenant": record.tenant,
+        "time": record.time,
+        "data": msgspec.Raw(record.data),
+    }

@@ -1,0 +1,137 @@
+"""The role `api`: HTTP. It reads projections and sends commands to their owners; it never touches an aggregate."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+
+from adapters.analytics.client import Warehouse
+from adapters.command.local import CommandClient
+from adapters.journal.codec import decode
+from adapters.journal.reader import SqliteReader
+from adapters.journal.schema import JournalMissing
+from adapters.keys.master import KeyStoreError
+from adapters.keys.store import KeyRing, SecretStore
+from api.app import create_app
+from domain.apikey import Principal, Role
+from domain.ports import JournalError
+from projections.live import Live
+from switchlog.folder import HANDLE, JOURNAL, PROJECTOR_SOCKET, SESSIONS_SOCKET
+from switchlog.query import ApiQueries
+from switchlog.role import RoleError, stop_event
+from switchlog.settings import Settings, address
+from switchlog.warehouse import endpoint
+
+_log = structlog.get_logger(__name__)
+
+_POLL_S = 0.05
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM. Raises RoleError when it cannot."""
+    stop = stop_event()
+    try:
+        store = SecretStore(settings.data)
+        reader = await _reader(settings.data / JOURNAL, stop)
+    except (KeyStoreError, JournalError) as error:
+        raise RoleError(str(error)) from error
+    if reader is None:
+        return
+    try:
+        await _serve(settings, store, reader, stop)
+    finally:
+        reader.close()
+        store.close()
+
+
+async def _reader(path: Path, stop: asyncio.Event) -> SqliteReader | None:
+    """The journal once the sessions have made it; None when told to stop before."""
+    while not stop.is_set():
+        with contextlib.suppress(JournalMissing):
+            return await asyncio.to_thread(SqliteReader, path)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _POLL_S)
+    return None
+
+
+async def _serve(settings: Settings, store: SecretStore, reader: SqliteReader, stop: asyncio.Event) -> None:
+    warehouse = Warehouse(endpoint(settings))
+    live = Live(decode)
+    clients = {
+        "sessions": CommandClient(settings.data / SESSIONS_SOCKET),
+        "projector": CommandClient(settings.data / PROJECTOR_SOCKET),
+    }
+    local_key = secrets.token_urlsafe(32)
+    known = [(local_key, Principal("local", Role.OPERATOR, None))]
+    if settings.admin_key:
+        known.append((settings.admin_key, Principal("admin", Role.OPERATOR, None)))
+    app = create_app(ApiQueries(live, reader, warehouse, clients), Router(clients), KeyRing(store, known))
+    host, port = address(settings.http)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off", loop="none")
+    )
+    listener = _bind(server.config)
+    _write_handle(settings.data / HANDLE, f"http://{settings.http}", local_key)
+    following = asyncio.create_task(_follow(live, reader))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await stop.wait()
+    finally:
+        server.should_exit = True
+        await serving
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        warehouse.close()
+        (settings.data / HANDLE).unlink(missing_ok=True)
+
+
+class Router:
+    """Sends each command to the process that owns what it changes (`api.ports.Commands`)."""
+
+    def __init__(self, clients: Mapping[str, CommandClient]) -> None:
+        self._clients = clients
+
+    async def call(self, name: str, args: Mapping[str, Any], actor: str, command_id: str) -> Any:
+        owner = "projector" if name.startswith("projections.") else "sessions"
+        return await self._clients[owner].call(name, args, actor, command_id)
+
+
+async def _follow(live: Live, reader: SqliteReader) -> None:
+    """Keep the live view current. A journal that cannot be read for a while is waited for."""
+    loaded = False
+    while True:
+        try:
+            if not loaded:
+                await asyncio.to_thread(live.load, reader)
+                loaded = True
+            batch = await asyncio.to_thread(reader.follow, live.cursor)
+        except JournalError as error:
+            _log.error("the live view waits for the journal", reason=str(error))
+            await asyncio.sleep(1)
+            continue
+        live.apply(batch)
+        if not batch.records:
+            await asyncio.sleep(_POLL_S)
+
+
+def _bind(config: uvicorn.Config) -> Any:
+    try:
+        return config.bind_socket()
+    except (OSError, SystemExit) as error:
+        raise RoleError(
+            f"HTTP cannot listen on {config.host}:{config.port}: {error}; choose another address"
+        ) from error
+
+
+def _write_handle(path: Path, url: str, key: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump({"url": url, "key": key}, file)
