@@ -13,6 +13,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from switchlog.demo import welcome
 from switchlog.role import RoleError
 from switchlog.settings import Settings
 from switchlog.supervisor import Supervisor
@@ -26,15 +27,20 @@ async def run_role(role: str, settings: Settings) -> None:
     await importlib.import_module(f"switchlog.role_{role}").run(settings)
 
 
-def serve(settings: Settings, roles: Sequence[str] = ()) -> int:
+def serve(settings: Settings, roles: Sequence[str] = (), demo: bool = False) -> int:
     """Run the roles (all that the settings need, if none is named) until SIGTERM; returns the exit code.
 
-    Raises RoleError when the data folder cannot be used.
+    `demo` declares the demo tenant and prints how to use it.
+
+    Raises RoleError when the data folder or a role's name cannot be used.
     """
+    unknown = sorted(set(roles) - set(ROLES))
+    if unknown:
+        raise RoleError(f"there is no role {unknown[0]}: use {', '.join(ROLES)}")
     wanted = [role for role in ROLES if role in (roles or _needed(settings))]
     lock = _own(settings.data)
     try:
-        return asyncio.run(_supervise(wanted, settings))
+        return asyncio.run(_supervise(wanted, settings, demo))
     finally:
         os.close(lock)
 
@@ -43,12 +49,18 @@ def _needed(settings: Settings) -> tuple[str, ...]:
     return tuple(role for role in ROLES if role != "analytics" or settings.clickhouse == "embedded")
 
 
-async def _supervise(roles: Sequence[str], settings: Settings) -> int:
+async def _supervise(roles: Sequence[str], settings: Settings, demo: bool) -> int:
     supervisor = Supervisor(roles, settings.model_dump_json())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
-    return await supervisor.run()
+    greeting = asyncio.create_task(welcome(settings)) if demo else None
+    try:
+        return await supervisor.run()
+    finally:
+        if greeting is not None:
+            greeting.cancel()
+            await asyncio.gather(greeting, return_exceptions=True)
 
 
 def _own(folder: Path) -> int:

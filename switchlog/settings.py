@@ -164,7 +164,7 @@ class Settings(BaseSettings):
     def _together(self) -> Settings:
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ValueError("SWITCHLOG_TLS_CERT and SWITCHLOG_TLS_KEY need each other")
-        if not self.clickhouse_analyst_password and not _is_loopback(address(self.clickhouse_listen).host):
+        if not self.clickhouse_analyst_password and not is_loopback(address(self.clickhouse_listen).host):
             raise ValueError(
                 "SWITCHLOG_CLICKHOUSE_LISTEN is not a loopback address: set SWITCHLOG_CLICKHOUSE_ANALYST_PASSWORD"
             )
@@ -226,7 +226,7 @@ def _first_line(error: ValidationError) -> str:
     return f"{PREFIX}{str(first['loc'][0]).upper()}: {words}" if first["loc"] else words
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

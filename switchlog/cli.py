@@ -1,0 +1,91 @@
+"""The command `switchlog`. Exit codes: 0 done, 1 the answer is no, 2 used wrongly, 3 the server cannot be reached."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from switchlog import cli_declare, cli_look, cli_projection
+from switchlog.cli_client import MISUSED, NO, CliError
+from switchlog.cli_output import Json, note, print_json, print_table
+
+app = typer.Typer(
+    name="switchlog",
+    help="A cloud PBX whose switchboard is a log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(cli_declare.apply)
+app.command()(cli_declare.export)
+app.add_typer(cli_declare.keys, name="keys")
+app.command()(cli_look.calls)
+app.command()(cli_look.registrations)
+app.command()(cli_look.cdr)
+app.command()(cli_look.events)
+app.add_typer(cli_projection.app, name="projections")
+
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder (SWITCHLOG_DATA).")]
+
+
+@app.command()
+def serve(
+    data: Data = None,
+    config: Config = None,
+    role: Annotated[list[str] | None, typer.Option("--role", help="Run only this part; may be repeated.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Declare a demo tenant and print its phones.")] = False,
+) -> None:
+    """Run Switchlog in the foreground; SIGTERM or Ctrl-C stops it cleanly."""
+    from switchlog import cli_demo, roles
+    from switchlog.log import configure_logging
+    from switchlog.role import RoleError
+    from switchlog.settings import SettingsError, load
+
+    try:
+        settings = load(config, data=data)
+        for name in role or ():
+            if name not in roles.ROLES:
+                raise CliError(MISUSED, f"unknown role {name!r}: use {', '.join(roles.ROLES)}")
+        configure_logging("supervisor", settings.log)
+        if demo:
+            cli_demo.start(settings)
+        raise typer.Exit(roles.serve(settings, tuple(role or ())))
+    except SettingsError as error:
+        raise CliError(MISUSED, str(error)) from None
+    except RoleError as error:
+        raise CliError(NO, str(error)) from None
+
+
+@app.command("settings")
+def show_settings(config: Config = None, data: Data = None, as_json: Json = False) -> None:
+    """Print every setting with its value; secrets are masked."""
+    from switchlog.settings import Settings, SettingsError, load
+
+    try:
+        shown = load(config, data=data).shown()
+    except SettingsError as error:
+        raise CliError(MISUSED, str(error)) from None
+    if as_json:
+        print_json(shown)
+        return
+    meanings = {f"SWITCHLOG_{name.upper()}": field.description for name, field in Settings.model_fields.items()}
+    print_table(
+        ("setting", "value", "meaning"),
+        [{"setting": name, "value": value, "meaning": meanings[name]} for name, value in shown.items()],
+    )
+
+
+def main() -> None:
+    """The entry point."""
+    try:
+        app()
+    except CliError as error:
+        note(f"switchlog: {error}")
+        sys.exit(error.code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(NO)

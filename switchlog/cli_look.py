@@ -1,0 +1,88 @@
+"""The commands that look: calls, registrations, cdr, events."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from switchlog.cli_client import Client
+from switchlog.cli_output import Json, note, print_json, print_table
+
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
+_POLL_S = 0.5
+_CALLS = ("tenant", "call_id", "from_number", "to_number", "state", "started_at", "answered_at", "held")
+_REGISTRATIONS = ("tenant", "number", "device", "contact", "transport", "user_agent", "expires_at")
+_CDR = (
+    *("started_at", "tenant", "from_number", "to_number", "answered_by", "disposition", "hangup_by"),
+    *("ring_ms", "talk_ms", "takeovers", "call_id"),
+)
+_EVENTS = ("position", "time", "tenant", "type", "stream", "sequence")
+
+
+def calls(tenant: Tenant = None, as_json: Json = False) -> None:
+    """Live calls."""
+    _show(Client.found().get("/v1/calls", tenant=tenant), _CALLS, as_json)
+
+
+def registrations(tenant: Tenant = None, as_json: Json = False) -> None:
+    """Where devices can be reached now."""
+    _show(Client.found().get("/v1/registrations", tenant=tenant), _REGISTRATIONS, as_json)
+
+
+def cdr(
+    tenant: Tenant = None,
+    since: Annotated[str | None, typer.Option("--from", help="Started at or after (2026-03-01T09:00:00Z).")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Started before.")] = None,
+    number: Annotated[str | None, typer.Option(help="Caller's, dialled or answering number.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> None:
+    """Call records, newest first."""
+    wanted = {"from": since, "to": until, "number": number, "cursor": cursor, "limit": limit, "tenant": tenant}
+    answer = Client.found().get("/v1/cdr", **wanted)
+    _show(answer, _CDR, as_json)
+    if answer["next"] and not as_json:
+        note(f"there are more: --cursor {answer['next']}")
+
+
+def events(
+    stream: Annotated[str | None, typer.Option(help="Only this aggregate's (UUID).")] = None,
+    tenant: Tenant = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only this type, such as call.connected.")] = None,
+    after: Annotated[int, typer.Option(min=0, help="Only after this position.")] = 0,
+    limit: Limit = 1000,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with those that come, until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The journal, in order; with --json one line an event."""
+    client, left = Client.found(), limit
+    while True:
+        wanted = {"stream": stream, "tenant": tenant, "type": type_, "after": after, "limit": min(left, 1000)}
+        page: dict[str, Any] = client.get("/v1/events", **wanted)
+        after = page["position"]
+        if as_json:
+            for event in page["items"]:
+                print_json(event)
+        elif page["items"] or not follow:
+            print_table(_EVENTS, page["items"])
+        if follow:
+            if page["next"] is None:
+                time.sleep(_POLL_S)
+            continue
+        left -= len(page["items"])
+        if page["next"] is None:
+            return
+        if left <= 0:
+            note(f"there are more: --after {after}")
+            return
+
+
+def _show(answer: dict[str, Any], columns: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        print_table(columns, answer["items"])
