@@ -18,6 +18,7 @@ import msgspec
 from typer.main import get_command
 
 from adapters.analytics import tables
+from api.app import create_app
 from domain.base import Context, Event
 from domain.catalog import CATEGORIES, EVENTS
 from switchlog.settings import PREFIX, Settings
@@ -149,9 +150,23 @@ def _written(parameter: Any) -> str:
     return ", ".join(parameter.opts)
 
 
+def routes() -> str:
+    """Every request that the API answers, in the order of its own description."""
+    nothing: Any = None  # the description needs no data
+    paths = create_app(nothing, nothing, nothing).openapi()["paths"]
+    body = []
+    for path, methods in paths.items():
+        for method, its in methods.items():
+            names = ", ".join(f"`{one['name']}`" for one in its.get("parameters", ()) if one["in"] == "query")
+            words = " ".join(its.get("description", its["summary"]).split())
+            body.append((f"`{method.upper()} {path}`", names, words))
+    return rows(("request", "parameters", "answers"), body)
+
+
 REFERENCES: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "events": events,
+    "routes": routes,
     "settings": settings,
     "views": views,
 }
