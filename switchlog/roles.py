@@ -13,7 +13,6 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from switchlog.demo import welcome
 from switchlog.role import RoleError
 from switchlog.settings import Settings
 from switchlog.supervisor import Supervisor
@@ -27,10 +26,8 @@ async def run_role(role: str, settings: Settings) -> None:
     await importlib.import_module(f"switchlog.role_{role}").run(settings)
 
 
-def serve(settings: Settings, roles: Sequence[str] = (), demo: bool = False) -> int:
+def serve(settings: Settings, roles: Sequence[str] = ()) -> int:
     """Run the roles (all that the settings need, if none is named) until SIGTERM; returns the exit code.
-
-    `demo` declares the demo tenant and prints how to use it.
 
     Raises RoleError when the data folder or a role's name cannot be used.
     """
@@ -40,7 +37,7 @@ def serve(settings: Settings, roles: Sequence[str] = (), demo: bool = False) -> 
     wanted = [role for role in ROLES if role in (roles or _needed(settings))]
     lock = _own(settings.data)
     try:
-        return asyncio.run(_supervise(wanted, settings, demo))
+        return asyncio.run(_supervise(wanted, settings))
     finally:
         os.close(lock)
 
@@ -49,18 +46,12 @@ def _needed(settings: Settings) -> tuple[str, ...]:
     return tuple(role for role in ROLES if role != "analytics" or settings.clickhouse == "embedded")
 
 
-async def _supervise(roles: Sequence[str], settings: Settings, demo: bool) -> int:
+async def _supervise(roles: Sequence[str], settings: Settings) -> int:
     supervisor = Supervisor(roles, settings.model_dump_json())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
-    greeting = asyncio.create_task(welcome(settings)) if demo else None
-    try:
-        return await supervisor.run()
-    finally:
-        if greeting is not None:
-            greeting.cancel()
-            await asyncio.gather(greeting, return_exceptions=True)
+    return await supervisor.run()
 
 
 def _own(folder: Path) -> int:
