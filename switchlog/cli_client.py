@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
+import msgspec
 
-from switchlog import local_api
+from switchlog.folder import HANDLE
 
 DONE, NO, MISUSED, UNREACHABLE = 0, 1, 2, 3
 """Exit codes: done; the answer is no; used wrongly; the server cannot be reached."""
@@ -24,6 +25,21 @@ class CliError(Exception):
     def __init__(self, code: int, line: str) -> None:
         super().__init__(line)
         self.code = code
+
+
+class LocalApi(msgspec.Struct, frozen=True):
+    """Where the server of a data folder is, and an operator key that holds as long as it runs."""
+
+    url: str
+    key: str
+
+
+def local_api(data: Path) -> LocalApi | None:
+    """What a server on this machine has left for us; None if there is nothing that can be read."""
+    try:
+        return msgspec.json.decode((data / HANDLE).read_bytes(), type=LocalApi)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 class Client:
@@ -39,7 +55,7 @@ class Client:
     def found(cls) -> Client:
         """Raises CliError."""
         data = Path(os.environ.get("SWITCHLOG_DATA") or "data")
-        local = local_api.read(data)
+        local = local_api(data)
         url = os.environ.get("SWITCHLOG_URL") or (local.url if local else "")
         key = os.environ.get("SWITCHLOG_API_KEY") or (local.key if local and url == local.url else "")
         if not url:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from switchlog.cli_client import MISUSED, CliError, Client
+from switchlog.cli_client import MISUSED, Client, CliError
 from switchlog.cli_output import Json, note, print_json, print_table
 
 keys = typer.Typer(help="API keys.", no_args_is_help=True)

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import yaml
 
-from switchlog import local_api
-from switchlog.cli_client import MISUSED, CliError
+from switchlog.cli_client import MISUSED, CliError, local_api
 from switchlog.cli_output import note
+from switchlog.folder import HANDLE
 from switchlog.settings import Settings, address, is_loopback
 
 _TRY_EVERY_S = 0.2
@@ -43,7 +43,7 @@ def _declare(settings: Settings) -> None:
 
 def _applied(settings: Settings, text: str) -> bool:
     """False while the server is not ready; an address and key left over from its last run do not count."""
-    local = local_api.read(settings.data)
+    local = local_api(settings.data)
     if local is None:
         return False
     headers = {"Authorization": f"Bearer {local.key}"}
@@ -70,13 +70,13 @@ def _welcome(settings: Settings, tenant: dict[str, Any]) -> str:
         f"Dial {second} from {first}, or {first} from {second}; {third} is free for a third phone.",
         "",
         f"  API and its documentation   http://{settings.http}/docs",
-        f"  operator key                {settings.data / local_api.NAME}",
+        f"  operator key                {settings.data / HANDLE}",
     ]
     if settings.clickhouse == "embedded":
-        sql = "SELECT * FROM cdr FORMAT Vertical"
+        sql = "SELECT * FROM cdr"
         host, port = address(settings.clickhouse_listen)
         lines += [
             f"  call records                switchlog cdr (with SWITCHLOG_DATA={settings.data})",
-            f'  or by any ClickHouse client clickhouse client --host {host} --port {port} -u analyst -d switchlog -q "{sql}"',
+            f"  or by any ClickHouse client database switchlog at {host}:{port}, user analyst, no password: {sql}",
         ]
     return "\n".join([*lines, "", "Ctrl-C stops it; started again it goes on where it was.", "", ""])

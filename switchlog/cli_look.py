@@ -59,7 +59,7 @@ def events(
     as_json: Json = False,
 ) -> None:
     """The journal, in order; with --json one line an event."""
-    client, left = Client.found(), limit
+    client, left, header = Client.found(), limit, True
     while True:
         wanted = {"stream": stream, "tenant": tenant, "type": type_, "after": after, "limit": min(left, 1000)}
         page: dict[str, Any] = client.get("/v1/events", **wanted)
@@ -67,8 +67,9 @@ def events(
         if as_json:
             for event in page["items"]:
                 print_json(event)
-        elif page["items"] or not follow:
-            print_table(_EVENTS, page["items"])
+        elif page["items"]:
+            print_table(_EVENTS, page["items"], header=header)
+            header = False
         if follow:
             if page["next"] is None:
                 time.sleep(_POLL_S)

@@ -21,9 +21,9 @@ def print_json(content: Any) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], items: Iterable[Mapping[str, Any]]) -> None:
+def print_table(columns: Sequence[str], items: Iterable[Mapping[str, Any]], header: bool = True) -> None:
     """Named columns of the items; what a stranger chose (a caller's name) cannot steer the terminal."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, show_header=header)
     for column in columns:
         table.add_column(column, overflow="fold")
     for item in items:

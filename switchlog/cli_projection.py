@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from switchlog.cli_client import NO, UNREACHABLE, CliError, Client
+from switchlog.cli_client import NO, UNREACHABLE, Client, CliError
 from switchlog.cli_output import Json, note, print_json, print_table
 
 app = typer.Typer(help="What is derived from the journal.", no_args_is_help=True)
