@@ -126,13 +126,18 @@ class Application:
             self._answer(event, response, now)
 
     def _check(self, request: Request) -> None:
-        """RFC 3261 8.2.2.3 and 16.3: what no request may lack or ask."""
-        if (request.get("Max-Forwards") or "").strip() == "0":
+        """RFC 3261 8.2.2.3 and 16.3: what no request may lack or ask. Only an INVITE is ever passed on."""
+        if not (request.from_ and request.to):  # both can be read
+            raise NotAllowed(400, "")
+        hops = (request.get("Max-Forwards") or "70").strip()
+        if request.method == "INVITE" and not request.to.tag and hops.strip("0") == "":
             raise NotAllowed(483, "")
         if request.get_all("Require"):
             raise NotAllowed(420, "")
 
     def _options(self, event: RequestReceived, now: Now) -> None:
+        if event.request.to.tag:
+            self._dialog(event.request)
         response = self._reply(event.request, 200)
         response.add("Accept", "application/sdp")
         self._answer(event, response, now)
@@ -355,7 +360,10 @@ class Application:
             self._parts.device_back(device)
 
     def _reply(self, request: Request, status: int, reason: str = "") -> Response:
-        response = response_to(request, status, reason, self._local_tag(request))
+        try:
+            response = response_to(request, status, reason, self._local_tag(request))
+        except MessageError:  # its To cannot be read, but the transaction must have its answer
+            response = response_to(request, status, reason)
         if status in (200, 405):
             response.add("Allow", ALLOW)
         if status == 415:

@@ -5,11 +5,11 @@ What may live here: pure building and reading of dialog state. No transactions, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from adapters.sip.header import NameAddr
+from adapters.sip.header import NameAddr, quote
 from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.uri import Uri
 from domain.values import Dialog, Flow, Transaction
@@ -68,8 +68,7 @@ def quoted(display: str) -> str:
     """A display name as a quoted string, or nothing."""
     if not display:
         return ""
-    text = display.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}" '
+    return f"{quote(display)} "
 
 
 def flow_to(target: Uri, routes: tuple[str, ...], flow: Flow) -> Flow:
@@ -89,6 +88,7 @@ def flow_to(target: Uri, routes: tuple[str, ...], flow: Flow) -> Flow:
 def caller_dialog(request: Request, flow: Flow, tag: str, device: str, instance: str) -> Dialog:
     """The dialog that an INVITE opens, seen from us as the UAS (12.1.1). Raises MessageError without a Contact."""
     target, routes = _contact(request), tuple(request.get_all("Record-Route"))
+    check_routes(routes, request)
     return Dialog(
         call_id=request.call_id,
         local_tag=tag,
@@ -106,9 +106,12 @@ def caller_dialog(request: Request, flow: Flow, tag: str, device: str, instance:
 
 
 def confirmed(dialog: Dialog, response: Response, flow: Flow) -> Dialog:
-    """The dialog after a response to our INVITE, seen from us as the UAC (12.1.2)."""
-    target = _contact(response) if response.get("Contact") else Uri.parse(dialog.remote_target)
-    routes = tuple(reversed(response.get_all("Record-Route"))) or dialog.routes
+    """The dialog after a response to our INVITE, seen from us as the UAC (12.1.2).
+
+    A response cannot be refused, and a 2xx must be acknowledged: what cannot be read in it counts as absent.
+    """
+    target = Uri.parse(refreshed_target(response, dialog.remote_target))
+    routes = _record_route(response) or dialog.routes
     return msgspec.structs.replace(
         dialog,
         remote_tag=response.to.tag,
@@ -116,6 +119,33 @@ def confirmed(dialog: Dialog, response: Response, flow: Flow) -> Dialog:
         routes=routes,
         flow=flow_to(target, routes, flow),
     )
+
+
+def refreshed_target(response: Response, target: str) -> str:
+    """The remote target after a response (12.2.1.2): its Contact, or `target` if it has none that can be read."""
+    try:
+        return str(_contact(response))
+    except MessageError:
+        return target
+
+
+def check_routes(routes: Iterable[str], request: Request) -> None:
+    """Raises MessageError(400) for a route that our later requests could not carry."""
+    for route in routes:
+        try:
+            NameAddr.parse(route)
+        except ValueError as error:
+            raise MessageError(400, "Malformed Record-Route or Path", request) from error
+
+
+def _record_route(response: Response) -> tuple[str, ...]:
+    try:
+        routes = tuple(reversed(response.get_all("Record-Route")))
+        for route in routes:
+            NameAddr.parse(route)
+    except MessageError:
+        return ()
+    return routes
 
 
 def contact_uri(message: Request | Response) -> str:
@@ -129,9 +159,12 @@ def _contact(message: Request | Response) -> Uri:
     if not values or values[0] == "*":
         raise MessageError(400, "a Contact is missing", request)
     try:
-        return NameAddr.parse(values[0]).uri
+        uri = NameAddr.parse(values[0]).uri
     except ValueError as error:
         raise MessageError(400, "Malformed Contact", request) from error
+    if not uri.host:
+        raise MessageError(400, "a Contact must be a SIP URI", request)
+    return uri
 
 
 def contact_instance(message: Request | Response) -> str:

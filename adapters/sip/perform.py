@@ -16,6 +16,7 @@ from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import Request, Response
 from adapters.sip.peer import Peers
 from adapters.sip.sdp import map_crypto
+from adapters.sip.text import to_wire
 from adapters.sip.transaction import TransactionLayer
 from adapters.sip.transaction_key import ClientKey
 from domain.call.call import Call
@@ -174,4 +175,4 @@ class Performer:
     def _body(self, message: Request | Response, sdp: str) -> None:
         if sdp:
             message.add("Content-Type", _SDP)
-            message.body = map_crypto(sdp, self._sealer.unseal).encode()
+            message.body = to_wire(map_crypto(sdp, self._sealer.unseal))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from adapters.sip.dialog import flow_to, host_of, instance_of
+from adapters.sip.dialog import check_routes, flow_to, host_of, instance_of
 from adapters.sip.header import NameAddr
 from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.translate import NotAllowed, user_agent
@@ -24,6 +24,7 @@ def registration_of(request: Request, flow: Flow, tenant: str, device: str, dire
     if uri.user not in (extension.number, device):
         raise NotAllowed(403, "this device may not register for somebody else")
     values = request.get_all("Contact")
+    check_routes(request.get_all("Path"), request)
     wildcard = "*" in (value.strip() for value in values)
     return Register(
         tenant=tenant,

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from adapters.sip.cause import cause_of
-from adapters.sip.dialog import caller_dialog, confirmed, contact_uri, host_of, transaction_of
+from adapters.sip.dialog import caller_dialog, confirmed, contact_uri, host_of, refreshed_target, transaction_of
 from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.sdp import Sdp, map_crypto
+from adapters.sip.text import to_text
 from adapters.sip.uri import Uri
 from domain.call.input import (
     Answered,
@@ -142,7 +143,7 @@ def reoffer_response(response: Response, leg: Leg, sealer: Sealer) -> Input | No
         return None
     if response.status >= 300:
         return ReofferRefused(cause, actor, leg.id, cause_of(response.status, response.reason))
-    target = contact_uri(response) if response.get("Contact") else leg.dialog.remote_target
+    target = refreshed_target(response, leg.dialog.remote_target)
     return ReofferAccepted(cause, actor, leg.id, target, sealed_sdp(response, sealer))
 
 
@@ -166,7 +167,7 @@ def sealed_sdp(message: Request | Response, sealer: Sealer) -> str:
     kind = (message.get("Content-Type") or _SDP).split(";")[0].strip().lower()
     if not message.body or kind != _SDP:
         return ""
-    return map_crypto(message.body.decode("utf-8", "surrogateescape"), sealer.seal)
+    return map_crypto(to_text(message.body), sealer.seal)
 
 
 def user_agent(message: Request | Response) -> str:

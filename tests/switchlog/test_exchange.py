@@ -39,12 +39,12 @@ class Phone:
         assert isinstance(response, Response)
         return response
 
-    def invite(self, number: str, sdp: str = SDP, call_id: str = "call-1", from_: str = "") -> str:
+    def invite(self, number: str, sdp: str = SDP, call_id: str = "call-1", from_: str = "", extra: str = "") -> str:
         """Returns the branch of the INVITE that carried the credentials."""
         uri = f"sip:{number}@{self.domain}"
         branch = ""
 
-        def send(extra: str) -> None:
+        def send(credentials: str) -> None:
             nonlocal branch
             self.cseq += 1
             branch = f"z9hG4bKi{self.number}{self.cseq}"
@@ -53,7 +53,7 @@ class Phone:
                 f"INVITE {uri} SIP/2.0\nVia: SIP/2.0/UDP {self.address};branch={branch};rport\nMax-Forwards: 70\n"
                 f"From: <sip:{from_ or self.number}@{self.domain}>;tag=a\nTo: <{uri}>\nCall-ID: {call_id}\n"
                 f"CSeq: {self.cseq} INVITE\nContact: <sip:{self.number}@{self.address}>\n"
-                f"Content-Type: application/sdp{extra}",
+                f"Content-Type: application/sdp{extra}{credentials}",
                 sdp,
             )
 
