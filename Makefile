@@ -21,7 +21,7 @@ run: setup  ## start Switchlog with a demo tenant in ./data (Ctrl-C stops it)
 	@exec $(BIN)/switchlog serve --data $(DATA) --demo
 
 test: $(VENV)/.made-test  ## run all tests, with real phones and the real ClickHouse engine
-	@scripts/debian.sh sipp=sip-tester sipsak=sipsak || echo "make test: the tests that need these are skipped" >&2
+	@scripts/debian.sh sipp=sip-tester sipsak=sipsak || echo "make test: goes on without them" >&2
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.made-lint  ## ruff, mypy --strict, import-linter

@@ -146,7 +146,7 @@ def _command(command: Any, name: str) -> Iterator[str]:
 
 def _written(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return str(parameter.metavar or parameter.name).upper() + ("..." if parameter.nargs == -1 else "")
+        return str(parameter.metavar or parameter.name).upper()
     return ", ".join(parameter.opts)
 
 
