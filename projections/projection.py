@@ -1,0 +1,136 @@
+"""The projections: which records each takes in, and the rows that they come to.
+
+What may live here: the way from records to rows. Rows wait, one per key, until they are written: taking the same
+record in twice, or records in other portions, gives the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+from uuid import UUID
+
+from domain.ports import Stored
+from projections.cdr import CallFold
+from projections.events import event_row
+from projections.ports import Decode
+from projections.registrations import BindingFold
+from projections.row import CdrRow, EventRow, LegRow, RegistrationRow, Rows, SegmentRow
+from projections.stream import Read, Streams
+
+CALLS_HELD = 50_000
+REGISTRATIONS_HELD = 200_000
+
+
+class Projection(Protocol):
+    """Turns records into rows."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Those that it fills and nobody else does."""
+
+    def take(self, stored: Stored) -> None:
+        """Take a record in. Raises Poison if it cannot be, JournalError if the journal cannot be read now."""
+
+    def rows(self) -> list[Rows]:
+        """What is to be written for the records taken in since `written`."""
+
+    def written(self) -> None:
+        """The rows are in the tables."""
+
+
+class CallRecords:
+    """`cdr`, `cdr_legs` and `segments`: each changed call folded as a whole."""
+
+    tables = ("cdr", "cdr_legs", "segments")
+
+    def __init__(self, decode: Decode, read: Read) -> None:
+        self._streams = Streams(CallFold, decode, read, CALLS_HELD)
+        self._changed: dict[UUID, None] = {}
+
+    def take(self, stored: Stored) -> None:
+        if stored.record.category != "calls":
+            return
+        try:
+            self._streams.take(stored)
+        finally:
+            if stored.record.stream in self._streams:
+                self._changed[stored.record.stream] = None
+
+    def rows(self) -> list[Rows]:
+        records = [record for stream in self._changed if (record := self._streams[stream].record())]
+        return [
+            Rows("cdr", CdrRow, [record.cdr for record in records]),
+            Rows("cdr_legs", LegRow, [leg for record in records for leg in record.legs]),
+            Rows("segments", SegmentRow, [segment for record in records for segment in record.segments]),
+        ]
+
+    def written(self) -> None:
+        for stream in self._changed:
+            if self._streams[stream].ended is not None:
+                self._streams.forget(stream)
+        self._changed = {}
+        self._streams.trim()
+
+
+class CallEvents:
+    """`events`: every event of every call, also of types that this version does not know."""
+
+    tables = ("events",)
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[UUID, int], EventRow] = {}
+
+    def take(self, stored: Stored) -> None:
+        record = stored.record
+        if record.category == "calls":
+            self._waiting[record.stream, record.sequence] = event_row(stored)
+
+    def rows(self) -> list[Rows]:
+        return [Rows("events", EventRow, list(self._waiting.values()))]
+
+    def written(self) -> None:
+        self._waiting = {}
+
+
+class Registrations:
+    """`registrations`: each binding from its beginning to its end."""
+
+    tables = ("registrations",)
+
+    def __init__(self, decode: Decode, read: Read) -> None:
+        self._streams = Streams(BindingFold, decode, read, REGISTRATIONS_HELD)
+        self._waiting: dict[tuple[object, ...], RegistrationRow] = {}
+
+    def take(self, stored: Stored) -> None:
+        if stored.record.category == "registrations":
+            for row in self._streams.take(stored).changed():
+                self._waiting[row.tenant, row.aor, row.contact, row.bound_at] = row
+
+    def rows(self) -> list[Rows]:
+        return [Rows("registrations", RegistrationRow, list(self._waiting.values()))]
+
+    def written(self) -> None:
+        self._waiting = {}
+        self._streams.trim()
+
+
+Make = Callable[[Decode, Read], Projection]
+
+PROJECTIONS: Mapping[str, Make] = {
+    "cdr": CallRecords,
+    "events": lambda decode, read: CallEvents(),
+    "registrations": Registrations,
+}
+"""Name -> how a fresh one is made."""
+
+ALL = "all"
+
+
+def named(name: str) -> tuple[str, ...]:
+    """The projections that `name` means. Raises ValueError."""
+    if name == ALL:
+        return tuple(PROJECTIONS)
+    if name not in PROJECTIONS:
+        raise ValueError(f"there is no projection {name!r}: choose of {', '.join((*PROJECTIONS, ALL))}")
+    return (name,)
