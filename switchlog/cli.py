@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -79,10 +80,10 @@ def show_settings(config: Config = None, data: Data = None, as_json: Json = Fals
     )
 
 
-def main() -> None:
-    """The entry point."""
+def main(words: Sequence[str] | None = None) -> None:
+    """The entry point; `words` are the arguments (None = those of the process). Always raises SystemExit."""
     try:
-        app()
+        app(args=words)
     except CliError as error:
         note(f"switchlog: {error}")
         sys.exit(error.code)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NoReturn
 
 import httpx
@@ -53,7 +54,7 @@ class Client:
 
     @classmethod
     def found(cls) -> Client:
-        """Raises CliError."""
+        """To be used in a `with`. Raises CliError."""
         data = Path(os.environ.get("SWITCHLOG_DATA") or "data")
         local = local_api(data)
         url = os.environ.get("SWITCHLOG_URL") or (local.url if local else "")
@@ -67,6 +68,14 @@ class Client:
         if not key.isascii() or not key.isprintable():
             raise CliError(MISUSED, "SWITCHLOG_API_KEY is not a key")
         return cls(url, key)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
 
     def get(self, path: str, **params: Any) -> Any:
         """The answer's JSON; parameters that are None are left out. Raises CliError."""

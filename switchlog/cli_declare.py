@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
@@ -24,7 +24,8 @@ def apply(
     Things that no file names stay as they are; a password that is left out stays.
     """
     documents = [_document(name) for name in files]
-    answer = Client.found().post("/v1/apply", json={"documents": documents})
+    with Client.found() as client:
+        answer = client.post("/v1/apply", json={"documents": documents})
     for warning in answer["warnings"]:
         note(f"warning: {warning}")
     if as_json:
@@ -49,7 +50,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Print what is declared, in the format that apply takes."""
-    answer: Any = Client.found().get("/v1/export", tenant=tenant, secrets=secrets or None)
+    with Client.found() as client:
+        answer = client.get("/v1/export", tenant=tenant, secrets=secrets or None)
     if as_json:
         print_json(answer)
     else:
@@ -63,7 +65,8 @@ def create_key(
     as_json: Json = False,
 ) -> None:
     """Make an API key and print it: it is shown this once."""
-    answer = Client.found().post("/v1/keys", json={"role": role, "tenant": tenant})
+    with Client.found() as client:
+        answer = client.post("/v1/keys", json={"role": role, "tenant": tenant})
     if as_json:
         print_json(answer)
         return

@@ -24,12 +24,14 @@ _EVENTS = ("position", "time", "tenant", "type", "stream", "sequence")
 
 def calls(tenant: Tenant = None, as_json: Json = False) -> None:
     """Live calls."""
-    _show(Client.found().get("/v1/calls", tenant=tenant), _CALLS, as_json)
+    with Client.found() as client:
+        _show(client.get("/v1/calls", tenant=tenant), _CALLS, as_json)
 
 
 def registrations(tenant: Tenant = None, as_json: Json = False) -> None:
     """Where devices can be reached now."""
-    _show(Client.found().get("/v1/registrations", tenant=tenant), _REGISTRATIONS, as_json)
+    with Client.found() as client:
+        _show(client.get("/v1/registrations", tenant=tenant), _REGISTRATIONS, as_json)
 
 
 def cdr(
@@ -43,7 +45,8 @@ def cdr(
 ) -> None:
     """Call records, newest first."""
     wanted = {"from": since, "to": until, "number": number, "cursor": cursor, "limit": limit, "tenant": tenant}
-    answer = Client.found().get("/v1/cdr", **wanted)
+    with Client.found() as client:
+        answer = client.get("/v1/cdr", **wanted)
     _show(answer, _CDR, as_json)
     if answer["next"] and not as_json:
         note(f"there are more: --cursor {answer['next']}")
@@ -59,27 +62,27 @@ def events(
     as_json: Json = False,
 ) -> None:
     """The journal, in order; with --json one line an event."""
-    client, left, header = Client.found(), limit, True
-    while True:
-        wanted = {"stream": stream, "tenant": tenant, "type": type_, "after": after, "limit": min(left, 1000)}
-        page: dict[str, Any] = client.get("/v1/events", **wanted)
-        after = page["position"]
-        if as_json:
-            for event in page["items"]:
-                print_json(event)
-        elif page["items"]:
-            print_table(_EVENTS, page["items"], header=header)
-            header = False
-        if follow:
+    wanted = {"stream": stream, "tenant": tenant, "type": type_}
+    with Client.found() as client:
+        left, header = limit, True
+        while follow or left > 0:
+            page: dict[str, Any] = client.get("/v1/events", after=after, limit=1000 if follow else left, **wanted)
+            _print_events(page["items"], header, as_json)
+            header = header and not page["items"]
+            after, left = page["position"], left - len(page["items"])
             if page["next"] is None:
+                if not follow:
+                    return
                 time.sleep(_POLL_S)
-            continue
-        left -= len(page["items"])
-        if page["next"] is None:
-            return
-        if left <= 0:
-            note(f"there are more: --after {after}")
-            return
+    note(f"there are more: --after {after}")
+
+
+def _print_events(items: list[dict[str, Any]], header: bool, as_json: bool) -> None:
+    if as_json:
+        for event in items:
+            print_json(event)
+    elif items:
+        print_table(_EVENTS, items, header=header)
 
 
 def _show(answer: dict[str, Any], columns: tuple[str, ...], as_json: bool) -> None:

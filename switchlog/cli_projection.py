@@ -18,7 +18,8 @@ Name = Annotated[str, typer.Argument(help="cdr, events, registrations or all.")]
 @app.command("list")
 def show(as_json: Json = False) -> None:
     """How far each projection is."""
-    answer = Client.found().get("/v1/projections")
+    with Client.found() as client:
+        answer = client.get("/v1/projections")
     if as_json:
         print_json(answer)
         return
@@ -58,9 +59,10 @@ def _run(kind: str, name: str, as_json: bool) -> dict[str, Any]:
     """The last line of the job's progress. Raises CliError for a job that failed or broke off."""
     last: dict[str, Any] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=as_json) as progress:
+    shown = Progress(*columns, console=Console(stderr=True), disable=as_json)
+    with Client.found() as client, shown as progress:
         bar = progress.add_task(f"{kind} {name}", total=None)
-        for line in Client.found().lines(f"/v1/projections/{name}/{kind}"):
+        for line in client.lines(f"/v1/projections/{name}/{kind}"):
             last = line
             if as_json:
                 print_json(line)
