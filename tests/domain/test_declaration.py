@@ -1,0 +1,138 @@
+"""The declared format: what one file may say, and where each fault is found."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.declaration import Document, TenantDeclaration, declared
+from domain.refusal import Refusal
+
+GOOD = """\
+tenants:
+  - slug: acme
+    name: Acme Ltd
+    domains: [Acme.example]
+    country: GB
+    timezone: Europe/London
+    extensions:
+      - number: "1001"
+        name: Alice
+        password: "secret"
+        devices: [{username: alice-desk, password: "secret"}]
+"""
+
+
+def read(text: str) -> tuple[TenantDeclaration, ...]:
+    return declared([Document("a.yaml", text)])
+
+
+def fault(text: str) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        read(text)
+    assert caught.value.kind == "invalid"
+    assert caught.value.source == "a.yaml"
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_a_good_file() -> None:
+    (tenant,) = read(GOOD)
+    assert (tenant.slug, tenant.domains, tenant.country) == ("acme", ("acme.example",), "GB")
+    (extension,) = tenant.extensions
+    assert extension.default is not None
+    assert (extension.number, extension.default.username, extension.ring_s) == ("1001", "1001", 60)
+    assert [device.username for device in extension.devices] == ["alice-desk"]
+
+
+def test_json_is_taken_too() -> None:
+    content = yaml.safe_load(GOOD)
+    content["tenants"][0]["name"] = "Acme \U0001f600"
+    for indent in (None, 2):
+        (tenant,) = read(json.dumps(content, indent=indent))
+        assert tenant.name == "Acme \U0001f600"
+
+
+FAULTS: list[tuple[str, str, int, str, str]] = [
+    ("slug: acme", "sluug: acme", 2, "tenants[0].sluug", "unknown key"),
+    ("    country: GB\n", "", 2, "tenants[0].country", "is missing"),
+    ("country: GB", "country: UK", 5, "tenants[0].country", "is not a country code"),
+    ("timezone: Europe/London", "timezone: Europe/Londn", 6, "tenants[0].timezone", "is not a time zone"),
+    ("domains: [Acme.example]", "domains: [a.example, A.example]", 4, "tenants[0].domains[1]", "is doubled"),
+    ("domains: [Acme.example]", "domains: []", 4, "tenants[0].domains", "at least one"),
+    ("domains: [Acme.example]", "domains: acme.example", 4, "tenants[0].domains", "must be a list"),
+    ("domains: [Acme.example]", "domains: ['sip:acme']", 4, "tenants[0].domains[0]", "is not a domain name"),
+    ('number: "1001"', "number: 1001", 8, "tenants[0].extensions[0].number", 'write it in quotes, "1001"'),
+    ('number: "1001"', 'number: "10 01"', 8, "tenants[0].extensions[0].number", "is not usable"),
+    ("name: Alice", "name: yes", 9, "tenants[0].extensions[0].name", "must be text, not a truth value"),
+    ("name: Alice", "name: ''", 9, "tenants[0].extensions[0].name", "must not be empty"),
+    ("name: Alice", "ring_s: soon", 9, "tenants[0].extensions[0].ring_s", "whole number from 1 to 600"),
+    ("name: Alice", "ring_s: 601", 9, "tenants[0].extensions[0].ring_s", "from 1 to 600, not 601"),
+    ("name: Alice", "name: Alice\n        name: Bob", 10, "tenants[0].extensions[0].name", "doubled key"),
+    ("username: alice-desk", 'username: "1001"', 11, "tenants[0].extensions[0].devices[0].username", "is doubled"),
+    ("username: alice-desk", "username: 'a b'", 11, "tenants[0].extensions[0].devices[0].username", "not usable"),
+    ('password: "secret"\n', "ha1: {MD5: abc}\n", 10, "tenants[0].extensions[0].ha1.MD5", "32 hexadecimal"),
+    ('password: "secret"\n', "ha1: {}\n", 10, "tenants[0].extensions[0].ha1", "at least one"),
+    ("tenants:", "tenant:", 1, "tenant", "unknown key"),
+    ("    name: Acme Ltd", "\tname: Acme", 3, "", "not YAML or JSON"),
+    ("name: Acme Ltd", "name: &a Acme\n    country: *a", 4, "", "aliases"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "field", "words"), FAULTS)
+def test_a_fault_names_line_and_field(old: str, new: str, line: int, field: str, words: str) -> None:
+    assert old in GOOD
+    found = fault(GOOD.replace(old, new, 1))
+    assert (found.line, found.field) == (line, field)
+    assert words in found.detail
+
+
+def test_doubles_are_found_across_files() -> None:
+    other = GOOD.replace("slug: acme", "slug: globex")
+    with pytest.raises(Refusal, match=r"b\.yaml:4: .*'acme\.example' is doubled: it is already in a\.yaml line 4"):
+        declared([Document("a.yaml", GOOD), Document("b.yaml", other)])
+    with pytest.raises(Refusal, match=r"b\.yaml:2: tenants\[0\]\.slug"):
+        declared([Document("a.yaml", GOOD), Document("b.yaml", GOOD)])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing", "[]", "tenants", "null", "tenants: {}", "a: b: c", "\x00", "--- a\n--- b"]
+)
+def test_what_is_no_declaration_is_refused(text: str) -> None:
+    fault(text)
+
+
+def test_a_deep_document_is_refused() -> None:
+    assert "deeper" in fault("[" * 5000).detail
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        read(text)
+    except Refusal as no:
+        assert no.kind == "invalid"
+
+
+_LEAF = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8))
+_VALUE: st.SearchStrategy[Any] = st.recursive(
+    _LEAF,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "slug"]), inner),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["slug", "name", "domains", "country", "timezone", "extensions", "number"]), _VALUE)
+def test_any_value_in_any_place_is_read_or_refused(key: str, value: Any) -> None:
+    content = yaml.safe_load(GOOD)
+    tenant = content["tenants"][0]
+    (tenant["extensions"][0] if key == "number" else tenant)[key] = value
+    try:
+        read(json.dumps(content))
+    except Refusal as no:
+        assert no.line > 0

@@ -1,0 +1,88 @@
+"""Log lines: structured, with call and tenant, and never with a secret."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from switchlog.log import configure_logging
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    out = io.StringIO()
+    configure_logging("sessions", "json", out)
+    yield out
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_has_what_was_bound(stream: io.StringIO) -> None:
+    structlog.get_logger("x").bind(call="c1", tenant="acme").info("ringing", legs=2)
+    (line,) = lines(stream)
+    assert {
+        "event": "ringing",
+        "call": "c1",
+        "tenant": "acme",
+        "legs": 2,
+        "role": "sessions",
+        "level": "info",
+    }.items() <= (line.items())
+    assert line["timestamp"].endswith("Z")
+
+
+def test_other_libraries_go_the_same_way(stream: io.StringIO) -> None:
+    logging.getLogger("uvicorn.error").warning("sent Authorization: Bearer abc-hidden")
+    (line,) = lines(stream)
+    assert line["role"] == "sessions"
+    assert "hidden" not in stream.getvalue()
+
+
+HIDDEN: list[dict[str, Any]] = [
+    {"password": "hidden"},
+    {"ha1": {"MD5": "hidden"}},
+    {"Authorization": "Digest hidden"},
+    {"headers": {"proxy-authorization": "hidden", "x": [{"api_key": "hidden"}]}},
+    {"message": 'REGISTER sip:a\r\nAuthorization: Digest username="a", response="hidden"\r\nTo: x'},
+    {"message": b"v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:hidden\r\n"},
+    {"url": "clickhouse://switchlog:hidden@127.0.0.1:9000/switchlog"},
+    {"body": '{"slug": "a", "password": "hidden words"}'},
+    {"body": "number: '1001', password: hidden"},
+    {"wire_token": "hidden"},
+]
+
+
+@pytest.mark.parametrize("values", HIDDEN)
+def test_a_secret_is_never_written(stream: io.StringIO, values: dict[str, Any]) -> None:
+    structlog.get_logger("x").info("heard", **values)
+    assert "[redacted]" in stream.getvalue()
+    assert "hidden" not in stream.getvalue()
+
+
+def test_a_secret_in_a_traceback_is_not_written(stream: io.StringIO) -> None:
+    try:
+        raise ValueError("cannot use password=hidden")
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    (line,) = lines(stream)
+    assert "ValueError" in line["exception"]
+    assert "=hidden" not in line["exception"]
+
+
+def test_what_is_no_secret_stays(stream: io.StringIO) -> None:
+    structlog.get_logger("x").info("REGISTER", uri="sip:1001@acme.example:5060", reason="a wrong password", count=3)
+    (line,) = lines(stream)
+    assert (line["uri"], line["reason"], line["count"]) == ("sip:1001@acme.example:5060", "a wrong password", 3)
