@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from domain.ports import JournalError, Stored
 from domain.refusal import Refusal
 from projections.live import Live
 
+_KEPT = (datetime, UUID)
 _SCAN = 1000
 _SCANS = 20
 """At most so many records are looked at for one page of filtered events."""
@@ -34,10 +35,11 @@ class ApiQueries:
         self._warehouse_lock = threading.Lock()
 
     async def calls(self, scope: Scope) -> Sequence[Item]:
-        return self._live.calls(scope.tenant)
+        return [msgspec.to_builtins(call, builtin_types=_KEPT) for call in self._live.calls(scope.tenant)]
 
     async def registrations(self, scope: Scope) -> Sequence[Item]:
-        return self._live.registrations(scope.tenant)
+        held = self._live.bindings(datetime.now(UTC), scope.tenant)
+        return [msgspec.to_builtins(row, builtin_types=_KEPT) for row in held]
 
     async def cdr(
         self, scope: Scope, wanted: CdrFilter, limit: int, before: tuple[datetime, UUID] | None
@@ -78,7 +80,7 @@ class ApiQueries:
         return await asyncio.to_thread(self._scan, fits, after, limit)
 
     async def health(self) -> Mapping[str, str]:
-        found = {"journal": "ok", "live": "ok" if self._live.position >= 0 else "not loaded yet"}
+        found = {"journal": "ok", "live": "ok" if self._live.cursor else "not loaded yet"}
         for name, client in self._parts.items():
             try:
                 await client.call("ping", {}, "system", f"ping-{name}-{asyncio.get_running_loop().time()}")
@@ -90,9 +92,9 @@ class ApiQueries:
 
     async def gauges(self) -> Mapping[str, float]:
         return {
-            "calls": float(len(self._live.calls(None))),
-            "registrations": float(len(self._live.registrations(None))),
-            "journal_position": float(self._live.position),
+            "calls": float(len(self._live.calls())),
+            "registrations": float(len(self._live.bindings(datetime.now(UTC)))),
+            "journal_position": float(self._live.cursor.get(PARTITION, 0)),
         }
 
     # --- in threads

@@ -1,9 +1,16 @@
-"""What every role has in common: how it is told to stop, and how it says that it cannot run."""
+"""What roles have in common: how they are told to stop, say that they cannot run, and wait for the journal's file."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+from pathlib import Path
+
+from adapters.journal.reader import SqliteReader
+from adapters.journal.schema import JournalMissing
+
+_LOOK_EVERY_S = 0.05
 
 
 class RoleError(Exception):
@@ -17,3 +24,13 @@ def stop_event() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+async def opened_journal(path: Path, stop: asyncio.Event) -> SqliteReader | None:
+    """The journal's reader once the sessions have made the file; None when told to stop before. Raises JournalError."""
+    while not stop.is_set():
+        with contextlib.suppress(JournalMissing):
+            return await asyncio.to_thread(SqliteReader, path)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK_EVERY_S)
+    return None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,24 @@ import uvicorn
 from adapters.analytics.client import Warehouse
 from adapters.command.local import CommandClient
 from adapters.journal.codec import decode
-from adapters.journal.reader import SqliteReader
-from adapters.journal.schema import JournalMissing
+from adapters.journal.reader import PARTITION, SqliteReader
 from adapters.keys.master import KeyStoreError
 from adapters.keys.store import KeyRing, SecretStore
 from api.app import create_app
 from domain.apikey import Principal, Role
+from domain.ids import SHARDS
 from domain.ports import JournalError
 from projections.live import Live
 from switchlog.folder import HANDLE, JOURNAL, PROJECTOR_SOCKET, SESSIONS_SOCKET
 from switchlog.query import ApiQueries
-from switchlog.role import RoleError, stop_event
+from switchlog.role import RoleError, opened_journal, stop_event
 from switchlog.settings import Settings, address
 from switchlog.warehouse import endpoint
 
 _log = structlog.get_logger(__name__)
 
 _POLL_S = 0.05
+_WAIT_S = 1.0
 
 
 async def run(settings: Settings) -> None:
@@ -41,7 +42,7 @@ async def run(settings: Settings) -> None:
     stop = stop_event()
     try:
         store = SecretStore(settings.data)
-        reader = await _reader(settings.data / JOURNAL, stop)
+        reader = await opened_journal(settings.data / JOURNAL, stop)
     except (KeyStoreError, JournalError) as error:
         raise RoleError(str(error)) from error
     if reader is None:
@@ -51,16 +52,6 @@ async def run(settings: Settings) -> None:
     finally:
         reader.close()
         store.close()
-
-
-async def _reader(path: Path, stop: asyncio.Event) -> SqliteReader | None:
-    """The journal once the sessions have made it; None when told to stop before."""
-    while not stop.is_set():
-        with contextlib.suppress(JournalMissing):
-            return await asyncio.to_thread(SqliteReader, path)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _POLL_S)
-    return None
 
 
 async def _serve(settings: Settings, store: SecretStore, reader: SqliteReader, stop: asyncio.Event) -> None:
@@ -107,20 +98,23 @@ class Router:
 
 async def _follow(live: Live, reader: SqliteReader) -> None:
     """Keep the live view current. A journal that cannot be read for a while is waited for."""
-    loaded = False
     while True:
         try:
-            if not loaded:
-                await asyncio.to_thread(live.load, reader)
-                loaded = True
+            if not live.cursor:
+                await asyncio.to_thread(_load, live, reader)
             batch = await asyncio.to_thread(reader.follow, live.cursor)
         except JournalError as error:
             _log.error("the live view waits for the journal", reason=str(error))
-            await asyncio.sleep(1)
+            await asyncio.sleep(_WAIT_S)
             continue
         live.apply(batch)
         if not batch.records:
             await asyncio.sleep(_POLL_S)
+
+
+def _load(live: Live, reader: SqliteReader) -> None:
+    position = reader.last_position()
+    live.load(reader, range(SHARDS), time.time(), {PARTITION: position})
 
 
 def _bind(config: uvicorn.Config) -> Any:

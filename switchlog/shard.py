@@ -126,6 +126,8 @@ class Board:
         del self._shards[number]
         for call in shard.calls.values():
             self._unindex(call)
+        for registration in shard.registrations:
+            self._armed.pop(registration, None)
         return True
 
     # --- domain.switchboard.Switchboard
@@ -154,9 +156,13 @@ class Board:
             self._make_room()
         now = self._outlets.clock()
         world = World(self._directory(), self.contacts, self._identifiers, self._node, shard.epoch)
-        turn = take_turn(shard.calls.get(call), inp, world, now)
+        known = shard.calls.get(call)
+        before = _offer_branches(known) if known else ()
+        turn = take_turn(known, inp, world, now)
         after, effects, accepted = turn.call, turn.effects, bool(turn.events)
         if after is not None and accepted:
+            if before != _offer_branches(after):
+                self._forget_offers(before)
             self._hold(shard, after)
 
         def durable() -> None:
@@ -281,7 +287,10 @@ class Board:
             heapq.heappush(self._alarms, (due.at, call.id, due.kind))
 
     def _unindex(self, call: Call) -> None:
-        for branch in _offer_branches(call):
+        self._forget_offers(_offer_branches(call))
+
+    def _forget_offers(self, branches: Iterable[str]) -> None:
+        for branch in branches:
             self._offers.pop(branch, None)
 
     def _submit(
@@ -323,9 +332,7 @@ class Board:
         )
 
 
-def _offer_branches(call: Call) -> Iterable[str]:
-    transaction = call.caller.transaction
-    if transaction is not None:
-        yield transaction.branch
-    if call.renegotiation is not None:
-        yield call.renegotiation.transaction.branch
+def _offer_branches(call: Call) -> tuple[str, ...]:
+    """The branches by which `find_offer` finds a call: its INVITE's and its last re-INVITE's."""
+    transactions = [call.caller.transaction, call.renegotiation.transaction if call.renegotiation else None]
+    return tuple(transaction.branch for transaction in transactions if transaction is not None)

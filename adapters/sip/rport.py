@@ -10,7 +10,7 @@ import re
 from adapters.sip.message import Request
 from domain.values import Flow
 
-_RECEIVED = re.compile(r"\s*;\s*received\s*=\s*[^;,\s]*", re.IGNORECASE)
+_RECEIVED = re.compile(r";\s*received\s*=\s*[^;,\s]*", re.IGNORECASE)
 _RPORT = re.compile(r";\s*rport\s*(?:=\s*[^;,\s]*)?\s*(?=;|$)", re.IGNORECASE)
 
 

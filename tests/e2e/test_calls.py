@@ -17,7 +17,7 @@ TRANSPORTS = ("udp", "tcp", "tls")
 CLOCKS_AGREE_S = 0.1
 
 
-@pytest.mark.parametrize(("caller_kind", "callee_kind"), product(MAKERS, MAKERS))
+@pytest.mark.parametrize(("caller_kind", "callee_kind"), list(product(MAKERS, MAKERS)))
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_two_phones_talk_and_the_record_agrees(
     server: Server, phones: Phones, caller_kind: str, callee_kind: str, transport: str
