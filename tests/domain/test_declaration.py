@@ -41,6 +41,14 @@ def fault(text: str) -> Refusal:
     return caught.value
 
 
+def outcome(text: str) -> Refusal | None:
+    try:
+        read(text)
+    except Refusal as no:
+        return no
+    return None
+
+
 def test_a_good_file() -> None:
     (tenant,) = read(GOOD)
     assert (tenant.slug, tenant.domains, tenant.country) == ("acme", ("acme.example",), "GB")
@@ -113,10 +121,8 @@ def test_a_deep_document_is_refused() -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        read(text)
-    except Refusal as no:
-        assert no.kind == "invalid"
+    found = outcome(text)
+    assert found is None or found.kind == "invalid"
 
 
 _LEAF = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8))
@@ -132,7 +138,5 @@ def test_any_value_in_any_place_is_read_or_refused(key: str, value: Any) -> None
     content = yaml.safe_load(GOOD)
     tenant = content["tenants"][0]
     (tenant["extensions"][0] if key == "number" else tenant)[key] = value
-    try:
-        read(json.dumps(content))
-    except Refusal as no:
-        assert no.line > 0
+    found = outcome(json.dumps(content))
+    assert found is None or found.line > 0
