@@ -92,7 +92,8 @@ class Commands(Protocol):
 
         `apply` {documents: [{source, text}], tenant}, `export` {tenant, secrets}, `keys.create` {role, tenant};
         `projections.list` {}, `projections.start` {kind: rebuild | verify, name} -> {job},
-        `projections.progress` {job} -> {state: running | done | failed, done, total, detail, differences}.
+        `projections.progress` {job} -> {state: waiting | running | done | failed, phase, done, total, detail,
+        differences}.
         `tenant` None = all.
         """
 

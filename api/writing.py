@@ -119,7 +119,7 @@ async def _progress(port: Commands, who: Principal, job: str | int) -> AsyncIter
         if now != last:
             yield json.dumps(now) + "\n"
             last = now
-        if now["state"] != "running":
+        if now["state"] in ("done", "failed"):
             return
         await asyncio.sleep(_PROGRESS_EVERY_S)
 

@@ -17,7 +17,7 @@ from domain.country import CODES
 from domain.document import Item, Mapping, read
 from domain.extension import DEFAULT_RING_S
 
-HA1_HEX = {"MD5": 32, "SHA-256": 64}
+HA1_HEX = {"SHA-256": 64, "MD5": 32}
 """Digest algorithm -> length of an HA1 in hexadecimal digits."""
 
 _TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "extensions"})

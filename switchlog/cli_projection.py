@@ -66,7 +66,8 @@ def _run(kind: str, name: str, as_json: bool) -> dict[str, Any]:
             last = line
             if as_json:
                 print_json(line)
-            progress.update(bar, completed=line.get("done") or 0, total=line.get("total"))
+            words = " ".join(filter(None, (kind, name, line.get("phase"))))
+            progress.update(bar, description=words, completed=line.get("done") or 0, total=line.get("total") or None)
     if last.get("state") == "failed":
         raise CliError(NO, f"{kind} {name} failed: {last.get('detail') or 'see the log'}")
     if last.get("state") != "done":

@@ -208,12 +208,13 @@ async def test_a_key_is_made_and_not_cached(site: Site) -> None:
 
 async def test_a_rebuild_tells_its_progress_line_by_line(site: Site) -> None:
     site.commands.states = [
+        {"state": "waiting", "done": 0, "total": 0},
         {"state": "running", "done": 1, "total": 2},
         {"state": "running", "done": 1, "total": 2},
         {"state": "done", "done": 2, "total": 2, "differences": []},
     ]
     answer = await site.ask("POST", JOB)
-    assert [json.loads(line)["done"] for line in answer.text.splitlines()] == [1, 2]
+    assert [json.loads(line)["done"] for line in answer.text.splitlines()] == [0, 1, 2]
 
 
 async def test_progress_that_is_lost_is_a_failure(site: Site) -> None:
