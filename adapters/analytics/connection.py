@@ -26,7 +26,7 @@ from adapters.analytics.engine import (
     Insert,
     columnar_insert,
 )
-from adapters.analytics.native import Malformed
+from adapters.analytics.native import Malformed, columns_of
 from adapters.analytics.protocol import (
     Cancel,
     Data,
@@ -305,8 +305,11 @@ class Connection:
             """In the engine's thread: wait until the client has room for the block."""
             if stopped.asked:
                 raise Cancelled
+            wire = protocol.data(block)
+            if not counted.blocks and protocol.rows_of(block):  # clients take names and types from a block without rows
+                wire = protocol.data(protocol.header(columns_of(block))) + wire
             counted.add(block)
-            sending = asyncio.run_coroutine_threadsafe(self._send(protocol.data(block)), loop)
+            sending = asyncio.run_coroutine_threadsafe(self._send(wire), loop)
             try:
                 sending.result()
             except (Gone, ConnectionError) as error:

@@ -86,19 +86,31 @@ class Input:
             raise Malformed("a text that is not UTF-8") from error
 
 
-def block(source: Input) -> Generator[None, None, tuple[int, int]]:
-    """Pass over one block; returns (columns, rows)."""
+def block(source: Input, names: list[tuple[str, str]] | None = None) -> Generator[None, None, tuple[int, int]]:
+    """Pass over one block; returns (columns, rows). `names` collects each column's name and type."""
     columns = yield from source.varint()
     rows = yield from source.varint()
     if columns > MAX_COLUMNS or rows > MAX_ROWS:
         raise Malformed(f"a block of {columns} columns and {rows} rows (at most {MAX_COLUMNS} and {MAX_ROWS})")
     for _ in range(columns):
-        yield from source.string(MAX_NAME_BYTES)
+        name = yield from source.string(MAX_NAME_BYTES)
         kind = yield from source.string(MAX_NAME_BYTES)
+        if names is not None:
+            names.append((name, kind))
         if rows:
             yield from _prefix(source, kind, 0)
             yield from _values(source, kind, rows, 0)
     return columns, rows
+
+
+def columns_of(block_bytes: bytes) -> list[tuple[str, str]]:
+    """Name and type of each column of a whole block. Raises Malformed."""
+    source = Input(len(block_bytes))
+    source.data = bytearray(block_bytes)
+    names: list[tuple[str, str]] = []
+    for _ in block(source, names):
+        raise Malformed("a Native block that ends too early")
+    return names
 
 
 def split(stream: bytes) -> list[bytes]:

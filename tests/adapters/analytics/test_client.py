@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.analytics.client import Endpoint, Warehouse, WarehouseError
-from tests.fixtures.clickhouse import start, stop
+from tests.fixtures.clickhouse import ClickHouse, start, stop
 
 
 def test_an_address_is_read() -> None:
@@ -79,3 +79,10 @@ def test_rows_outlive_the_engine(tmp_path: Path) -> None:
         again.close()
     finally:
         assert stop(process) == 0
+
+
+def test_a_result_tells_the_names_and_types_of_its_columns(clickhouse: ClickHouse) -> None:
+    with Warehouse(clickhouse.analyst) as warehouse:
+        rows, columns = warehouse.select("SELECT number AS n, toString(number) AS t FROM numbers(2)")
+        assert (rows, columns) == ([(0, "0"), (1, "1")], ("n", "t"))
+        assert warehouse.select("SELECT 1 AS one WHERE 0") == ([], ("one",))
