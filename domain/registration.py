@@ -131,25 +131,40 @@ def register(registration: Registration | None, ask: Register, step: Step) -> tu
     if not ask.contacts:
         return ()
     events = _Events(registration, ask, step)
-    removed: list[str] = []
-    kept = {uri for uri, contact in current.items() if contact.expires_at > now}
-    for wish in ask.contacts:
+    granted = [(wish, _expires(wish, ask)) for wish in ask.contacts]
+    moving = {wish.instance for wish, expires_s in granted if expires_s and wish.instance}
+    removed = _unwanted(current, [wish for wish, expires_s in granted if not expires_s], moving, ask)
+    if removed:
+        events.remove(removed, "unregistered")
+    kept = {uri for uri, contact in current.items() if contact.expires_at > now}.difference(removed)
+    for wish, expires_s in granted:
         bound = _bound(current, wish)
-        _check_order(bound, ask)
-        expires_s = _expires(wish, ask)
-        if expires_s == 0:
-            if bound is not None:
-                removed.append(bound.uri)
-                kept.discard(bound.uri)
+        if expires_s == 0 or _repeated(bound, wish, ask):
             continue
+        _check_order(bound, ask)
         kept.discard(bound.uri if bound else "")
         kept.add(wish.uri)
         events.bind(wish, bound.uri if bound else "", now + timedelta(seconds=expires_s))
     if len(kept) > MAX_CONTACTS:
         raise RegisterRefused(403, f"at most {MAX_CONTACTS} devices can be registered at once")
-    if removed:
-        events.remove(removed, "unregistered")
     return events.all()
+
+
+def _unwanted(current: dict[str, Contact], wishes: Sequence[ContactWish], moving: set[str], ask: Register) -> list[str]:
+    """The bindings to remove: by URI, else by instance, unless the same request binds that instance elsewhere
+    (a phone that reconnects removes its old contact and gives its new one at once)."""
+    removed = []
+    for wish in wishes:
+        bound = current.get(wish.uri) or (None if wish.instance in moving else _bound(current, wish))
+        if bound is not None and bound.uri not in removed:
+            _check_order(bound, ask)
+            removed.append(bound.uri)
+    return removed
+
+
+def _repeated(bound: Contact | None, wish: ContactWish, ask: Register) -> bool:
+    """The very REGISTER that made the binding, once more: its 200 was lost, perhaps by a restart."""
+    return bound is not None and (bound.uri, bound.call_id, bound.cseq) == (wish.uri, ask.call_id, ask.cseq)
 
 
 def expire(registration: Registration, step: Step) -> tuple[Event, ...]:

@@ -30,7 +30,6 @@ from domain.call.call import Call
 from domain.call.effect import Effect
 from domain.call.input import Failed
 from domain.call.leg import LegState
-from domain.call.resume import outstanding
 from domain.ids import SHARDS, new_stream_id, shard_of_call
 from domain.ports import Credentials, Journal, JournalError, JournalFull, Sealer, Stored
 from domain.routing.directory import Directory
@@ -160,13 +159,14 @@ class Session:
 
     def _device_back(self, device: Device) -> None:
         """A phone came back on another connection: say again what its calls are owed."""
-        now = _utc_now()
         for call in self.board.live_calls:
-            if call.tenant != device.tenant:
-                continue
             legs = {leg.id for leg in call.legs.values() if leg.dialog.device == device.username}
-            owed = tuple(effect for effect in outstanding(call, now) if effect.leg in legs) if legs else ()
-            self._perform(call, owed)
+            if call.tenant != device.tenant or not legs:
+                continue
+            try:
+                self.board.repeat(call, legs)
+            except (JournalFull, NotOwned):
+                _log.warning("a phone came back, but what it is owed must wait", call=str(call.id))
 
     def _unreachable(self, call: Call, leg: str) -> None:
         """No live connection leads to a leg's phone: try its Contact, and wait for it to come back."""

@@ -8,7 +8,7 @@ is dropped, never one call repaired.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, cast
 from uuid import UUID
@@ -171,6 +171,14 @@ class Board:
             done(accepted)
 
         self._submit(shard, turn.events, live_until(after) if after else None, durable)
+
+    def repeat(self, call: Call, legs: Collection[str]) -> None:
+        """Say again what a call owes to some legs, once all that it was decided on is durable.
+
+        Raises JournalFull and NotOwned.
+        """
+        owed = tuple(effect for effect in outstanding(call, self._outlets.clock()) if effect.leg in legs)
+        self._submit(self._owned(call.id), (), None, lambda: self._outlets.perform(call, owed))
 
     def register(self, ask: Register, done: Callable[[tuple[Contact, ...]], None]) -> None:
         stream = registration_id(ask.tenant, ask.number)

@@ -127,10 +127,9 @@ class Application:
 
     def _check(self, request: Request) -> None:
         """RFC 3261 8.2.2.3 and 16.3: what no request may lack or ask. Only an INVITE is ever passed on."""
-        if not (request.from_ and request.to):  # both can be read
-            raise NotAllowed(400, "")
+        _, within = request.from_, request.to.tag  # MessageError if either cannot be read
         hops = (request.get("Max-Forwards") or "70").strip()
-        if request.method == "INVITE" and not request.to.tag and hops.strip("0") == "":
+        if request.method == "INVITE" and not within and hops.strip("0") == "":
             raise NotAllowed(483, "")
         if request.get_all("Require"):
             raise NotAllowed(420, "")

@@ -9,7 +9,7 @@ from enum import Enum
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call.leg import Leg, LegState
+from domain.call.leg import CSEQ_JUMP, Leg, LegState
 from domain.routing.plan import RoutePlan
 from domain.values import Cause, Dialog, Transaction
 
@@ -39,6 +39,14 @@ class EndedLeg(msgspec.Struct, frozen=True):
 
     leg: str
     dialog: Dialog
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """A dialog beside a leg's own one, from a second answer to the same offer: confirmed, then ended by `bye`."""
+
+    leg: str
+    dialog: Dialog
+    bye: Dialog
 
 
 class Renegotiation(msgspec.Struct, frozen=True):
@@ -76,6 +84,7 @@ class Call(Aggregate):
         self.end_cause: Cause | None = None
         self.concluding: tuple[tuple[str, Transaction], ...] = ()
         self.hang_ups: tuple[EndedLeg, ...] = ()
+        self.forks: tuple[Fork, ...] = ()
         self.late_at: datetime | None = None
         self.renegotiation: Renegotiation | None = None
         self.held_by: frozenset[str] = frozenset()
@@ -195,7 +204,7 @@ class Call(Aggregate):
 
         def apply(self, aggregate: Call) -> None:
             for leg in self.legs:
-                aggregate.legs[leg].state = LegState.FAILED
+                aggregate.legs[leg].state, aggregate.legs[leg].why = LegState.FAILED, self.why
 
     @dataclass(frozen=True)
     class Connected(Event):
@@ -304,11 +313,27 @@ class Call(Aggregate):
 
         def apply(self, aggregate: Call) -> None:
             leg = aggregate.legs[self.leg]
-            leg.state = LegState.HUNG_UP
+            leg.state, leg.why = LegState.HUNG_UP, self.why
             leg.dialog = self.dialog
             leg.epoch = self.context.epoch
             bye = msgspec.structs.replace(self.dialog, local_cseq=self.dialog.local_cseq + 1)
             aggregate.hang_ups = (*aggregate.hang_ups, EndedLeg(self.leg, bye))
+            aggregate.late_at = self.timestamp
+
+    @dataclass(frozen=True)
+    class ForkHungUp(Event):
+        """A second device behind one leg answered (its offer was forked on the way): confirmed and ended."""
+
+        TOPIC = "call.fork_hung_up.1"
+
+        leg: str
+        dialog: Dialog
+
+        def apply(self, aggregate: Call) -> None:
+            # Away from the leg's own numbers: one leg's requests must not share a CSeq, their branches name it.
+            number = self.dialog.local_cseq + CSEQ_JUMP // 2 + len(aggregate.forks)
+            bye = msgspec.structs.replace(self.dialog, local_cseq=number)
+            aggregate.forks = (*aggregate.forks, Fork(self.leg, self.dialog, bye))
             aggregate.late_at = self.timestamp
 
     @dataclass(frozen=True)
@@ -355,5 +380,6 @@ EVENTS: tuple[type[Event], ...] = (
     Call.Renegotiated,
     Call.RenegotiationRefused,
     Call.LegHungUp,
+    Call.ForkHungUp,
     Call.Ended,
 )

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from domain.values import Dialog, Transaction
+from domain.values import Cause, Dialog, Transaction
 
 CSEQ_JUMP = 1000
 """Added to a dialog's CSeq at the first request after a take-over, past any request that left no event."""
@@ -25,7 +25,7 @@ class LegState(Enum):
 
 
 class Leg(msgspec.Struct):
-    """`epoch` is the term in which `dialog.local_cseq` was last raised."""
+    """`epoch` is the term in which `dialog.local_cseq` was last raised; `why` is the cause of a leg that failed."""
 
     id: str
     caller: bool
@@ -35,6 +35,7 @@ class Leg(msgspec.Struct):
     epoch: int
     transaction: Transaction | None = None
     sdp: str = ""
+    why: Cause | None = None
 
     def next_dialog(self, epoch: int) -> Dialog:
         """The dialog with the CSeq of our next request in it, as the owner of term `epoch`."""

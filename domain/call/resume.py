@@ -85,6 +85,7 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
     for leg in call.legs.values():
         if leg.state is LegState.DIALED:
             yield Dial(leg.id, leg.dialog, call.name, caller.sdp)
+    yield from _late(call, now)
 
 
 def _talking(call: Call, now: datetime) -> Iterator[Effect]:
@@ -168,6 +169,9 @@ def _late(call: Call, now: datetime) -> Iterator[Effect]:
             leg = call.legs[ended.leg]
             yield Acknowledge(ended.leg, leg.dialog)
             yield HangUp(ended.leg, ended.dialog, LATE_ANSWER)
+    for fork in call.forks:
+        yield Acknowledge(fork.leg, fork.dialog)
+        yield HangUp(fork.leg, fork.bye, LATE_ANSWER)
 
 
 _OWED: Mapping[CallState, Callable[[Call, datetime], Iterator[Effect]]] = {

@@ -53,6 +53,9 @@ _GONE = frozenset({408, 481})
 """Statuses of a request inside a dialog that end it (RFC 3261 12.2.1.2)."""
 _BUSY = frozenset({486, 600})
 _REJECTED = frozenset({603, 403, 607, 608})
+_UNHEARD = frozenset({401, 407, 408, 481, 487})
+"""Statuses by which no person spoke."""
+_NO_MEDIA = Cause(488, 65, "the answer described no media")
 
 
 class World(NamedTuple):
@@ -141,8 +144,9 @@ class _Scene:
         leg: str = "",
         inp: HungUp | None = None,
         hang_up: tuple[str, ...] = (),
+        but: str = "",
     ) -> Event:
-        """`Ended`, with the BYEs to the legs `hang_up` and the CANCELs to all that are still dialled."""
+        """`Ended`, with the BYEs to the legs `hang_up` and the CANCELs to all that are still dialled, `but` one."""
         call, epoch = self.call, self.world.epoch
         byes = tuple(EndedLeg(name, call.legs[name].next_dialog(epoch)) for name in hang_up)
         return self.event(
@@ -153,7 +157,7 @@ class _Scene:
             why=why,
             transaction=inp.transaction if inp else None,
             hang_ups=byes,
-            cancelled=_dialed(call),
+            cancelled=_dialed(call, but),
         )
 
 
@@ -256,6 +260,9 @@ def _connect(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
     leg = call.legs.get(inp.leg)
     if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
         return _late_answer(scene, inp)
+    sdp = inp.sdp or leg.sdp  # the answer may have come with a 18x only (RFC 3261 13.2.1)
+    if not sdp:
+        return _no_media(scene, inp)
     caller_dialog = msgspec.structs.replace(call.caller.dialog, local_tag=leg.dialog.local_tag)
     return (
         scene.event(
@@ -264,7 +271,7 @@ def _connect(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
             callee=inp.leg,
             caller_dialog=caller_dialog,
             callee_dialog=inp.dialog,
-            sdp=inp.sdp,
+            sdp=sdp,
             user_agent=inp.user_agent,
             media="direct",
             cancelled=_dialed(call, but=inp.leg),
@@ -273,11 +280,26 @@ def _connect(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
 
 
 def _late_answer(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
-    """A 200 that crossed our CANCEL: take it, then end it."""
-    leg = scene.call.legs.get(inp.leg)
-    if leg is None or leg.state is not LegState.CANCELLED:
+    """A 200 that crossed our CANCEL, or of a second device behind the same leg: take it, then end it."""
+    call = scene.call
+    leg = call.legs.get(inp.leg)
+    if leg is None or leg.caller:
         return ()
-    return (scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=LATE_ANSWER),)
+    if leg.state in (LegState.CANCELLED, LegState.FAILED):
+        return (scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=LATE_ANSWER),)
+    known = {leg.dialog.remote_tag, *(fork.dialog.remote_tag for fork in call.forks if fork.leg == leg.id)}
+    if inp.dialog.remote_tag in known:
+        return ()
+    return (scene.event(Call.ForkHungUp, leg=inp.leg, dialog=inp.dialog),)
+
+
+def _no_media(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
+    """An answer without a session description joins nobody: it is confirmed and ended, and counts as a refusal."""
+    hung_up = scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=_NO_MEDIA)
+    if _dialed(scene.call, but=inp.leg):
+        return (hung_up,)
+    why = _best(scene.call, _NO_MEDIA)
+    return (hung_up, scene.ended("system", _outcome(why), why, leg=inp.leg, but=inp.leg))
 
 
 def _fail(scene: _Scene, inp: Failed) -> tuple[Event, ...]:
@@ -289,19 +311,24 @@ def _fail(scene: _Scene, inp: Failed) -> tuple[Event, ...]:
     if _dialed(call, but=inp.leg) and inp.why.sip_status < 600:
         return (failed,)
     # A 6xx speaks for the person, not for the device: nobody else is asked any more (RFC 3261 16.7 step 5).
-    cancelled = _dialed(call, but=inp.leg)
-    by = "callee" if inp.why.sip_status in _BUSY | _REJECTED else "system"
-    ended = scene.event(
-        Call.Ended,
-        by=by,
-        leg=inp.leg,
-        outcome=_outcome(inp.why),
-        why=inp.why,
-        transaction=None,
-        hang_ups=(),
-        cancelled=cancelled,
-    )
-    return (failed, ended)
+    why = _best(call, inp.why)
+    by = "callee" if why.sip_status in _BUSY | _REJECTED else "system"
+    return (failed, scene.ended(by, _outcome(why), why, leg=inp.leg, but=inp.leg))
+
+
+def _best(call: Call, why: Cause) -> Cause:
+    """Of all devices' causes the one that says most about the person (RFC 3261 16.7 step 6); the newest of equals."""
+    causes = [why, *(leg.why for leg in reversed(call.legs.values()) if leg.why is not None)]
+    return max(causes, key=_weight)
+
+
+def _weight(why: Cause) -> int:
+    status = why.sip_status
+    if status >= 600:
+        return 4
+    if status in _BUSY | _REJECTED:
+        return 3
+    return 1 if status in _UNHEARD or status >= 500 else 2
 
 
 def _outcome(why: Cause) -> str:

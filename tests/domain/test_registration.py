@@ -99,9 +99,32 @@ def test_the_shortest_and_the_longest_time() -> None:
 def test_an_older_register_of_the_same_dialog_changes_nothing() -> None:
     registration = bound(ask(wish(), cseq=5))
     with pytest.raises(RegisterRefused) as refused:
-        register(registration, ask(wish(), cseq=5), step(registration))
+        register(registration, ask(wish(), cseq=4), step(registration))
     assert refused.value.status == 500
     assert register(registration, ask(wish(), cseq=1, call_id="rebooted"), step(registration))
+
+
+def test_a_register_that_is_repeated_is_granted_again_and_changes_nothing() -> None:
+    registration = bound(ask(wish(), cseq=5))
+    assert register(registration, ask(wish(), cseq=5), step(registration)) == ()
+    for other in (wish("sip:b@h"), wish(expires_s=0)):
+        clash = ask(other, cseq=5) if other.expires_s == 0 else ask(wish("sip:b@h", instance=""), wish(), cseq=4)
+        with pytest.raises(RegisterRefused):
+            register(registration, clash, step(registration))
+
+
+@pytest.mark.parametrize("instance", ["", "urn:1"])
+@pytest.mark.parametrize("known", ["sip:old@h", "sip:new@h"])
+@pytest.mark.parametrize("new_first", [True, False])
+def test_a_phone_that_reconnects_removes_its_old_contact_and_gives_its_new_one_at_once(
+    instance: str, known: str, new_first: bool
+) -> None:
+    wishes = [wish("sip:old@h", 0, instance), wish("sip:new@h", 300, instance)]
+    registration = bound(
+        ask(wish(known, instance=instance)),
+        ask(*(reversed(wishes) if new_first else wishes), cseq=2),
+    )
+    assert [contact.uri for contact in registration.at(START)] == ["sip:new@h"]
 
 
 def test_zero_removes_one_and_the_star_all() -> None:

@@ -1,11 +1,12 @@
-"""What phones must not be able to do: kill a shard, stall a call, or leave something behind that a restart trips over."""
+"""What phones must not be able to do: kill a shard, stall a call, leave something that a restart trips over."""
 
 from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import Request, Response
-from tests.switchlog.exchange import Exchange
+from adapters.sip.message import Request, Response, parse
+from domain.values import Flow
+from tests.switchlog.exchange import SERVER, Exchange
 from tests.switchlog.test_exchange import ALICE, BOB, SDP, Phone, methods, parties
 
 LATIN_SDP = SDP.replace("s=-", "s=Caf\xe9")
@@ -13,10 +14,6 @@ LATIN_SDP = SDP.replace("s=-", "s=Caf\xe9")
 
 def raw(exchange: Exchange, phone: str, data: bytes) -> None:
     """Bytes as they are; a MessageError is the edge's to answer."""
-    from adapters.sip.message import parse
-    from domain.values import Flow
-    from tests.switchlog.exchange import SERVER
-
     exchange.application.receive(parse(data), Flow("udp", SERVER, phone), exchange._now())
     exchange._deliver()
 
@@ -74,7 +71,7 @@ def test_a_session_description_that_is_no_utf_8_is_passed_on_byte_for_byte() -> 
 @pytest.mark.parametrize("status", [180, 200])
 def test_a_response_with_malformed_headers_still_counts(headers: str, status: int) -> None:
     exchange = Exchange()
-    alice, _, invite = ringing(exchange)
+    _, _, invite = ringing(exchange)
     answer_with(exchange, invite, status, f"{headers}Content-Type: application/sdp\r\n")
     assert methods(exchange.take(ALICE)) == ["183 INVITE" if status == 180 else "200 INVITE"]
     if status == 200:
@@ -84,7 +81,6 @@ def test_a_response_with_malformed_headers_still_counts(headers: str, status: in
 
 def test_a_malformed_record_route_of_a_request_is_refused_before_the_journal_has_it() -> None:
     exchange = Exchange()
-    alice, _ = parties(exchange)
     with_route = Phone(exchange, "1001", ALICE)
     with_route.cseq = 50
     before = len(exchange.journal.stored)
