@@ -32,6 +32,7 @@ class LiveCall(msgspec.Struct, frozen=True):
     state: str
     started_at: datetime
     answered_at: datetime | None
+    held: bool
     held_by: tuple[str, ...]
     legs: tuple[str, ...]
     version: int
@@ -119,6 +120,7 @@ def _shown(fold: CallFold) -> LiveCall | None:
         state=fold.state,
         started_at=cdr.started_at,
         answered_at=cdr.answered_at,
+        held=bool(fold.held_by),
         held_by=fold.held_by,
         legs=tuple(leg.leg for leg in record.legs if leg.ended_at is None),
         version=cdr.version,

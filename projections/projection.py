@@ -44,8 +44,8 @@ class CallRecords:
 
     tables = ("cdr", "cdr_legs", "segments")
 
-    def __init__(self, decode: Decode, read: Read) -> None:
-        self._streams = Streams(CallFold, decode, read, CALLS_HELD)
+    def __init__(self, decode: Decode, read: Read, held: int = CALLS_HELD) -> None:
+        self._streams = Streams(CallFold, decode, read, held)
         self._changed: dict[UUID, None] = {}
 
     def take(self, stored: Stored) -> None:
@@ -98,8 +98,8 @@ class Registrations:
 
     tables = ("registrations",)
 
-    def __init__(self, decode: Decode, read: Read) -> None:
-        self._streams = Streams(BindingFold, decode, read, REGISTRATIONS_HELD)
+    def __init__(self, decode: Decode, read: Read, held: int = REGISTRATIONS_HELD) -> None:
+        self._streams = Streams(BindingFold, decode, read, held)
         self._waiting: dict[tuple[object, ...], RegistrationRow] = {}
 
     def take(self, stored: Stored) -> None:

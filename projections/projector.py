@@ -33,13 +33,14 @@ KINDS: Mapping[str, Callable[[Workshop, str], Job]] = {"rebuild": rebuild, "veri
 
 
 class JobState(msgspec.Struct, frozen=True):
-    """A job as others see it. `state` is `waiting`, `running`, `done` or `failed`; `done`/`total` count records."""
+    """A job as others see it. `state` is `running` (also while it waits its turn), `done` or `failed`; `done`/`total`
+    count records of the journal."""
 
     id: str
     kind: str
     name: str
-    state: str = "waiting"
-    phase: str = ""
+    state: str = "running"
+    phase: str = "waiting for its turn"
     done: int = 0
     total: int = 0
     detail: str = ""
