@@ -32,7 +32,7 @@ class Group(NamedTuple):
 GROUPS = (
     Group(("append",), group.append),
     Group(("rebuild",), group.rebuild),
-    Group(("register", "call", "answer", "record", "memory"), group.server),
+    Group(("register", "call", "record", "memory", "most"), group.server),
 )
 ROWS = tuple(row for one in GROUPS for row in one.rows)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from bench import append as appending
+from bench import echo, memory, replay, signalling, sipp, visible
+from bench.echo import Echo
+from bench.installation import Installation, installation
+from bench.signalling import Load
 from bench.table import Line, Missing
 
 _FULL_SECONDS_A_ROW = 4
@@ -22,6 +26,10 @@ class Setup(NamedTuple):
     quick: bool
     wanted: frozenset[str]
     say: Callable[[str], None]
+
+    @property
+    def ordered(self) -> list[str]:
+        return sorted(self.wanted)
 
 
 async def append(setup: Setup) -> list[Line]:
@@ -38,9 +46,65 @@ async def append(setup: Setup) -> list[Line]:
 
 async def rebuild(setup: Setup) -> list[Line]:
     """Call records again from the journal."""
-    return [Missing("rebuild", "there is no projector yet")]
+    count = 3_000 if setup.quick else 30_000
+    return [await asyncio.to_thread(replay.rebuild_row, setup.folder, count, setup.say)]
 
 
 async def server(setup: Setup) -> list[Line]:
     """Everything that needs a running server and SIPp."""
-    return [Missing(row, "there is no server yet") for row in sorted(setup.wanted)]
+    if not sipp.installed():
+        return [Missing(row, "SIPp is not installed (Debian: apt-get install sip-tester)") for row in setup.ordered]
+    setup.say("starting a server")
+    async with installation(setup.folder) as at:
+        bare = await echo.measure(20_000 if setup.quick else 100_000)
+        lines: list[Line] = []
+        for row, measure in _SERVER.items():
+            if row in setup.wanted:
+                setup.say(f"{row}")
+                lines += await measure(setup, at, bare)
+        return lines
+
+
+async def _register(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
+    load = Load(2_000, 500) if setup.quick else Load(10_000, 1_000)
+    measured = await signalling.register(at, load)
+    return [measured.row("REGISTER with digest, durable, CPU", signalling.REGISTER_PAIRS, bare)]
+
+
+async def _call(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
+    load = Load(300, 50) if setup.quick else Load(2_000, 100)
+    measured = await signalling.call(at, load)
+    return [
+        measured.row("call INVITE..BYE, with events and record, CPU", signalling.CALL_PAIRS, bare),
+        await signalling.answer_row(at, measured),
+    ]
+
+
+async def _most(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
+    seconds = 3 if setup.quick else 5
+    return [
+        await signalling.most_row(at, "REGISTER", seconds, bare),
+        await signalling.most_row(at, "calls", seconds, bare),
+    ]
+
+
+async def _record(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
+    load, rounds = (Load(200, 20), 50) if setup.quick else (Load(1_000, 20), 200)
+    return [await visible.record_row(at, load, setup.folder, rounds)]
+
+
+async def _memory(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
+    rest = not setup.quick
+    return [
+        await memory.registration_row(at, rest),
+        await memory.call_row(at, rest, 200 if setup.quick else 1_000, 50),
+    ]
+
+
+_SERVER: Mapping[str, Callable[[Setup, Installation, Echo], Awaitable[list[Line]]]] = {
+    "register": _register,
+    "call": _call,
+    "record": _record,
+    "memory": _memory,
+    "most": _most,
+}

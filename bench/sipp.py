@@ -1,10 +1,14 @@
-"""SIPp as the load: scenarios, and what it counted."""
+"""SIPp as the load: scenarios, what it counted, and how long each call waited for its answer."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
+import itertools
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 REGISTER = """<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="register">
@@ -105,7 +109,7 @@ CSeq: 2 ACK
 Content-Length: 0
 
 ]]></send>
-  <pause milliseconds="200"/>
+  <pause/>
   <send retrans="500"><![CDATA[
 BYE [next_url] SIP/2.0
 Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch];rport
@@ -122,55 +126,95 @@ Content-Length: 0
 """
 
 
+class Stats(NamedTuple):
+    """What one run of SIPp came to. `waits_ms` has the time from INVITE to 200 of each answered call."""
+
+    succeeded: int
+    failed: int
+    retransmissions: int
+    elapsed_s: float
+    waits_ms: tuple[float, ...]
+
+
+def installed() -> bool:
+    return shutil.which("sipp") is not None
+
+
 class Load:
-    """One SIPp run in a folder of its own."""
+    """SIPp runs, each in a folder of its own below `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self._runs = itertools.count(1)
 
-    def users(self, lines: list[tuple[str, ...]]) -> Path:
-        """The injection file: a line a user, taken in turn."""
-        path = self._folder / "users.csv"
-        path.write_text("SEQUENTIAL\n" + "".join(";".join(line) + "\n" for line in lines))
-        return path
+    async def play(
+        self, scenario: str, target: str, users: Sequence[Sequence[str]], *, calls: int, rate: int, port: int,
+        talk_ms: int = 200,
+    ) -> Stats:  # fmt: skip
+        """Play a scenario `calls` times, a line of `users` each in turn. Raises RuntimeError when SIPp could not."""
+        folder = self._new_folder()
+        (folder / "scenario.xml").write_text(scenario)
+        lines = "".join(";".join(user) + "\n" for user in users)
+        (folder / "users.csv").write_text(f"SEQUENTIAL\n{lines}")
+        options = ("-sf", "scenario.xml", "-inf", "users.csv")
+        return await self._run(folder, target, options, calls, rate, port, talk_ms)
 
-    async def run(
-        self, scenario: str, target: str, users: Path, *, calls: int, rate: int, port: int, timeout_s: int = 300
-    ) -> dict[str, float]:
-        """Play a scenario; returns SIPp's last statistics line as numbers. Raises RuntimeError when SIPp could not."""
-        path = self._folder / "scenario.xml"
-        path.write_text(scenario)
-        stats = self._folder / "stats.csv"
-        process = await asyncio.create_subprocess_exec(
-            "sipp", target, "-sf", str(path), "-inf", str(users), "-i", "127.0.0.1", "-p", str(port),
-            "-m", str(calls), "-r", str(rate), "-trace_stat", "-stf", str(stats), "-fd", "1", "-nostdin",
-            "-timeout", str(timeout_s), "-recv_timeout", "20000", "-l", "20000",
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, cwd=self._folder,
-        )  # fmt: skip
-        _, error = await process.communicate()
-        if not stats.exists():
-            raise RuntimeError(f"sipp wrote no statistics: {error.decode(errors='replace')[:500]}")
-        with stats.open() as file:
-            last = list(csv.DictReader(file, delimiter=";"))[-1]
-        return {name: _number(value) for name, value in last.items() if name and value}
+    async def direct(self, target: str, *, calls: int, rate: int, port: int) -> Stats:
+        """SIPp's own caller straight to a callee: what a call costs without anybody between."""
+        return await self._run(self._new_folder(), target, ("-sn", "uac"), calls, rate, port, 200)
 
-    async def callee(self, port: int, calls: int) -> asyncio.subprocess.Process:
-        """SIPp's own callee: 180 and 200 at once."""
+    async def callee(self, port: int) -> asyncio.subprocess.Process:
+        """SIPp's own callee: 180 and 200 at once. The caller of this ends it."""
         return await asyncio.create_subprocess_exec(
-            "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(port), "-m", str(calls), "-nostdin",
-            "-timeout", "600", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            cwd=self._folder,
+            "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(port), "-nostdin",
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=self._new_folder(),
         )  # fmt: skip
 
+    async def _run(
+        self, folder: Path, target: str, options: tuple[str, ...], calls: int, rate: int, port: int, talk_ms: int
+    ) -> Stats:
+        process = await asyncio.create_subprocess_exec(
+            "sipp", target, *options, "-i", "127.0.0.1", "-p", str(port), "-m", str(calls), "-r", str(rate),
+            "-d", str(talk_ms), "-l", "20000", "-recv_timeout", "20000", "-timeout", "300", "-nostdin",
+            "-trace_stat", "-stf", "stats.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1",
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, cwd=folder,
+        )  # fmt: skip
+        try:
+            _, error = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if not (folder / "stats.csv").exists():
+            raise RuntimeError(f"sipp wrote no statistics: {error.decode(errors='replace')[:300]}")
+        return _stats(_last_line(folder / "stats.csv"), _waits(folder))
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    parts = text.split(":")
-    if len(parts) == 4 and all(part.isdigit() for part in parts):  # HH:MM:SS:microseconds
-        hours, minutes, seconds, micros = (int(part) for part in parts)
-        return hours * 3600 + minutes * 60 + seconds + micros / 1e6
-    return float("nan")
+    def _new_folder(self) -> Path:
+        folder = self._folder / f"sipp{next(self._runs)}"
+        folder.mkdir(parents=True)
+        return folder
+
+
+def _last_line(path: Path) -> Mapping[str, str]:
+    with path.open() as file:
+        return list(csv.DictReader(file, delimiter=";"))[-1]
+
+
+def _waits(folder: Path) -> tuple[float, ...]:
+    waits: list[float] = []
+    for path in folder.glob("*_rtt.csv"):
+        with path.open() as file:
+            waits += [float(row["response_time_ms"]) for row in csv.DictReader(file, delimiter=";")]
+    return tuple(waits)
+
+
+def _stats(line: Mapping[str, str], waits_ms: tuple[float, ...]) -> Stats:
+    hours, minutes, seconds, *rest = line["ElapsedTime(C)"].split(":")
+    micros = int(rest[0]) if rest else 0
+    return Stats(
+        int(line["SuccessfulCall(C)"]),
+        int(line["FailedCall(C)"]),
+        int(line["Retransmissions(C)"]),
+        int(hours) * 3600 + int(minutes) * 60 + float(seconds) + micros / 1e6,
+        waits_ms,
+    )

@@ -1,0 +1,116 @@
+"""The rebuild row: call records again from the journal, beside a bare insert of the very same rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from clickhouse_driver import Client  # type: ignore[import-untyped]
+
+from adapters.analytics import tables
+from adapters.analytics.client import Endpoint, Warehouse, WarehouseError
+from adapters.journal.codec import decode
+from adapters.journal.reader import SqliteReader
+from adapters.journal.sqlite import SqliteJournal
+from bench.history import EVENTS_A_CALL, calls
+from bench.table import Row
+from domain.ids import SHARDS, shard_of
+from domain.ports import OwnershipLost
+from projections.generation import Generations
+from projections.projector import Projector
+from switchlog.warehouse import schema
+from tests.fixtures import clickhouse
+
+PROJECTION = "cdr"
+_TABLES = (tables.CDR, tables.LEGS, tables.SEGMENTS)
+
+
+def rebuild_row(folder: Path, count: int, say: Callable[[str], None]) -> Row:
+    """`count` calls: written to a journal, projected once, rebuilt beside that; then the rows inserted barely."""
+    journal = folder / "journal.db"
+    say(f"rebuild: writing {count} calls")
+    _write(journal, count)
+    process, engine = clickhouse.start(folder / "clickhouse")
+    try:
+        say("rebuild: following, then rebuilding")
+        rebuilt_s = _rebuild(journal, engine.writer)
+        say("rebuild: inserting the same rows barely")
+        rows, bare_s = _insert_again(engine.writer)
+    finally:
+        clickhouse.stop(process)
+    return Row(
+        "CDR rebuild from the journal",
+        rows / rebuilt_s,
+        "rows/s",
+        "bare clickhouse-driver insert of the same rows",
+        rows / bare_s,
+        more_is_better=True,
+        facts={
+            "calls": count,
+            "rows": rows,
+            "events /s": count * EVENTS_A_CALL / rebuilt_s,
+            "calls /s": count / rebuilt_s,
+            "seconds": rebuilt_s,
+        },
+    )
+
+
+def _write(path: Path, count: int) -> None:
+    journal = SqliteJournal(path, queue_limit=count + 1)
+    answers: SimpleQueue[int | OwnershipLost] = SimpleQueue()
+    try:
+        epochs = journal.claim(range(SHARDS), "bench")
+        for records in calls(count):
+            shard = shard_of(records[0].stream)
+            journal.submit(shard, epochs[shard], records, answers.put)
+    finally:
+        journal.close()
+    refused = [answer for answer in (answers.get() for _ in range(count)) if isinstance(answer, OwnershipLost)]
+    if refused:
+        raise RuntimeError(refused[0].reason)
+
+
+def _rebuild(journal: Path, endpoint: Endpoint) -> float:
+    """Seconds of the rebuild alone, by the projector's own job, after it has caught up."""
+    with SqliteReader(journal) as reader, Warehouse(endpoint) as warehouse:
+        projector = Projector(reader, Generations(warehouse, schema(), WarehouseError), decode)
+        while projector.advance():
+            pass
+        job = projector.request("rebuild", PROJECTION)
+        begun = time.perf_counter()
+        while (state := projector.progress(job)["state"]) not in ("done", "failed"):
+            projector.advance()
+        if state == "failed":
+            raise RuntimeError(f"the rebuild failed: {projector.progress(job)['detail']}")
+        return time.perf_counter() - begun
+
+
+def _insert_again(endpoint: Endpoint) -> tuple[int, float]:
+    """(rows, seconds): what the rebuild wrote, into empty tables of the same shape, as columns."""
+    client = Client(
+        endpoint.host, port=endpoint.port, user=endpoint.user, password=endpoint.password, database=endpoint.database
+    )
+    total, spent_s = 0, 0.0
+    try:
+        for table in _TABLES:
+            generation = max(_generations(client, table.name))
+            columns: Sequence[Any] = client.execute(f"SELECT * FROM {table.at(generation)} FINAL", columnar=True)
+            if not columns:
+                continue
+            client.execute(tables.create_table(table, f"bare_{table.name}"))
+            begun = time.perf_counter()
+            client.execute(f"INSERT INTO bare_{table.name} VALUES", list(columns), columnar=True)
+            spent_s += time.perf_counter() - begun
+            total += len(columns[0])
+    finally:
+        client.disconnect()
+    return total, spent_s
+
+
+def _generations(client: Client, name: str) -> list[int]:
+    rows = client.execute("SELECT name FROM system.tables WHERE database = currentDatabase()")
+    prefix = f"{name}_g"
+    return [int(found.removeprefix(prefix)) for (found,) in rows if found.startswith(prefix)]

@@ -1,0 +1,154 @@
+"""The SIP rows: REGISTER and calls through a real server with SIPp as the peers, beside a bare echo."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import NamedTuple
+
+from bench import echo, sipp
+from bench.echo import Echo
+from bench.installation import Cost, Installation, Meter, users
+from bench.measure import mean, percentile
+from bench.sipp import Stats
+from bench.table import Row
+from tests.fixtures.server import free_ports
+
+REGISTER_PAIRS = 2
+"""Datagrams in, each with one out: REGISTER, 401, REGISTER, 200."""
+CALL_PAIRS = 8
+"""In: INVITE, ACK, INVITE, 180, 200, ACK, BYE, 200; out: 401, 100, INVITE, 180, 200, ACK, BYE, 200."""
+RATES = {
+    "REGISTER": (250, 500, 750, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000, 10_000),
+    "calls": (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1_000),
+}
+"""What is tried, in turn, until it is too much."""
+_CLEAN_RETRANSMISSIONS = 0.001
+_CLEAN_RATE = 0.95
+
+
+class Load(NamedTuple):
+    """So many at such a rate a second."""
+
+    total: int
+    rate: int
+
+
+class Measured(NamedTuple):
+    """A load, what SIPp says of it and what it cost; `idle` is what a second cost before it."""
+
+    load: Load
+    stats: Stats
+    cost: Cost
+    idle: float
+
+    def row(self, name: str, pairs: int, bare: Echo) -> Row:
+        count = self.load.total
+        roles = {f"{role} ms": spent_s * 1000 / count for role, spent_s in self.cost.roles_s.items()}
+        return Row(
+            name,
+            self.cost.total_s * 1000 / count,
+            "ms",
+            echo.LABEL,
+            bare.cpu_ms * pairs,
+            worst=_worst(self.stats),
+            facts={"asked /s": self.load.rate, "done /s": _rate(self.stats), **roles, "idle ms/s": self.idle * 1000},
+        )
+
+
+async def register(at: Installation, load: Load) -> Measured:
+    """REGISTERs with digest, of a few hundred devices in turn, durable."""
+    idle = await _idle(at)
+    meter = Meter(at.server)
+    stats = await _registers(at, load)
+    return Measured(load, stats, await meter.settled(), idle)
+
+
+async def call(at: Installation, load: Load) -> Measured:
+    """Calls with digest, answered at once, with their events and their records."""
+    async with at.callee():
+        idle = await _idle(at)
+        meter = Meter(at.server)
+        stats = await _calls(at, load)
+        return Measured(load, stats, await meter.settled(), idle)
+
+
+async def answer_row(at: Installation, measured: Measured) -> Row:
+    """From the INVITE with credentials to the 200, beside the same peers without anybody between."""
+    callee_port, caller_port = free_ports(2)
+    peer = await at.load.callee(callee_port)
+    load = measured.load
+    try:
+        direct = await at.load.direct(f"127.0.0.1:{callee_port}", calls=load.total, rate=load.rate, port=caller_port)
+    finally:
+        peer.kill()
+        await peer.wait()
+    ours, theirs = measured.stats.waits_ms, direct.waits_ms
+    return Row(
+        "INVITE to 200, mean",
+        mean(ours),
+        "ms",
+        "the same caller and callee without a server",
+        mean(theirs),
+        worst={
+            "p50 ms": percentile(ours, 0.5),
+            "p99 ms": percentile(ours, 0.99),
+            "max ms": max(ours, default=math.nan),
+        },
+        facts={"asked /s": load.rate, "beyond the callee's own ms": mean(ours) - mean(theirs)},
+    )
+
+
+async def most_row(at: Installation, what: str, seconds: int, bare: Echo) -> Row:
+    """The highest rate without failures, with hardly a retransmission and kept up with; `what` is of `RATES`."""
+    play, pairs = (_registers, REGISTER_PAIRS) if what == "REGISTER" else (_calls, CALL_PAIRS)
+    best, rate, stats = math.nan, 0, None
+    async with at.callee():
+        for rate in RATES[what]:
+            meter = Meter(at.server)
+            stats = await play(at, Load(rate * seconds, rate))
+            await meter.settled()
+            if not _clean(stats, rate):
+                break
+            best = _rate(stats)
+    return Row(
+        f"most {what} a second",
+        best,
+        "/s",
+        "bare uvloop echo of as many datagrams, one core",
+        bare.rate / pairs,
+        more_is_better=True,
+        worst={f"at {rate}/s {name}": value for name, value in _worst(stats).items()} if stats else {},
+        facts={"tried up to /s": rate, "there done /s": _rate(stats) if stats else math.nan},
+    )
+
+
+async def _registers(at: Installation, load: Load) -> Stats:
+    (port,) = free_ports(1)
+    return await at.load.play(sipp.REGISTER, at.target, users(), calls=load.total, rate=load.rate, port=port)
+
+
+async def _calls(at: Installation, load: Load) -> Stats:
+    (port,) = free_ports(1)
+    return await at.load.play(sipp.CALL, at.target, users(), calls=load.total, rate=load.rate, port=port)
+
+
+async def _idle(at: Installation, seconds: float = 3) -> float:
+    """CPU seconds a second of the server that nobody asks anything."""
+    await Meter(at.server).settled()
+    meter = Meter(at.server)
+    await asyncio.sleep(seconds)
+    return meter.cost().total_s / seconds
+
+
+def _clean(stats: Stats, rate: int) -> bool:
+    few = stats.retransmissions <= _CLEAN_RETRANSMISSIONS * stats.succeeded
+    return not stats.failed and few and _rate(stats) >= _CLEAN_RATE * rate
+
+
+def _rate(stats: Stats) -> float:
+    return stats.succeeded / stats.elapsed_s if stats.elapsed_s else math.nan
+
+
+def _worst(stats: Stats) -> dict[str, float]:
+    return {"failed": stats.failed, "retransmissions": stats.retransmissions}
