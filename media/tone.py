@@ -74,9 +74,7 @@ def tones(samples: Samples, clock_rate_hz: int, above_dbfs: float = DETECTION_DB
     candidates = (2 + np.flatnonzero(spectrum[2:-1] > threshold / 2)).tolist()
     found = [(spectrum[k], k) for k in candidates if _is_peak(spectrum, k, threshold)]
     frame = round(_SPECTRUM_FRAME_S * clock_rate_hz)
-    return tuple(
-        round(_summit(spectrum, k) * clock_rate_hz / frame, 1) for _, k in sorted(found, reverse=True)
-    )
+    return tuple(round(_summit(spectrum, k) * clock_rate_hz / frame, 1) for _, k in sorted(found, reverse=True))
 
 
 def gaps(
@@ -93,9 +91,7 @@ def gaps(
     if len(samples) < frame:
         return whole if len(samples) else []
     amplitudes = _envelope(samples, clock_rate_hz, frequency_hz, frame, hop)
-    loud = (
-        float(np.percentile(amplitudes, 90)) if level_dbfs is None else FULL_SCALE * 10 ** (level_dbfs / 20)
-    )
+    loud = float(np.percentile(amplitudes, 90)) if level_dbfs is None else FULL_SCALE * 10 ** (level_dbfs / 20)
     if dbfs(loud) < DETECTION_DBFS:
         return whole
     return _stretches(amplitudes < loud / 2, frame, hop, len(samples), clock_rate_hz)
@@ -147,9 +143,7 @@ def _summit_height(spectrum: NDArray[np.float64], k: int) -> float:
     return float(np.exp(_parabola(spectrum, k)[1]))
 
 
-def _envelope(
-    samples: Samples, clock_rate_hz: int, frequency_hz: float, frame: int, hop: int
-) -> NDArray[np.float64]:
+def _envelope(samples: Samples, clock_rate_hz: int, frequency_hz: float, frame: int, hop: int) -> NDArray[np.float64]:
     """The tone's amplitude in each frame."""
     window = _hann(frame)
     carrier = np.exp(-2j * np.pi * frequency_hz * np.arange(frame) / clock_rate_hz) * window / window.sum()

@@ -22,9 +22,7 @@ def test_a_tone_is_found_and_no_other(frequency_hz: int, rate_hz: int, level_dbf
 
 @given(FREQUENCIES_HZ, FREQUENCIES_HZ, RATES_HZ, LEVELS_DBFS, LEVELS_DBFS)
 @settings(max_examples=60, deadline=None)
-def test_two_tones_are_found_the_louder_first(
-    a_hz: int, b_hz: int, rate_hz: int, a_db: float, b_db: float
-) -> None:
+def test_two_tones_are_found_the_louder_first(a_hz: int, b_hz: int, rate_hz: int, a_db: float, b_db: float) -> None:
     if abs(a_hz - b_hz) < 50 or abs(a_db - b_db) < 1:
         return
     found = tones(mix(tone(a_hz, 1.0, rate_hz, a_db), tone(b_hz, 1.0, rate_hz, b_db)), rate_hz)
@@ -34,9 +32,7 @@ def test_two_tones_are_found_the_louder_first(
 
 @given(FREQUENCIES_HZ, RATES_HZ, LEVELS_DBFS)
 @settings(max_examples=60, deadline=None)
-def test_a_level_is_measured_and_elsewhere_is_silence(
-    frequency_hz: int, rate_hz: int, level_dbfs: float
-) -> None:
+def test_a_level_is_measured_and_elsewhere_is_silence(frequency_hz: int, rate_hz: int, level_dbfs: float) -> None:
     far_hz = frequency_hz + 200 if frequency_hz < 2000 else frequency_hz - 200
     measured = levels(tone(frequency_hz, 0.5, rate_hz, level_dbfs), rate_hz, [frequency_hz, far_hz])
     assert measured[0] == pytest.approx(level_dbfs, abs=0.3)
@@ -45,9 +41,7 @@ def test_a_level_is_measured_and_elsewhere_is_silence(
 
 @given(FREQUENCIES_HZ, st.integers(60, 800), st.integers(20, 150), LEVELS_DBFS)
 @settings(max_examples=60, deadline=None)
-def test_a_gap_is_found_where_it_was_cut(
-    frequency_hz: int, start_ms: int, length_ms: int, level_dbfs: float
-) -> None:
+def test_a_gap_is_found_where_it_was_cut(frequency_hz: int, start_ms: int, length_ms: int, level_dbfs: float) -> None:
     heard = tone(frequency_hz, 1.0, 8000, level_dbfs)
     heard[start_ms * 8 : (start_ms + length_ms) * 8] = 0
     found = gaps(heard, 8000, frequency_hz)

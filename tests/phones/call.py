@@ -83,9 +83,7 @@ class PhoneCall:
                 return self.first(state)
             return self.changes[-1] if self.changes and self.changes[-1].state == state else None
 
-        await self.phone.until(
-            lambda: reached() is not None or self.is_over, timeout_s, f"call {self.number} {state}"
-        )
+        await self.phone.until(lambda: reached() is not None or self.is_over, timeout_s, f"call {self.number} {state}")
         change = reached()
         if change is None:
             raise self.phone.error(f"call {self.number} ended before it was {state}")
@@ -108,15 +106,11 @@ class PhoneCall:
 
     async def heard(self, seconds: float) -> Samples:
         """What the phone hears from now on for so long (8000 Hz); less when the call ends or is silent."""
-        reply = await self.phone.command(
-            "listen", timeout_s=seconds + TIMEOUT_S, call=self.number, seconds=seconds
-        )
+        reply = await self.phone.command("listen", timeout_s=seconds + TIMEOUT_S, call=self.number, seconds=seconds)
         return read_wav(Path(reply["path"]))
 
     async def recording(self, timeout_s: float = TIMEOUT_S) -> Samples:
         """All that was heard in a call that is over (8000 Hz)."""
-        await self.phone.until(
-            lambda: self.number in self.phone.flushed, timeout_s, f"recording of call {self.number}"
-        )
+        await self.phone.until(lambda: self.number in self.phone.flushed, timeout_s, f"recording of call {self.number}")
         reply = await self.phone.command("flush", call=self.number)
         return read_wav(Path(reply["path"]))

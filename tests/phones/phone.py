@@ -103,9 +103,7 @@ class Phone:
     ) -> "Phone":
         """A phone that is up (not yet registered). Without a proxy it neither registers nor needs one."""
         if kind not in KINDS or transport not in TRANSPORTS:
-            raise ValueError(
-                f"a phone is one of {KINDS} over one of {TRANSPORTS}, not {kind} over {transport}"
-            )
+            raise ValueError(f"a phone is one of {KINDS} over one of {TRANSPORTS}, not {kind} over {transport}")
         options = Options(
             username=username,
             password=password,

@@ -114,16 +114,12 @@ class _Account(pj.Account):  # type: ignore[misc]
         self.phone = phone
 
     def onRegState(self, prm: Any) -> None:
-        self.phone.line.event(
-            "registration", status=prm.code, reason=prm.reason or "", expires_s=prm.expiration
-        )
+        self.phone.line.event("registration", status=prm.code, reason=prm.reason or "", expires_s=prm.expiration)
 
     def onIncomingCall(self, prm: Any) -> None:
         call = self.phone.adopt(lambda number: _Call(self.phone, number, prm.callId))
         info = call.getInfo()
-        self.phone.line.event(
-            "incoming", call=call.number, remote=info.remoteUri, sip_call_id=info.callIdString
-        )
+        self.phone.line.event("incoming", call=call.number, remote=info.remoteUri, sip_call_id=info.callIdString)
         if self.phone.options.auto_answer is not None:
             call.answer(_answer(int(self.phone.options.auto_answer)))
 

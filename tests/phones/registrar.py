@@ -23,9 +23,7 @@ def _field(message: str, name: str) -> str:
 
 def _is_right(authorization: str, password: str) -> bool:
     """RFC 7616 section 3.4.1 with SHA-256 and qop=auth, method REGISTER."""
-    got = {
-        key.lower(): value.strip('"') for key, value in re.findall(r'(\w+)=("[^"]*"|[^,\s]+)', authorization)
-    }
+    got = {key.lower(): value.strip('"') for key, value in re.findall(r'(\w+)=("[^"]*"|[^,\s]+)', authorization)}
     digest = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}[got["algorithm"]]
 
     def h(text: str) -> str:

@@ -109,9 +109,7 @@ async def test_both_see_the_answer_at_the_same_time(phones: Phones, caller: str,
 
 
 @MAKERS
-async def test_a_hold_right_after_the_answer_outlasts_a_glare(
-    phones: Phones, caller: str, callee: str
-) -> None:
+async def test_a_hold_right_after_the_answer_outlasts_a_glare(phones: Phones, caller: str, callee: str) -> None:
     """baresip sends a re-INVITE of its own after it answered: the two meet."""
     out, into = await connect(*await pair(phones, caller, callee))
     await out.hold()

@@ -42,9 +42,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     )
     (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
@@ -63,17 +61,13 @@ async def test_registers_by_sha_256_over_udp(phones: Phones, kind: str) -> None:
 
 @MAKERS
 @pytest.mark.parametrize("how", ["tcp", "tls", "tls-verified"])
-async def test_registers_by_sha_256_over_a_stream(
-    phones: Phones, kind: str, how: str, tmp_path: Path
-) -> None:
+async def test_registers_by_sha_256_over_a_stream(phones: Phones, kind: str, how: str, tmp_path: Path) -> None:
     registrar = Registrar("secret")
     transport = how.removesuffix("-verified")
     tls = self_signed(tmp_path) if transport == "tls" else None
     ca = str(tmp_path / "cert.pem") if how == "tls-verified" else None
     async with registrar.over_stream(tls) as proxy:
-        phone = await phones(
-            kind, "1001", "secret", "acme.example", proxy=proxy, transport=transport, tls_ca=ca
-        )
+        phone = await phones(kind, "1001", "secret", "acme.example", proxy=proxy, transport=transport, tls_ca=ca)
         await phone.registered()
         assert registrar.algorithms == ["SHA-256"]
         await phone.stop()

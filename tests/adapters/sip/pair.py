@@ -56,9 +56,7 @@ class Pair:
 
     def settle(self) -> None:
         """Delivers what was sent until nothing is left."""
-        while self._pump(self.client, self.server, self.back) or self._pump(
-            self.server, self.client, self.out
-        ):
+        while self._pump(self.client, self.server, self.back) or self._pump(self.server, self.client, self.out):
             pass
 
     def advance(self, seconds: float) -> None:

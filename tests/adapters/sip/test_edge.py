@@ -332,9 +332,7 @@ def test_tls_failures_are_told(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         async with Station() as phone, Station(EdgeLimits(handshake_timeout_s=0.1)) as server:
             there = await server.edge.listen("tls", "127.0.0.1", 0, server_tls)
-            with pytest.raises(
-                EdgeError, match=r"TLS failed.*CERTIFICATE_VERIFY_FAILED.*authorities trusted here"
-            ):
+            with pytest.raises(EdgeError, match=r"TLS failed.*CERTIFICATE_VERIFY_FAILED.*authorities trusted here"):
                 await phone.edge.connect("tls", there.local)
             reader, writer = await _dial(there)  # says nothing: the handshake's time-out ends it
             with suppress(ConnectionError):
@@ -398,9 +396,7 @@ def _tls_contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     cert_file, key_file = folder / "cert.pem", folder / "key.pem"

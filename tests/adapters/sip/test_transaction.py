@@ -130,9 +130,7 @@ def test_cancel_survives_losses(lost: set[int]) -> None:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
-@pytest.mark.parametrize(
-    ("method", "statuses", "messages"), [("INVITE", (100, 486), 4), ("OPTIONS", (200,), 2)]
-)
+@pytest.mark.parametrize(("method", "statuses", "messages"), [("INVITE", (100, 486), 4), ("OPTIONS", (200,), 2)])
 def test_reliable_transport_sends_each_message_once(
     transport: str, method: str, statuses: tuple[int, ...], messages: int
 ) -> None:
