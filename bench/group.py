@@ -27,9 +27,15 @@ class Setup(NamedTuple):
     wanted: frozenset[str]
     say: Callable[[str], None]
 
-    @property
-    def ordered(self) -> list[str]:
-        return sorted(self.wanted)
+
+async def attempt(setup: Setup, name: str, measuring: Awaitable[list[Line]]) -> list[Line]:
+    """What it measures or, when it fails, one line that says so: the other rows are still worth having."""
+    try:
+        return await measuring
+    except Exception as error:  # noqa: BLE001 - whatever went wrong belongs in the table
+        setup.say(f"{name}: {type(error).__name__}: {error}")
+        first = str(error).partition("\n")[0][:200]
+        return [Missing(name, f"{type(error).__name__}: {first}", failed=True)]
 
 
 async def append(setup: Setup) -> list[Line]:
@@ -53,15 +59,17 @@ async def rebuild(setup: Setup) -> list[Line]:
 async def server(setup: Setup) -> list[Line]:
     """Everything that needs a running server and SIPp."""
     if not sipp.installed():
-        return [Missing(row, "SIPp is not installed (Debian: apt-get install sip-tester)") for row in setup.ordered]
+        return [
+            Missing(row, "SIPp is not installed (Debian: apt-get install sip-tester)") for row in sorted(setup.wanted)
+        ]
     setup.say("starting a server")
     async with installation(setup.folder) as at:
         bare = await echo.measure(20_000 if setup.quick else 100_000)
         lines: list[Line] = []
         for row, measure in _SERVER.items():
             if row in setup.wanted:
-                setup.say(f"{row}")
-                lines += await measure(setup, at, bare)
+                setup.say(row)
+                lines += await attempt(setup, row, measure(setup, at, bare))
         return lines
 
 

@@ -50,13 +50,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Missing:
-    """A row that could not be measured here, and why."""
+    """A row without a figure, and why: something is not installed here or, if `failed`, the measurement failed."""
 
     name: str
     reason: str
+    failed: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "missing": self.reason}
+        return {"name": self.name, "missing": self.reason, "failed": self.failed}
 
 
 Line = Row | Missing

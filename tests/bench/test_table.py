@@ -80,7 +80,7 @@ def test_json_has_every_figure_and_no_nan() -> None:
     assert register["worst"] == {"failed": 0, "p99 ms": 3.25}
     assert register["facts"] == {"asked /s": 2000}
     assert memory["yardstick_figure"] is None
-    assert call == {"name": "call", "missing": "sipp is not installed"}
+    assert call == {"name": "call", "missing": "sipp is not installed", "failed": False}
 
 
 def test_all_rows_are_measured_unless_some_are_named() -> None:
