@@ -33,18 +33,21 @@ from adapters.sip.transaction_event import (
 from adapters.sip.transaction_key import ClientKey
 from adapters.sip.translate import Caller, NotAllowed
 from domain.call.call import Call, CallState
+from domain.call.effect import Acknowledge, Effect
 from domain.call.input import Abandoned, Failed, HungUp, Input, ReofferRefused
 from domain.call.input import Unacknowledged as NeverAcknowledged
-from domain.call.leg import Leg
+from domain.call.leg import Leg, LegState
+from domain.call.resume import outstanding
 from domain.ids import call_of_leg, leg_id
 from domain.ports import Credentials, JournalFull, Sealer
 from domain.registration import RegisterRefused
 from domain.switchboard import NotOwned, Switchboard
-from domain.values import Cause, Contact, Flow
+from domain.values import Cause, Contact, Flow, Transaction
 
 _TIMED_OUT = Cause(408, 18, "the device did not answer at all")
 _UNREACHABLE = Cause(503, 27, "the connection to the device is gone")
 _RETRY_AFTER_S = 2
+_WAITING = frozenset({LegState.DIALED, LegState.RINGING})
 
 
 class Now(NamedTuple):
@@ -101,6 +104,8 @@ class Application:
         event = self._layer.receive(message, flow, now.monotonic)
         if event is not None:
             self.handle(event, now)
+        elif isinstance(message, Response) and _is_answer(message):
+            self._answered_again(message, flow, now)
 
     def handle(self, event: Event, now: Now) -> None:
         """An event of the transaction layer: from a message, a timer or a lost flow."""
@@ -191,7 +196,7 @@ class Application:
         return next((binding.instance for binding in bindings if binding.uri == uri), "")
 
     def _reinvite(self, event: RequestReceived, now: Now) -> None:
-        call, leg = self._dialog(event.request)
+        call, leg = self._ordered(event.request)
         if call.state is CallState.ENDED:
             raise NotAllowed(481, "")
         inp = translate.reoffer(event.request, event.flow, leg.id, self._parts.sealer)
@@ -203,7 +208,7 @@ class Application:
         self._parts.switchboard.handle(call.id, inp, durable)
 
     def _bye(self, event: RequestReceived, now: Now) -> None:
-        call, leg = self._dialog(event.request)
+        call, leg = self._ordered(event.request)
         transaction = transaction_of(event.request, event.flow)
         inp = HungUp(event.request.via.branch, f"leg:{leg.id}", leg.id, transaction)
 
@@ -221,6 +226,10 @@ class Application:
             return
         leg = call.caller_leg
         tag = call.caller.dialog.local_tag
+        if request.via.branch != _branch(call.caller.transaction):
+            # A re-INVITE goes on: its answer may be under way (9.2 leaves it to us), and the media are agreed soon.
+            self._layer.respond(event.key, self._reply(request, 200), now.monotonic)
+            return
 
         def durable(accepted: bool) -> None:
             self._layer.respond(event.key, response_to(request, 200, to_tag=tag), self._parts.clock().monotonic)
@@ -231,13 +240,18 @@ class Application:
             self._layer.respond(event.key, self._reply(request, 503), now.monotonic)
 
     def _cancelled_call(self, event: CancelReceived) -> Call | None:
-        """The call whose INVITE a CANCEL means: the branch is the caller's, so the call is found by it."""
-        if event.invite_key is None:
+        """The call whose INVITE or re-INVITE a CANCEL means: the branch is the peer's, so the call is found by it.
+
+        The transaction itself may be unknown: after a restart it is taken up when its stream is there again.
+        """
+        branch, call_id = event.request.via.branch, event.request.call_id
+        call = self._parts.switchboard.find_offer(branch)
+        if call is None:
             return None
-        call = self._parts.switchboard.find_offer(event.request.via.branch)
-        if call is None or call.caller.dialog.call_id != event.request.call_id:
-            return None
-        return call
+        pending = call.renegotiation
+        offers = (call.caller.transaction, pending.transaction if pending else None)
+        meant = any(offer and (offer.branch, offer.call_id) == (branch, call_id) for offer in offers)
+        return call if meant else None
 
     def _ack(self, event: AckReceived, now: Now) -> None:
         if event.key is None:
@@ -255,11 +269,34 @@ class Application:
         if found is None or event.key.method != "INVITE":
             return
         call, leg, number = found
+        self._hear(call, leg, number, event.response, event.flow)
+
+    def _hear(self, call: Call, leg: Leg, number: int, response: Response, flow: Flow) -> None:
+        """A response to the INVITE with which we dialled a leg (its CSeq `number` is 1) or to a re-INVITE of ours."""
+        parts = self._parts
         if number == 1:
-            inp = translate.dial_response(event.response, event.flow, leg, self._parts.sealer)
+            inp = translate.dial_response(response, flow, leg, parts.sealer)
         else:
-            inp = translate.reoffer_response(event.response, leg, self._parts.sealer)
-        self._tell(call, inp)
+            inp = translate.reoffer_response(response, leg, parts.sealer)
+        ours = (leg.id, response.to.tag, number)
+        owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))
+
+        def durable(accepted: bool) -> None:
+            if not accepted and _is_answer(response):  # its ACK was lost, with us or on the way (13.2.2.4)
+                parts.performer.perform(call, owed, parts.clock().monotonic)
+
+        self._tell(call, inp, durable)
+
+    def _answered_again(self, response: Response, flow: Flow, now: Now) -> None:
+        """A repeated 2xx: news only if the call does not know of it, since the journal lost or refused the first."""
+        found = self._leg_of(response.via.branch)
+        if found is None:
+            return
+        call, leg, number = found
+        pending = call.renegotiation if call.state is CallState.RENEGOTIATING else None
+        waiting = leg.state in _WAITING if number == 1 else pending is not None and pending.to == leg.id
+        if waiting:
+            self._hear(call, leg, number, response, flow)
 
     def _stray(self, event: StrayResponse, now: Now) -> None:
         """A response to an INVITE from before a restart: take its transaction up again, then handle it."""
@@ -268,7 +305,11 @@ class Application:
         if found is None or response.cseq.method != "INVITE":
             return
         call, leg, number = found
-        invite = self._parts.performer.invite(call, leg.id, event.flow) if number == 1 else None
+        if number != 1:  # one that is still wanted was sent again, so it has its transaction
+            if _is_answer(response):
+                self._hear(call, leg, number, response, event.flow)
+            return
+        invite = self._parts.performer.invite(call, leg.id, event.flow)
         if invite is None:
             return
         self._layer.request(*invite, now.monotonic, sent=False)
@@ -297,16 +338,18 @@ class Application:
     def _unacknowledged(self, event: Unacknowledged, now: Now) -> None:
         call = self._parts.switchboard.find_offer(event.key.branch)
         if call is not None:
-            leg = call.caller_leg
+            pending = call.renegotiation
+            again = pending is not None and pending.transaction.branch == event.key.branch
+            leg = pending.by if pending and again else call.caller_leg
             self._tell(call, NeverAcknowledged(event.key.branch, f"leg:{leg}", leg))
 
     # --- parts
 
-    def _tell(self, call: Call, inp: Input | None) -> None:
+    def _tell(self, call: Call, inp: Input | None, durable: Callable[[bool], None] = lambda accepted: None) -> None:
         if inp is None:
             return
         try:
-            self._parts.switchboard.handle(call.id, inp, lambda accepted: None)
+            self._parts.switchboard.handle(call.id, inp, durable)
         except (JournalFull, NotOwned):
             return  # the peer repeats itself
 
@@ -333,6 +376,13 @@ class Application:
                 if dialog.local_tag == ours or (leg.caller and call.answered_at is None):
                     return call, leg
         raise NotAllowed(481, "")
+
+    def _ordered(self, request: Request) -> tuple[Call, Leg]:
+        """As `_dialog`. NotAllowed(500) for a request older than one that was served in it (12.2.2)."""
+        call, leg = self._dialog(request)
+        if request.cseq.number <= leg.dialog.remote_cseq:
+            raise NotAllowed(500, "this request is older than one that was already handled")
+        return call, leg
 
     def _authenticate(self, event: RequestReceived, tenant: str, domain: str, now: Now) -> str | None:
         """The device that proved itself, or None after a challenge was sent. Nothing is journaled here."""
@@ -377,3 +427,19 @@ class Application:
 
     def _answer(self, event: RequestReceived, response: Response, now: Now) -> None:
         self._layer.respond(event.key, response, now.monotonic)
+
+
+def _is_answer(response: Response) -> bool:
+    """A 2xx to an INVITE, which is repeated until its ACK comes."""
+    return 200 <= response.status < 300 and response.cseq.method == "INVITE"
+
+
+def _acknowledges(effect: Effect, answer: tuple[str, str, int]) -> bool:
+    """Whether the effect is the ACK of `answer`: leg, To tag and CSeq number."""
+    if not isinstance(effect, Acknowledge):
+        return False
+    return (effect.leg, effect.dialog.remote_tag, effect.dialog.local_cseq) == answer
+
+
+def _branch(transaction: Transaction | None) -> str:
+    return transaction.branch if transaction else ""

@@ -17,6 +17,15 @@ def cause_of(status: int, reason: str) -> Cause:
     return Cause(status, _Q850_OF_STATUS.get(status, 31), reason[:200])
 
 
+_OURS = frozenset({401, 407, 420, 421, 422, 423, 494, 503})
+"""About our request to the device, or only understood with headers that we do not pass on."""
+
+
+def passed_on(status: int) -> int:
+    """The status that the other party gets for one that a device gave us (RFC 3261 16.7 steps 5 and 6)."""
+    return 480 if status < 400 or status in _OURS else status
+
+
 def reason_header(why: Cause, *, sip: bool = False) -> str:
     """The Reason header's value: the Q.850 cause, or the SIP status for a CANCEL after an answer elsewhere."""
     text = why.reason.replace("\\", "").replace('"', "")

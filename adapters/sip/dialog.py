@@ -114,6 +114,7 @@ def confirmed(dialog: Dialog, response: Response, flow: Flow) -> Dialog:
     routes = _record_route(response) or dialog.routes
     return msgspec.structs.replace(
         dialog,
+        local_cseq=response.cseq.number,
         remote_tag=response.to.tag,
         remote_target=str(target),
         routes=routes,

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.sip.cause import reason_header
+from adapters.sip.cause import passed_on, reason_header
 from adapters.sip.dialog import ALLOW, Addresses, request_of, response_of
 from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import Request, Response
@@ -96,7 +96,7 @@ class Performer:
         self._respond(call, effect.leg, effect.transaction, response, now)
 
     def _refuse(self, call: Call, effect: Refuse, now: float) -> None:
-        response = response_of(effect.transaction, effect.why.sip_status, tag=effect.tag)
+        response = response_of(effect.transaction, passed_on(effect.why.sip_status), tag=effect.tag)
         response.add("Reason", reason_header(effect.why))
         self._respond(call, effect.leg, effect.transaction, response, now)
 

@@ -123,11 +123,11 @@ def reoffer(request: Request, flow: Flow, leg: str, sealer: Sealer) -> Reoffered
 
 
 def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> Input | None:
-    """A response to the INVITE that dialled a leg; None for what says nothing (100, or 1xx without a tag)."""
+    """A response to the INVITE that dialled a leg; None for a 100. A tag may be missing (12.1.2)."""
     cause, actor = response.via.branch, f"leg:{leg.id}"
     if response.status >= 300:
         return Failed(cause, actor, leg.id, cause_of(response.status, response.reason))
-    if response.status == 100 or not response.to.tag:
+    if response.status == 100:
         return None
     dialog = confirmed(leg.dialog, response, flow)
     sdp = sealed_sdp(response, sealer)

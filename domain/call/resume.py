@@ -129,7 +129,7 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
     if now < ended_at + _REPEAT:
         for leg, transaction in call.concluding:
             yield Conclude(leg, transaction)
-        yield from _refusals(call, why)
+        yield from _refusals(call, why, now)
         yield from _cancels(call, ANSWERED_ELSEWHERE if call.answered_at else why)
         for ended in call.hang_ups:
             if ended.leg in call.talked:
@@ -137,20 +137,22 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
     yield from _late(call, now)
 
 
-def _refusals(call: Call, why: Cause) -> Iterator[Effect]:
+def _refusals(call: Call, why: Cause, now: datetime) -> Iterator[Effect]:
     """The final answer to the caller's INVITE, or to a re-INVITE that was still under way (RFC 3261 15.1.2)."""
     caller = call.caller
     assert caller.transaction is not None
     if call.answered_at is None:
         yield Refuse(caller.id, caller.transaction, caller.dialog.local_tag, why)
     pending = call.renegotiation
-    if pending is not None and not pending.answer and pending.refusal is None:
+    if pending is None or pending.answer:
+        return
+    if pending.refusal is None or now < pending.at + _REPEAT:
         terminated = Cause(487, 31, "the call ended before the change was agreed")
         yield Refuse(
             pending.by,
             pending.transaction,
             call.legs[pending.by].dialog.local_tag,
-            terminated,
+            pending.refusal or terminated,
         )
 
 

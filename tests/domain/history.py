@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from domain.call.call import Call
@@ -23,13 +24,21 @@ from domain.call.input import (
     Unacknowledged,
 )
 from domain.call.turn import Turn, World, take_turn
-from domain.values import Cause
+from domain.values import Cause, Dialog
 from tests.domain.world import START, new_call, offer, remote, request, seconds, world
 
 _CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""))
+
+
+def _answering(call: Call, leg: str, n: int) -> Dialog:
+    """The dialog of an answer to the offer that dialled a leg, by one of three devices behind it."""
+    first = msgspec.structs.replace(call.legs[leg].dialog, local_cseq=1)
+    return remote(first, ("bob", "bob", "bert", "bo")[n % 4])
+
+
 _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: Progressed(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "early" * (n % 2), "ua"),
-    lambda call, leg, n: Answered(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "v=0 bob", "ua"),
+    lambda call, leg, n: Answered(f"c{n}", "x", leg, _answering(call, leg, n), ("", "v=0 bob")[n % 5 > 0], "ua"),
     lambda call, leg, n: Failed(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Abandoned(f"c{n}", "x", call.caller_leg),
     lambda call, leg, n: HungUp(f"c{n}", "x", leg, request("BYE", f"bye{n}", n + 2)),

@@ -62,7 +62,7 @@ def test_a_call_ends_once(history: History) -> None:
     assert kinds.count(Call.Ended) <= 1
     assert kinds.count(Call.Connected) <= 1
     if Call.Ended in kinds:
-        assert set(kinds[kinds.index(Call.Ended) + 1 :]) <= {Call.LegHungUp}
+        assert set(kinds[kinds.index(Call.Ended) + 1 :]) <= {Call.LegHungUp, Call.ForkHungUp}
 
 
 @given(histories)

@@ -208,7 +208,7 @@ def test_a_refused_offer_leaves_the_call_as_it_was_unless_the_other_side_lost_it
     table.play(Reoffered("h", "x", table.leg(1), request("INVITE", "i", 3), "sip:b@h", "v=0", "sendonly"))
     table.play(ReofferRefused("h", "x", table.leg(0), Cause(481, 41, "")))
     assert table.call.state is CallState.ENDED
-    assert table.kinds() == [HangUp, HangUp]
+    assert table.kinds() == [Refuse, HangUp, HangUp]
 
 
 def test_a_hang_up_during_a_change_of_media_answers_that_too() -> None:
