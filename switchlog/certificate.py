@@ -16,16 +16,35 @@ from cryptography.x509.oid import NameOID
 _LIFETIME = dt.timedelta(days=3650)
 
 
+class CertificateError(Exception):
+    """The server's certificate cannot be used or made; one line that says why and what to do."""
+
+
 def server_context(cert: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 or newer with this certificate chain. Raises OSError or ssl.SSLError when the files cannot be used."""
+    """TLS 1.2 or newer with this certificate chain. Raises CertificateError when the files cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(cert, key)
+    try:
+        context.load_cert_chain(cert, key, password=_no_password)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = "not PEM, or not a pair" if isinstance(error, ssl.SSLError) else _reason(error)
+        raise CertificateError(
+            f"TLS cannot use certificate {cert} with key {key}: {reason}; give a chain and its key, without password"
+        ) from error
     return context
 
 
+def _no_password() -> str:
+    """Instead of OpenSSL asking at the terminal."""
+    raise ValueError("the key has a password")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def self_signed(folder: Path, now: dt.datetime, hosts: tuple[str, ...]) -> tuple[Path, Path]:
-    """`tls.crt` and `tls.key` in `folder`, made if they are not there yet. Raises OSError."""
+    """`tls.crt` and `tls.key` in `folder`, made if they are not there yet. Raises CertificateError."""
     cert_path, key_path = folder / "tls.crt", folder / "tls.key"
     if cert_path.exists() and key_path.exists():
         return cert_path, key_path
@@ -46,10 +65,22 @@ def self_signed(folder: Path, now: dt.datetime, hosts: tuple[str, ...]) -> tuple
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with os.fdopen(os.open(key_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(private)
-    cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    try:
+        _write(key_path, private, 0o600)
+        _write(cert_path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    except OSError as error:
+        raise CertificateError(f"the certificate {cert_path} cannot be made: {_reason(error)}") from error
     return cert_path, key_path
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Whole or not at all: a crash must not leave a file that stops every later start."""
+    draft = path.with_name(f"{path.name}.new")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def _general_name(host: str) -> x509.GeneralName:

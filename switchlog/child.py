@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ def main() -> None:
     end_with_parent(parent)
     settings = Settings.model_validate_json(sys.stdin.buffer.read())
     configure_logging(role, settings.log)
+    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # what it says, our own errors say in a line
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run_role(role, settings))

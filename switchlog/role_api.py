@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import secrets
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +37,9 @@ _log = structlog.get_logger(__name__)
 
 _POLL_S = 0.05
 _WAIT_S = 1.0
+_GRACE_S = 3
+"""How long answers that are under way, such as `events --follow`, may hold up the end of the role."""
+_ANSWER_S = 30.0
 
 
 async def run(settings: Settings) -> None:
@@ -55,7 +60,7 @@ async def run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, store: SecretStore, reader: SqliteReader, stop: asyncio.Event) -> None:
-    warehouse = Warehouse(endpoint(settings))
+    warehouse = Warehouse(endpoint(settings), answer_s=_ANSWER_S)
     live = Live(decode)
     clients = {
         "sessions": CommandClient(settings.data / SESSIONS_SOCKET),
@@ -66,19 +71,21 @@ async def _serve(settings: Settings, store: SecretStore, reader: SqliteReader, s
     if settings.admin_key:
         known.append((settings.admin_key, Principal("admin", Role.OPERATOR, None)))
     app = create_app(ApiQueries(live, reader, warehouse, clients), Router(clients), KeyRing(store, known))
-    host, port = address(settings.http)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off", loop="none")
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", loop="none", timeout_graceful_shutdown=_GRACE_S
     )
-    listener = _bind(server.config)
+    server = uvicorn.Server(config)
+    listener = _bind(*address(settings.http))
     _write_handle(settings.data / HANDLE, f"http://{settings.http}", local_key)
     following = asyncio.create_task(_follow(live, reader))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopped = asyncio.create_task(stop.wait())
     try:
-        await stop.wait()
+        await asyncio.wait((stopped, following, serving), return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
         await serving
+        stopped.cancel()
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         warehouse.close()
@@ -117,13 +124,15 @@ def _load(live: Live, reader: SqliteReader) -> None:
     live.load(reader, range(SHARDS), time.time(), {PARTITION: position})
 
 
-def _bind(config: uvicorn.Config) -> Any:
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return config.bind_socket()
-    except (OSError, SystemExit) as error:
-        raise RoleError(
-            f"HTTP cannot listen on {config.host}:{config.port}: {error}; choose another address"
-        ) from error
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno == errno.EADDRINUSE:
+            reason = f"another program uses this port (`ss -ltnp 'sport = :{port}'` names it)"
+        raise RoleError(f"HTTP cannot listen on {host}:{port}: {reason}; choose another SWITCHLOG_HTTP") from error
 
 
 def _write_handle(path: Path, url: str, key: str) -> None:

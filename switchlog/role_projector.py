@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +16,17 @@ from adapters.keys.master import KeyStoreError
 from domain.ports import JournalError
 from domain.refusal import Refusal
 from projections.generation import Generations
+from projections.ports import Unavailable
 from projections.projector import Projector
 from switchlog.folder import JOURNAL, PROJECTOR_SOCKET
 from switchlog.role import RoleError, opened_journal, stop_event
 from switchlog.settings import Settings
 from switchlog.warehouse import endpoint, schema
+
+_CATCH_UP_S = 5.0
+"""How long the end of the role waits for the rows of what the others appended before they ended."""
+_GRACE_S = 7.0
+"""After that a ClickHouse that does not answer is left alone; the next start goes on from the cursor."""
 
 
 async def run(settings: Settings) -> None:
@@ -33,8 +41,8 @@ async def run(settings: Settings) -> None:
         return
     warehouse = Warehouse(where)
     projector = Projector(reader, Generations(warehouse, schema(), WarehouseError), decode)
-    ended = threading.Event()
-    following = asyncio.create_task(asyncio.to_thread(projector.run, ended))
+    ended, abandoned = threading.Event(), threading.Event()
+    following = asyncio.create_task(asyncio.to_thread(_follow, projector, ended, abandoned))
     commands = CommandServer(settings.data / PROJECTOR_SOCKET, handlers(projector))
     await commands.start()
     stopped = asyncio.create_task(stop.wait())
@@ -44,9 +52,22 @@ async def run(settings: Settings) -> None:
         ended.set()
         stopped.cancel()
         await commands.close()
-        await following
-        warehouse.close()
+        await asyncio.wait((following,), timeout=_GRACE_S)
+        abandoned.set()
+        warehouse.close()  # from here on even a thread that waits for ClickHouse ends
+        await asyncio.wait((following,))
         reader.close()
+    if not stop.is_set():
+        following.result()
+
+
+def _follow(projector: Projector, ended: threading.Event, abandoned: threading.Event) -> None:
+    """Project until told to end, and then what is in the journal by now."""
+    projector.run(ended)
+    until = time.monotonic() + _CATCH_UP_S
+    with contextlib.suppress(Unavailable, JournalError):
+        while not abandoned.is_set() and time.monotonic() < until and projector.advance():
+            pass
 
 
 def handlers(projector: Projector) -> Mapping[str, Handler]:

@@ -19,7 +19,7 @@ from adapters.keys.store import SecretStore
 from adapters.sip.edge import EdgeError
 from domain.ids import CONFIG_SHARD, SHARDS
 from domain.ports import JournalError
-from switchlog.certificate import self_signed, server_context
+from switchlog.certificate import CertificateError, self_signed, server_context
 from switchlog.desk import handlers
 from switchlog.folder import JOURNAL, SESSIONS_SOCKET
 from switchlog.office import Office, Writer
@@ -41,8 +41,10 @@ async def run(settings: Settings) -> None:
         raise RoleError(str(error)) from error
     try:
         await _serve(settings, store, journal, stop)
-    except (EdgeError, JournalError, OSError, ssl.SSLError) as error:
+    except (CertificateError, EdgeError, JournalError) as error:
         raise RoleError(str(error)) from error
+    except OSError as error:
+        raise RoleError(f"the sessions cannot start: {error}; check the data folder and its disk") from error
     finally:
         await asyncio.to_thread(journal.close)
         store.close()

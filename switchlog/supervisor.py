@@ -24,6 +24,8 @@ _BACKOFF_MOST_S = 5.0
 _STEADY_S = 10.0
 """A role that ran this long starts again with the shortest wait."""
 _END_TIMEOUT_S = 10.0
+_GIVE_UP_TIMEOUT_S = 1.0
+"""For the others when one role cannot run: whoever started us waits for the reason."""
 
 
 class Supervisor:
@@ -44,8 +46,9 @@ class Supervisor:
         """Until `stop` or a role that cannot run; returns the exit code."""
         watchers = [asyncio.create_task(self._watch(role)) for role in self._roles]
         await self._stop.wait()
+        timeout_s = _GIVE_UP_TIMEOUT_S if self._unusable else _END_TIMEOUT_S
         for role in self._roles:
-            await self._end(role)
+            await self._end(role, timeout_s)
         await asyncio.gather(*watchers)
         return 1 if self._unusable else 0
 
@@ -79,6 +82,8 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C reaches the parent only, which ends the children in order
         )
         self._children[role] = child
+        if self._stop.is_set():  # told to stop while it was being made: nobody else will end it
+            child.kill()
         assert child.stdin is not None
         with contextlib.suppress(ConnectionError):
             child.stdin.write(self._settings_json)
@@ -87,16 +92,17 @@ class Supervisor:
         _log.info("process started", role=role, pid=child.pid)
         return await child.wait()
 
-    async def _end(self, role: str) -> None:
+    async def _end(self, role: str, timeout_s: float) -> None:
         child = self._children.get(role)
         if child is None or child.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
             child.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(child.wait(), _END_TIMEOUT_S)
+            await asyncio.wait_for(child.wait(), timeout_s)
         except TimeoutError:
-            _log.error("a process did not end in time and is killed", role=role, after_s=_END_TIMEOUT_S)
+            if not self._unusable:
+                _log.error("a process did not end in time and is killed", role=role, after_s=timeout_s)
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             await child.wait()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import logging
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -115,8 +117,12 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise GatewayRefused(f"ClickHouse clients cannot be served on {host}:{port}: {reason}") from error
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno == errno.EADDRINUSE:
+            reason = f"another program uses this port (`ss -ltnp 'sport = :{port}'` names it); stop it"
+        raise GatewayRefused(
+            f"ClickHouse clients cannot be served on {host}:{port}: {reason} or choose another address"
+        ) from error
 
 
 def is_loopback(host: str) -> bool:
