@@ -160,8 +160,10 @@ class JournalRecorder(ApplicationRecorder):
         wanted = {(record.stream, record.sequence) for record in records}
         if len(wanted) < len(records):
             raise IntegrityError("two events have the same version")
-        for stream in {record.stream for record in records}:
-            lowest = min(sequence for owner, sequence in wanted if owner == stream)
+        lowest_of: dict[UUID, int] = {}
+        for stream, sequence in wanted:
+            lowest_of[stream] = min(sequence, lowest_of.get(stream, sequence))
+        for stream, lowest in lowest_of.items():
             for stored in self._journal.read(stream, lowest - 1):
                 if (stream, stored.record.sequence) in wanted:
                     raise IntegrityError(f"stream {stream} has a version {stored.record.sequence} already")
