@@ -7,18 +7,14 @@ dialogs), authentication, look-up of dialogs. Sans-IO: time is an argument, byte
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 from adapters.sip import registrar, translate
-from adapters.sip.auth import Challenger, Stale, Verified
+from adapters.sip.auth import Stale, Verified
 from adapters.sip.dialog import ALLOW, contact_instance, contact_uri, transaction_of
-from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import MessageError, Request, Response, response_to
-from adapters.sip.peer import Device, Peers
-from adapters.sip.perform import Performer
-from adapters.sip.transaction import TransactionLayer
+from adapters.sip.outgoing import Now, Outgoing, Parts
+from adapters.sip.peer import Device
 from adapters.sip.transaction_event import (
     AckReceived,
     CancelReceived,
@@ -30,50 +26,20 @@ from adapters.sip.transaction_event import (
     TransportFailed,
     Unacknowledged,
 )
-from adapters.sip.transaction_key import ClientKey
 from adapters.sip.translate import Caller, NotAllowed
 from domain.call.call import Call, CallState
-from domain.call.effect import Acknowledge, Effect
-from domain.call.input import Abandoned, Failed, HungUp, Input, ReofferRefused
+from domain.call.input import Abandoned, HungUp
 from domain.call.input import Unacknowledged as NeverAcknowledged
-from domain.call.leg import Leg, LegState
-from domain.call.resume import outstanding
+from domain.call.leg import Leg
 from domain.ids import call_of_leg, leg_id
-from domain.ports import Credentials, JournalFull, Sealer
+from domain.ports import JournalFull
 from domain.registration import RegisterRefused
-from domain.switchboard import NotOwned, Switchboard
-from domain.values import Cause, Contact, Flow, Transaction
+from domain.switchboard import NotOwned
+from domain.values import Contact, Flow, Transaction
 
-_TIMED_OUT = Cause(408, 18, "the device did not answer at all")
-_UNREACHABLE = Cause(503, 27, "the connection to the device is gone")
+__all__ = ["Application", "Now", "Parts"]
+
 _RETRY_AFTER_S = 2
-_WAITING = frozenset({LegState.DIALED, LegState.RINGING})
-
-
-class Now(NamedTuple):
-    """One moment on two clocks: `monotonic` seconds for protocol timers, `utc` for events."""
-
-    monotonic: float
-    utc: datetime
-
-
-class Parts(NamedTuple):
-    """What the application is built from."""
-
-    layer: TransactionLayer
-    switchboard: Switchboard
-    identifiers: SipIdentifiers
-    performer: Performer
-    peers: Peers
-    challenger: Challenger
-    credentials: Credentials
-    sealer: Sealer
-    new_call: Callable[[str, datetime], UUID]
-    """(Call-ID, now) -> the id of a new call on the shard of that Call-ID"""
-    clock: Callable[[], Now]
-    """Only for what happens after durability, when no message brings its time along."""
-    device_back: Callable[[Device], None]
-    """A device is heard on another stream than before: what is owed to it can be said now."""
 
 
 class Application:
@@ -82,6 +48,7 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._layer = parts.layer
+        self._outgoing = Outgoing(parts)
         self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
             "INVITE": self._invite,
             "BYE": self._bye,
@@ -92,10 +59,10 @@ class Application:
             RequestReceived: self._request,
             AckReceived: self._ack,
             CancelReceived: self._cancel,
-            ResponseReceived: self._response,
-            StrayResponse: self._stray,
-            TimedOut: self._timed_out,
-            TransportFailed: self._transport_failed,
+            ResponseReceived: self._outgoing.response,
+            StrayResponse: self._outgoing.stray,
+            TimedOut: self._outgoing.timed_out,
+            TransportFailed: self._outgoing.transport_failed,
             Unacknowledged: self._unacknowledged,
         }
 
@@ -104,8 +71,8 @@ class Application:
         event = self._layer.receive(message, flow, now.monotonic)
         if event is not None:
             self.handle(event, now)
-        elif isinstance(message, Response) and _is_answer(message):
-            self._answered_again(message, flow, now)
+        elif isinstance(message, Response):
+            self._outgoing.repeated(message, flow)
 
     def handle(self, event: Event, now: Now) -> None:
         """An event of the transaction layer: from a message, a timer or a lost flow."""
@@ -181,7 +148,7 @@ class Application:
         call = parts.new_call(request.call_id, now.utc)
         caller = Caller(tenant, domain, extension, device, self._instance(request, tenant, extension.number))
         tag = parts.identifiers.tag(leg_id(call, 0))
-        dialled = translate.request_uri(request).user
+        dialled = translate.number_of(translate.request_uri(request))
         offer = translate.offer(request, event.flow, call, caller, dialled, tag, parts.sealer)
         parts.switchboard.handle(call, offer, lambda accepted: None)
         self._heard(Device(tenant, device, caller.instance), event.flow)
@@ -262,106 +229,15 @@ class Application:
             return
         self._layer.acknowledged(event.key)
 
-    # --- responses and failures of our own requests
-
-    def _response(self, event: ResponseReceived, now: Now) -> None:
-        found = self._leg_of(event.key.branch)
-        if found is None or event.key.method != "INVITE":
-            return
-        call, leg, number = found
-        self._hear(call, leg, number, event.response, event.flow)
-
-    def _hear(self, call: Call, leg: Leg, number: int, response: Response, flow: Flow) -> None:
-        """A response to the INVITE with which we dialled a leg (its CSeq `number` is 1) or to a re-INVITE of ours."""
-        parts = self._parts
-        if number == 1:
-            inp = translate.dial_response(response, flow, leg, parts.sealer)
-        else:
-            inp = translate.reoffer_response(response, leg, parts.sealer)
-        ours = (leg.id, response.to.tag, number)
-        owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))
-
-        def durable(accepted: bool) -> None:
-            if not accepted and _is_answer(response):  # its ACK was lost, with us or on the way (13.2.2.4)
-                parts.performer.perform(call, owed, parts.clock().monotonic)
-
-        self._tell(call, inp, durable)
-
-    def _answered_again(self, response: Response, flow: Flow, now: Now) -> None:
-        """A repeated 2xx: news only if the call does not know of it, since the journal lost or refused the first."""
-        found = self._leg_of(response.via.branch)
-        if found is None:
-            return
-        call, leg, number = found
-        pending = call.renegotiation if call.state is CallState.RENEGOTIATING else None
-        waiting = leg.state in _WAITING if number == 1 else pending is not None and pending.to == leg.id
-        if waiting:
-            self._hear(call, leg, number, response, flow)
-
-    def _stray(self, event: StrayResponse, now: Now) -> None:
-        """A response to an INVITE from before a restart: take its transaction up again, then handle it."""
-        response = event.response
-        found = self._leg_of(response.via.branch)
-        if found is None or response.cseq.method != "INVITE":
-            return
-        call, leg, number = found
-        if number != 1:  # one that is still wanted was sent again, so it has its transaction
-            if _is_answer(response):
-                self._hear(call, leg, number, response, event.flow)
-            return
-        invite = self._parts.performer.invite(call, leg.id, event.flow)
-        if invite is None:
-            return
-        self._layer.request(*invite, now.monotonic, sent=False)
-        again = self._layer.receive(response, event.flow, now.monotonic)
-        if isinstance(again, ResponseReceived):
-            self._response(again, now)
-
-    def _timed_out(self, event: TimedOut, now: Now) -> None:
-        self._failed(event.key, _TIMED_OUT)
-
-    def _transport_failed(self, event: TransportFailed, now: Now) -> None:
-        self._failed(event.key, _UNREACHABLE)
-
-    def _failed(self, key: ClientKey, why: Cause) -> None:
-        found = self._leg_of(key.branch)
-        if found is None or key.method != "INVITE":
-            return
-        call, leg, number = found
-        actor = f"leg:{leg.id}"
-        first = number == 1
-        self._tell(
-            call,
-            Failed(key.branch, actor, leg.id, why) if first else ReofferRefused(key.branch, actor, leg.id, why),
-        )
-
     def _unacknowledged(self, event: Unacknowledged, now: Now) -> None:
         call = self._parts.switchboard.find_offer(event.key.branch)
         if call is not None:
             pending = call.renegotiation
             again = pending is not None and pending.transaction.branch == event.key.branch
             leg = pending.by if pending and again else call.caller_leg
-            self._tell(call, NeverAcknowledged(event.key.branch, f"leg:{leg}", leg))
+            self._outgoing.tell(call, NeverAcknowledged(event.key.branch, f"leg:{leg}", leg))
 
     # --- parts
-
-    def _tell(self, call: Call, inp: Input | None, durable: Callable[[bool], None] = lambda accepted: None) -> None:
-        if inp is None:
-            return
-        try:
-            self._parts.switchboard.handle(call.id, inp, durable)
-        except (JournalFull, NotOwned):
-            return  # the peer repeats itself
-
-    def _leg_of(self, text: str) -> tuple[Call, Leg, int] | None:
-        """The live leg that a branch of ours names."""
-        branch = self._parts.identifiers.read_branch(text)
-        if branch is None:
-            return None
-        call = self._parts.switchboard.find(call_of_leg(branch.leg))
-        if call is None or branch.leg not in call.legs:
-            return None
-        return call, call.legs[branch.leg], branch.number
 
     def _dialog(self, request: Request) -> tuple[Call, Leg]:
         """The leg whose dialog a request is in (12.2.2): Call-ID and both tags must fit. NotAllowed(481) if none."""
@@ -427,18 +303,6 @@ class Application:
 
     def _answer(self, event: RequestReceived, response: Response, now: Now) -> None:
         self._layer.respond(event.key, response, now.monotonic)
-
-
-def _is_answer(response: Response) -> bool:
-    """A 2xx to an INVITE, which is repeated until its ACK comes."""
-    return 200 <= response.status < 300 and response.cseq.method == "INVITE"
-
-
-def _acknowledges(effect: Effect, answer: tuple[str, str, int]) -> bool:
-    """Whether the effect is the ACK of `answer`: leg, To tag and CSeq number."""
-    if not isinstance(effect, Acknowledge):
-        return False
-    return (effect.leg, effect.dialog.remote_tag, effect.dialog.local_cseq) == answer
 
 
 def _branch(transaction: Transaction | None) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from adapters.sip.dialog import check_routes, flow_to, host_of, instance_of
 from adapters.sip.header import NameAddr
 from adapters.sip.message import MessageError, Request, Response, response_to
-from adapters.sip.translate import NotAllowed, user_agent
+from adapters.sip.translate import NotAllowed, number_of, user_agent
 from domain.registration import MIN_EXPIRES_S, ContactWish, Register, RegisterRefused
 from domain.routing.directory import Directory
 from domain.values import Contact, Flow
@@ -21,7 +21,8 @@ def registration_of(request: Request, flow: Flow, tenant: str, device: str, dire
     uri = request.to.uri
     if extension is None or directory.tenant_of(host_of(uri)) != tenant:
         raise NotAllowed(404, "no such address-of-record here")
-    if uri.user not in (extension.number, device):
+    user = number_of(uri)
+    if user not in (extension.number, device):
         raise NotAllowed(403, "this device may not register for somebody else")
     values = request.get_all("Contact")
     check_routes(request.get_all("Path"), request)
@@ -30,7 +31,7 @@ def registration_of(request: Request, flow: Flow, tenant: str, device: str, dire
         tenant=tenant,
         number=extension.number,
         device=device,
-        whole=uri.user == extension.number,
+        whole=user == extension.number,
         wildcard=wildcard,
         contacts=tuple(_wish(value, request, flow) for value in values if value.strip() != "*"),
         expires_s=_seconds(request.get("Expires"), request),

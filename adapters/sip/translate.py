@@ -6,7 +6,9 @@ the application's.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+from urllib.parse import unquote
 from uuid import UUID
 
 from adapters.sip.cause import cause_of
@@ -31,6 +33,7 @@ from domain.routing.directory import Directory, Extension
 from domain.values import Flow
 
 _SDP = "application/sdp"
+_ESCAPES = re.compile(r"(?:[^%]|%[2-7][0-9A-Fa-f])*")  # of ASCII only, so that strict decoding cannot fail
 USER_AGENT_LIMIT = 100
 
 
@@ -64,6 +67,16 @@ def request_uri(request: Request) -> Uri:
         raise MessageError(400, "Malformed Request-URI", request) from error
 
 
+def number_of(uri: Uri) -> str:
+    """The number or name in a URI's user part: without its parameters (RFC 3966), escapes resolved (19.1.4).
+
+    An escape that hides something unprintable stays as written: it names nobody, and is recorded as it came.
+    """
+    written = uri.user.partition(";")[0]
+    plain = unquote(written, errors="strict") if _ESCAPES.fullmatch(written) else written
+    return plain if plain.isprintable() else written
+
+
 def tenant_of(request: Request, directory: Directory) -> tuple[str, str]:
     """(tenant, domain): by the Request-URI's domain, else by From's. Raises NotAllowed.
 
@@ -85,7 +98,7 @@ def claimed_identity(request: Request, tenant: str, device: str, directory: Dire
     if extension is None:
         raise NotAllowed(403, "this device belongs to no extension")
     uri = request.from_.uri
-    if directory.tenant_of(host_of(uri)) != tenant or uri.user not in (extension.number, device):
+    if directory.tenant_of(host_of(uri)) != tenant or number_of(uri) not in (extension.number, device):
         raise NotAllowed(403, "From must name the extension or the device that authenticated")
     return extension
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from domain.base import Context, Event, Step
-from domain.call.call import Call, CallState, DialedLeg, EndedLeg
+from domain.base import Event
+from domain.call.call import Call, CallState, DialedLeg
 from domain.call.effect import Effect
 from domain.call.input import (
     Abandoned,
@@ -30,10 +30,10 @@ from domain.call.input import (
     Unacknowledged,
 )
 from domain.call.leg import LegState
+from domain.call.outcome import best_cause, outcome_of, spoken
 from domain.call.resume import NO_ANSWER_DEADLINE, outstanding
+from domain.call.scene import Scene, World, dialed, step_of
 from domain.ids import leg_id
-from domain.ports import Identifiers
-from domain.routing.directory import Directory
 from domain.routing.route import route
 from domain.values import (
     CANCELLED,
@@ -48,25 +48,12 @@ from domain.values import (
     Dialog,
 )
 
+__all__ = ["IGNORED", "TURNS", "Turn", "World", "decide", "fold", "take_turn"]
+
 _HOLDING = frozenset({"sendonly", "inactive"})
 _GONE = frozenset({408, 481})
 """Statuses of a request inside a dialog that end it (RFC 3261 12.2.1.2)."""
-_BUSY = frozenset({486, 600})
-_REJECTED = frozenset({603, 403, 607, 608})
-_UNHEARD = frozenset({401, 407, 408, 481, 487})
-"""Statuses by which no person spoke."""
 _NO_MEDIA = Cause(488, 65, "the answer described no media")
-
-
-class World(NamedTuple):
-    """What a decision may look at besides the call: immutable views, and the writer's term of ownership."""
-
-    directory: Directory
-    contacts: Callable[[str, str], tuple[Contact, ...]]
-    """(tenant, number) -> the bindings that hold now"""
-    identifiers: Identifiers
-    node: str
-    epoch: int
 
 
 class Turn(NamedTuple):
@@ -88,7 +75,7 @@ def decide(call: Call | None, inp: Input, world: World, now: datetime) -> tuple[
         if type(inp) not in IGNORED[state]:
             raise KeyError(f"no turn for {type(inp).__name__} in {state}")
         return ()
-    return handler(_Scene(call, world, now, _step(call, inp, world, now)), inp)
+    return handler(Scene(call, world, now, step_of(call, inp, world, now)), inp)
 
 
 def take_turn(call: Call | None, inp: Input, world: World, now: datetime) -> Turn:
@@ -110,73 +97,7 @@ def fold(call: Call | None, events: tuple[Event, ...]) -> Call:
     return call
 
 
-class _Scene:
-    """What a handler reads, and the numbering of its events."""
-
-    def __init__(self, call: Call | None, world: World, now: datetime, step: Step) -> None:
-        self._call = call
-        self.world, self.now, self._step = world, now, step
-        self._count = 0
-
-    @property
-    def call(self) -> Call:
-        assert self._call is not None
-        return self._call
-
-    def event(self, kind: Callable[..., Event], *fields: Any, **named: Any) -> Event:
-        step = self._step
-        self._count += 1
-        return kind(
-            step.stream,
-            step.version + self._count,
-            step.at,
-            step.context,
-            *fields,
-            **named,
-        )
-
-    def ended(
-        self,
-        by: str,
-        outcome: str,
-        why: Cause,
-        *,
-        leg: str = "",
-        inp: HungUp | None = None,
-        hang_up: tuple[str, ...] = (),
-        but: str = "",
-    ) -> Event:
-        """`Ended`, with the BYEs to the legs `hang_up` and the CANCELs to all that are still dialled, `but` one."""
-        call, epoch = self.call, self.world.epoch
-        byes = tuple(EndedLeg(name, call.legs[name].next_dialog(epoch)) for name in hang_up)
-        return self.event(
-            Call.Ended,
-            by=by,
-            leg=leg,
-            outcome=outcome,
-            why=why,
-            transaction=inp.transaction if inp else None,
-            hang_ups=byes,
-            cancelled=_dialed(call, but),
-        )
-
-
-def _step(call: Call | None, inp: Input, world: World, now: datetime) -> Step:
-    if call is None:
-        assert isinstance(inp, Offer)
-        stream, version, tenant = inp.call, 0, inp.tenant
-    else:
-        stream, version, tenant = call.id, call.version, call.tenant
-    context = Context(tenant, str(stream), inp.cause, inp.actor, world.node, world.epoch)
-    return Step(stream, version, now, context)
-
-
-def _dialed(call: Call, but: str = "") -> tuple[str, ...]:
-    open_states = (LegState.DIALED, LegState.RINGING)
-    return tuple(leg.id for leg in call.legs.values() if leg.state in open_states and leg.id != but)
-
-
-def _offer(scene: _Scene, inp: Offer) -> tuple[Event, ...]:
+def _offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
     world = scene.world
     plan = route(inp.tenant, inp.dialled, world.directory)
     events = [
@@ -237,7 +158,7 @@ def _dialed_leg(inp: Offer, number: str, index: int, contact: Contact, world: Wo
     return DialedLeg(leg, number, contact.device, contact.user_agent, dialog)
 
 
-def _progress(scene: _Scene, inp: Progressed) -> tuple[Event, ...]:
+def _progress(scene: Scene, inp: Progressed) -> tuple[Event, ...]:
     """First alert of a leg, or early media that it did not have before."""
     leg = scene.call.legs.get(inp.leg)
     if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
@@ -255,7 +176,7 @@ def _progress(scene: _Scene, inp: Progressed) -> tuple[Event, ...]:
     )
 
 
-def _connect(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
+def _connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     call = scene.call
     leg = call.legs.get(inp.leg)
     if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
@@ -274,12 +195,12 @@ def _connect(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
             sdp=sdp,
             user_agent=inp.user_agent,
             media="direct",
-            cancelled=_dialed(call, but=inp.leg),
+            cancelled=dialed(call, but=inp.leg),
         ),
     )
 
 
-def _late_answer(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
+def _late_answer(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     """A 200 that crossed our CANCEL, or of a second device behind the same leg: take it, then end it."""
     call = scene.call
     leg = call.legs.get(inp.leg)
@@ -293,70 +214,47 @@ def _late_answer(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
     return (scene.event(Call.ForkHungUp, leg=inp.leg, dialog=inp.dialog),)
 
 
-def _no_media(scene: _Scene, inp: Answered) -> tuple[Event, ...]:
+def _no_media(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     """An answer without a session description joins nobody: it is confirmed and ended, and counts as a refusal."""
     hung_up = scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=_NO_MEDIA)
-    if _dialed(scene.call, but=inp.leg):
+    if dialed(scene.call, but=inp.leg):
         return (hung_up,)
-    why = _best(scene.call, _NO_MEDIA)
-    return (hung_up, scene.ended("system", _outcome(why), why, leg=inp.leg, but=inp.leg))
+    why = best_cause(scene.call, _NO_MEDIA)
+    return (hung_up, scene.ended("system", outcome_of(why), why, leg=inp.leg, but=inp.leg))
 
 
-def _fail(scene: _Scene, inp: Failed) -> tuple[Event, ...]:
+def _fail(scene: Scene, inp: Failed) -> tuple[Event, ...]:
     call = scene.call
     leg = call.legs.get(inp.leg)
     if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
         return ()
     failed = scene.event(Call.LegsFailed, legs=(inp.leg,), why=inp.why)
-    if _dialed(call, but=inp.leg) and inp.why.sip_status < 600:
+    if dialed(call, but=inp.leg) and inp.why.sip_status < 600:
         return (failed,)
     # A 6xx speaks for the person, not for the device: nobody else is asked any more (RFC 3261 16.7 step 5).
-    why = _best(call, inp.why)
-    by = "callee" if why.sip_status in _BUSY | _REJECTED else "system"
-    return (failed, scene.ended(by, _outcome(why), why, leg=inp.leg, but=inp.leg))
+    why = best_cause(call, inp.why)
+    by = "callee" if spoken(why) else "system"
+    return (failed, scene.ended(by, outcome_of(why), why, leg=inp.leg, but=inp.leg))
 
 
-def _best(call: Call, why: Cause) -> Cause:
-    """Of all devices' causes the one that says most about the person (RFC 3261 16.7 step 6); the newest of equals."""
-    causes = [why, *(leg.why for leg in reversed(call.legs.values()) if leg.why is not None)]
-    return max(causes, key=_weight)
-
-
-def _weight(why: Cause) -> int:
-    status = why.sip_status
-    if status >= 600:
-        return 4
-    if status in _BUSY | _REJECTED:
-        return 3
-    return 1 if status in _UNHEARD or status >= 500 else 2
-
-
-def _outcome(why: Cause) -> str:
-    if why.sip_status in _BUSY:
-        return "busy"
-    if why.sip_status in _REJECTED:
-        return "rejected"
-    return "no_answer" if why.sip_status == 480 and why.q850 == NO_ANSWER.q850 else "failed"
-
-
-def _abandon(scene: _Scene, inp: Abandoned) -> tuple[Event, ...]:
+def _abandon(scene: Scene, inp: Abandoned) -> tuple[Event, ...]:
     return (scene.ended("caller", "cancelled", CANCELLED, leg=inp.leg),)
 
 
-def _hang_up_early(scene: _Scene, inp: HungUp) -> tuple[Event, ...]:
+def _hang_up_early(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
     """A caller may end an early dialog by BYE (RFC 3261 15); a callee may not."""
     if inp.leg != scene.call.caller_leg:
         return ()
     return (scene.ended("caller", "cancelled", CANCELLED, leg=inp.leg, inp=inp),)
 
 
-def _no_answer(scene: _Scene, inp: DeadlineReached) -> tuple[Event, ...]:
+def _no_answer(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
     if inp.kind != NO_ANSWER_DEADLINE:
         return ()
     return (scene.ended("system", "no_answer", NO_ANSWER),)
 
 
-def _hang_up(scene: _Scene, inp: HungUp) -> tuple[Event, ...]:
+def _hang_up(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
     call = scene.call
     if inp.leg not in call.talked:
         return ()
@@ -365,13 +263,13 @@ def _hang_up(scene: _Scene, inp: HungUp) -> tuple[Event, ...]:
     return (scene.ended(by, "answered", NORMAL, leg=inp.leg, inp=inp, hang_up=(other,)),)
 
 
-def _lost(scene: _Scene, inp: Unacknowledged) -> tuple[Event, ...]:
+def _lost(scene: Scene, inp: Unacknowledged) -> tuple[Event, ...]:
     if inp.leg not in scene.call.talked:
         return ()
     return (scene.ended("system", "lost", NOT_ACKNOWLEDGED, leg=inp.leg, hang_up=scene.call.talked),)
 
 
-def _reoffer(scene: _Scene, inp: Reoffered) -> tuple[Event, ...]:
+def _reoffer(scene: Scene, inp: Reoffered) -> tuple[Event, ...]:
     call = scene.call
     if inp.leg not in call.talked:
         return ()
@@ -391,7 +289,7 @@ def _reoffer(scene: _Scene, inp: Reoffered) -> tuple[Event, ...]:
     )
 
 
-def _renegotiated(scene: _Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
+def _renegotiated(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
     call = scene.call
     pending = call.renegotiation
     if pending is None or inp.leg != pending.to:
@@ -411,7 +309,7 @@ def _renegotiated(scene: _Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
     )
 
 
-def _renegotiation_refused(scene: _Scene, inp: ReofferRefused) -> tuple[Event, ...]:
+def _renegotiation_refused(scene: Scene, inp: ReofferRefused) -> tuple[Event, ...]:
     call = scene.call
     pending = call.renegotiation
     if pending is None or inp.leg != pending.to:
@@ -425,7 +323,7 @@ def _renegotiation_refused(scene: _Scene, inp: ReofferRefused) -> tuple[Event, .
     )
 
 
-_Handler = Callable[[_Scene, Any], tuple[Event, ...]]
+_Handler = Callable[[Scene, Any], tuple[Event, ...]]
 
 TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.NEW, Offer): _offer,

@@ -274,7 +274,8 @@ def test_what_a_request_may_ask(line: str, method: str, status: int) -> None:
     exchange = Exchange()
     exchange.send(
         ALICE,
-        f"{method} sip:1002@ACME.example SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch=z9hG4bKm\nFrom: <sip:1001@acme.example>;tag=1\n"
+        f"{method} sip:1002@ACME.example SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch=z9hG4bKm\n"
+        f"From: <sip:1001@acme.example>;tag=1\n"
         f"To: <sip:1002@acme.example>\nCall-ID: m\nCSeq: 1 {method}\nContact: <sip:1001@{ALICE}>\n{line}",
     )
     got = response(exchange, ALICE)

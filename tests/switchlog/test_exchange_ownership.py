@@ -6,7 +6,6 @@ import msgspec
 
 from adapters.sip.message import Request, Response
 from domain.catalog import EVENTS
-from tests.domain.world import START, seconds
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, methods, parties, talk
 

@@ -1,0 +1,179 @@
+"""What comes back on the requests that we sent: responses, silence and lost flows, told to the calls.
+
+What may live here: finding the leg that a branch of ours names, and taking up transactions from before a restart.
+Requests of the peers are the application's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from adapters.sip import translate
+from adapters.sip.auth import Challenger
+from adapters.sip.identifier import SipIdentifiers
+from adapters.sip.message import Response
+from adapters.sip.peer import Device, Peers
+from adapters.sip.perform import Performer
+from adapters.sip.transaction import TransactionLayer
+from adapters.sip.transaction_event import (
+    ResponseReceived,
+    StrayResponse,
+    TimedOut,
+    TransportFailed,
+)
+from adapters.sip.transaction_key import ClientKey
+from domain.call.call import Call, CallState
+from domain.call.effect import Acknowledge, Effect
+from domain.call.input import Failed, Input, ReofferRefused
+from domain.call.leg import Leg, LegState
+from domain.call.resume import outstanding
+from domain.ids import call_of_leg
+from domain.ports import Credentials, JournalFull, Sealer
+from domain.switchboard import NotOwned, Switchboard
+from domain.values import Cause, Flow
+
+_TIMED_OUT = Cause(408, 18, "the device did not answer at all")
+_UNREACHABLE = Cause(503, 27, "the connection to the device is gone")
+_WAITING = frozenset({LegState.DIALED, LegState.RINGING})
+
+
+class Now(NamedTuple):
+    """One moment on two clocks: `monotonic` seconds for protocol timers, `utc` for events."""
+
+    monotonic: float
+    utc: datetime
+
+
+class Parts(NamedTuple):
+    """What the application is built from."""
+
+    layer: TransactionLayer
+    switchboard: Switchboard
+    identifiers: SipIdentifiers
+    performer: Performer
+    peers: Peers
+    challenger: Challenger
+    credentials: Credentials
+    sealer: Sealer
+    new_call: Callable[[str, datetime], UUID]
+    """(Call-ID, now) -> the id of a new call on the shard of that Call-ID"""
+    clock: Callable[[], Now]
+    """Only for what happens after durability, when no message brings its time along."""
+    device_back: Callable[[Device], None]
+    """A device is heard on another stream than before: what is owed to it can be said now."""
+
+
+class Outgoing:
+    """One worker's side as a client (UAC): every event of the transactions that it started."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._layer = parts.layer
+
+    def response(self, event: ResponseReceived, now: Now) -> None:
+        found = self._leg_of(event.key.branch)
+        if found is None or event.key.method != "INVITE":
+            return
+        call, leg, number = found
+        self._hear(call, leg, number, event.response, event.flow)
+
+    def _hear(self, call: Call, leg: Leg, number: int, response: Response, flow: Flow) -> None:
+        """A response to the INVITE with which we dialled a leg (its CSeq `number` is 1) or to a re-INVITE of ours."""
+        parts = self._parts
+        if number == 1:
+            inp = translate.dial_response(response, flow, leg, parts.sealer)
+        else:
+            inp = translate.reoffer_response(response, leg, parts.sealer)
+        ours = (leg.id, response.to.tag, number)
+        owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))
+
+        def durable(accepted: bool) -> None:
+            if not accepted and _is_answer(response):  # its ACK was lost, with us or on the way (13.2.2.4)
+                parts.performer.perform(call, owed, parts.clock().monotonic)
+
+        self.tell(call, inp, durable)
+
+    def repeated(self, response: Response, flow: Flow) -> None:
+        """A response that the layer absorbed: news only if it is a 2xx of which the call does not know.
+
+        Then the journal lost or refused the first one.
+        """
+        found = self._leg_of(response.via.branch) if _is_answer(response) else None
+        if found is None:
+            return
+        call, leg, number = found
+        pending = call.renegotiation if call.state is CallState.RENEGOTIATING else None
+        waiting = leg.state in _WAITING if number == 1 else pending is not None and pending.to == leg.id
+        if waiting:
+            self._hear(call, leg, number, response, flow)
+
+    def stray(self, event: StrayResponse, now: Now) -> None:
+        """A response to an INVITE from before a restart: take its transaction up again, then handle it."""
+        response = event.response
+        found = self._leg_of(response.via.branch)
+        if found is None or response.cseq.method != "INVITE":
+            return
+        call, leg, number = found
+        if number != 1:  # one that is still wanted was sent again, so it has its transaction
+            if _is_answer(response):
+                self._hear(call, leg, number, response, event.flow)
+            return
+        invite = self._parts.performer.invite(call, leg.id, event.flow)
+        if invite is None:
+            return
+        self._layer.request(*invite, now.monotonic, sent=False)
+        again = self._layer.receive(response, event.flow, now.monotonic)
+        if isinstance(again, ResponseReceived):
+            self.response(again, now)
+
+    def timed_out(self, event: TimedOut, now: Now) -> None:
+        self._failed(event.key, _TIMED_OUT)
+
+    def transport_failed(self, event: TransportFailed, now: Now) -> None:
+        self._failed(event.key, _UNREACHABLE)
+
+    def _failed(self, key: ClientKey, why: Cause) -> None:
+        found = self._leg_of(key.branch)
+        if found is None or key.method != "INVITE":
+            return
+        call, leg, number = found
+        actor = f"leg:{leg.id}"
+        first = number == 1
+        self.tell(
+            call,
+            Failed(key.branch, actor, leg.id, why) if first else ReofferRefused(key.branch, actor, leg.id, why),
+        )
+
+    def tell(self, call: Call, inp: Input | None, durable: Callable[[bool], None] = lambda accepted: None) -> None:
+        """Let a call decide on what was heard, if it was anything."""
+        if inp is None:
+            return
+        try:
+            self._parts.switchboard.handle(call.id, inp, durable)
+        except (JournalFull, NotOwned):
+            return  # the peer repeats itself
+
+    def _leg_of(self, text: str) -> tuple[Call, Leg, int] | None:
+        """The live leg that a branch of ours names."""
+        branch = self._parts.identifiers.read_branch(text)
+        if branch is None:
+            return None
+        call = self._parts.switchboard.find(call_of_leg(branch.leg))
+        if call is None or branch.leg not in call.legs:
+            return None
+        return call, call.legs[branch.leg], branch.number
+
+
+def _is_answer(response: Response) -> bool:
+    """A 2xx to an INVITE, which is repeated until its ACK comes."""
+    return 200 <= response.status < 300 and response.cseq.method == "INVITE"
+
+
+def _acknowledges(effect: Effect, answer: tuple[str, str, int]) -> bool:
+    """Whether the effect is the ACK of `answer`: leg, To tag and CSeq number."""
+    if not isinstance(effect, Acknowledge):
+        return False
+    return (effect.leg, effect.dialog.remote_tag, effect.dialog.local_cseq) == answer

@@ -1,0 +1,66 @@
+"""Which way leads to a phone now."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from adapters.sip.dialog import flow_to
+from adapters.sip.peer import Device, Peers
+from adapters.sip.uri import Uri
+from domain.values import Dialog, Flow
+from tests.domain.world import new_call, offer
+
+UDP = Flow("udp", "10.0.0.1:5060", "10.0.0.9:40000")
+OLD, NEW = (Flow("tcp", "10.0.0.1:5060", "10.0.0.9:40000", number) for number in (1, 2))
+DESK = Device("acme", "desk", "urn:1")
+
+
+def dialog(flow: Flow, instance: str = "urn:1") -> Dialog:
+    return msgspec.structs.replace(offer(new_call()).dialog, flow=flow, device="desk", instance=instance)
+
+
+def test_a_phone_is_found_on_the_stream_on_which_it_came_back() -> None:
+    alive = {OLD}
+    peers = Peers(alive.__contains__)
+    assert peers.heard(DESK, OLD)
+    assert not peers.heard(DESK, OLD)
+    assert peers.route("acme", dialog(OLD)) == OLD
+    alive.clear()
+    peers.closed(OLD)
+    assert peers.route("acme", dialog(OLD)) is None
+    alive.add(NEW)
+    assert peers.heard(DESK, NEW)
+    assert peers.route("acme", dialog(OLD)) == NEW
+    assert peers.route("globex", dialog(OLD)) is None
+    assert peers.route("acme", dialog(OLD, instance="urn:2")) is None
+
+
+def test_udp_never_dies_and_is_not_remembered() -> None:
+    peers = Peers(lambda flow: False)
+    assert not peers.heard(DESK, UDP)
+    assert peers.lives(UDP)
+    assert peers.route("acme", dialog(UDP)) == UDP
+
+
+def test_an_old_stream_that_closes_late_does_not_hide_the_new_one() -> None:
+    peers = Peers(lambda flow: flow == NEW)
+    peers.heard(DESK, OLD)
+    peers.heard(DESK, NEW)
+    peers.closed(OLD)
+    assert peers.route("acme", dialog(OLD)) == NEW
+
+
+@pytest.mark.parametrize(
+    ("contact", "routes", "flow", "remote"),
+    [
+        ("sip:a@10.0.0.9:5062", (), UDP, "10.0.0.9:5062"),
+        ("sip:a@10.0.0.9", (), UDP, "10.0.0.9:5060"),
+        ("sip:a@192.168.1.4:5062", (), UDP, "10.0.0.9:40000"),
+        ("sip:a@10.0.0.9:5062", ("<sip:proxy;lr>",), UDP, "10.0.0.9:40000"),
+        ("sip:a@10.0.0.9:5062;transport=tcp", (), UDP, "10.0.0.9:40000"),
+        ("sip:a@10.0.0.9:5062", (), OLD, "10.0.0.9:40000"),
+    ],
+)
+def test_the_flow_or_the_contact(contact: str, routes: tuple[str, ...], flow: Flow, remote: str) -> None:
+    assert flow_to(Uri.parse(contact), routes, flow).remote == remote
