@@ -20,6 +20,7 @@ from projections.follower import BATCH, Follower
 from projections.generation import LIVE, Generations, State
 from projections.ports import Decode, Source, Unavailable
 from projections.projection import PROJECTIONS, named
+from projections.rebuild import BATCH as JOB_BATCH
 from projections.rebuild import Job, Outcome, Workshop, rebuild, target, verify
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class JobState(msgspec.Struct, frozen=True):
     done: int = 0
     total: int = 0
     detail: str = ""
-    differences: tuple[Mapping[str, Any], ...] = ()
+    differences: list[Mapping[str, Any]] = []
 
 
 class Projector:
@@ -58,10 +59,11 @@ class Projector:
         *,
         flush_s: float = FLUSH_S,
         batch: int = BATCH,
+        job_batch: int = JOB_BATCH,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._generations, self._decode = source, generations, decode
-        self._flush_s, self._batch, self._clock = flush_s, batch, clock
+        self._flush_s, self._batch, self._job_batch, self._clock = flush_s, batch, job_batch, clock
         self._live: Follower | None = None
         self._wanted: SimpleQueue[str] = SimpleQueue()
         self._lock = Lock()
@@ -170,7 +172,7 @@ class Projector:
                 return False
             with self._lock:
                 asked = self._jobs[wanted]
-            shop = Workshop(self._source, self._generations, self._decode, live)
+            shop = Workshop(self._source, self._generations, self._decode, live, self._job_batch)
             self._job = (wanted, KINDS[asked.kind](shop, asked.name))
         number, job = self._job
         try:
@@ -187,7 +189,7 @@ class Projector:
 
     def _finish(self, number: str, outcome: Outcome) -> None:
         self._job = None
-        differences = tuple(msgspec.to_builtins(one) for one in outcome.differences)
+        differences = [msgspec.to_builtins(one) for one in outcome.differences]
         records = outcome.records
         self._note(number, state="done", phase="", done=records, total=records, differences=differences)
 

@@ -54,12 +54,14 @@ Job = Generator[Progress, None, Outcome]
 
 
 class Workshop(NamedTuple):
-    """What a job works with. `live` is the follower of the live generations, run by the same thread."""
+    """What a job works with. `live` is the follower of the live generations, run by the same thread; `batch` the
+    records of one step."""
 
     source: Source
     generations: Generations
     decode: Decode
     live: Follower
+    batch: int = BATCH
 
 
 def target(source: Source, decode: Decode, state: State) -> Target:
@@ -104,9 +106,9 @@ def _fill(shop: Workshop, names: Sequence[str]) -> Generator[Progress, None, tup
     builder = Follower(shop.source, shop.generations, [target(shop.source, shop.decode, state) for state in states])
     records = 0
     while True:
-        count = yield from _insist(lambda: builder.step(BATCH))
+        count = yield from _insist(lambda: builder.step(shop.batch))
         records += count
-        if count < BATCH and covers(builder.cursor, shop.live.cursor):
+        if count < shop.batch and covers(builder.cursor, shop.live.cursor):
             return builder, records
         yield Progress("reading", _position(builder), max(_position(builder), _position(shop.live)))
 
