@@ -75,8 +75,9 @@ class Performer:
 
     def invite(self, call: Call, leg: str, flow: Flow | None = None) -> tuple[Request, Flow] | None:
         """The INVITE that dialled a leg, computed again, to go by `flow`; None if no way leads to its phone."""
-        dialog = call.legs[leg].dialog
-        first = msgspec.structs.replace(dialog, local_cseq=1, remote_tag="", flow=flow or dialog.flow)
+        dialed = call.legs[leg].dialed
+        assert dialed is not None, "only legs that were dialled have an INVITE of ours"
+        first = msgspec.structs.replace(dialed, flow=flow or call.legs[leg].dialog.flow)
         return self._offer(call, leg, first, call.name, call.caller.sdp)
 
     # --- towards the caller, or whoever sent the request

@@ -173,6 +173,7 @@ class Call(Aggregate):
                     number=dialed.number,
                     state=LegState.DIALED,
                     dialog=dialed.dialog,
+                    dialed=dialed.dialog,
                     epoch=self.context.epoch,
                 )
 

@@ -25,7 +25,8 @@ class LegState(Enum):
 
 
 class Leg(msgspec.Struct):
-    """`epoch` is the term in which `dialog.local_cseq` was last raised; `why` is the cause of a leg that failed."""
+    """`epoch` is the term in which `dialog.local_cseq` was last raised; `why` is the cause of a leg that failed,
+    `dialed` the dialog as it was dialled: an offer is taken back by the very names that it was made with."""
 
     id: str
     caller: bool
@@ -36,6 +37,7 @@ class Leg(msgspec.Struct):
     transaction: Transaction | None = None
     sdp: str = ""
     why: Cause | None = None
+    dialed: Dialog | None = None
 
     def next_dialog(self, epoch: int) -> Dialog:
         """The dialog with the CSeq of our next request in it, as the owner of term `epoch`."""

@@ -24,7 +24,7 @@ from domain.call.call import Call
 from domain.call.effect import Effect
 from domain.catalog import EVENTS
 from domain.ids import new_stream_id, shard_of, shard_of_call
-from domain.ports import Batch, Cursor, Done, OwnershipLost, Record, Stored
+from domain.ports import Batch, Cursor, Done, JournalFull, OwnershipLost, Record, Stored
 from domain.values import Flow
 from switchlog.shard import Board, Outlets
 from tests.domain.world import START, directory, seconds
@@ -39,12 +39,15 @@ class HeldJournal:
     def __init__(self) -> None:
         self.stored: list[Stored] = []
         self.held = False
+        self.full = False
         self._waiting: list[tuple[int, int, Sequence[Record], Done]] = []
 
     def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
         return dict.fromkeys(shards, 1)
 
     def submit(self, shard: int, epoch: int, records: Sequence[Record], done: Done) -> None:
+        if self.full:
+            raise JournalFull("the test says so")
         self._waiting.append((shard, epoch, records, done))
         if not self.held:
             self.commit()

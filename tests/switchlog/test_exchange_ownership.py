@@ -76,3 +76,77 @@ def test_an_answer_that_the_journal_lost_is_taken_when_the_phone_repeats_it() ->
     bob.reply(invite, 200, SDP)
     assert methods(exchange.take(BOB)) == ["ACK"]
     assert exchange.types.count("connected") == 1
+
+
+def test_a_full_journal_is_said_and_memory_agrees_with_it_afterwards() -> None:
+    journal = HeldJournal()
+    exchange = Exchange(journal)
+    alice, _, answered, _ = talk(exchange)
+    stored = len(journal.stored)
+    journal.full = True
+    alice.within(answered, "BYE")
+    (refused,) = exchange.take(ALICE)
+    assert isinstance(refused, Response)
+    assert (refused.status, refused.get("Retry-After")) == (503, "2")
+    assert exchange.take(BOB) == []
+    journal.full = False
+    assert len(exchange.lost) == 1
+    reclaim(exchange)
+    assert len(journal.stored) == stored
+    assert exchange.board.open_calls == 1
+    exchange.take(ALICE), exchange.take(BOB)
+    alice.within(answered, "BYE")
+    assert methods(exchange.take(ALICE)) == ["200 BYE"]
+    assert methods(exchange.take(BOB)) == ["BYE"]
+
+
+def test_a_cancelled_leg_is_cancelled_again_with_the_uri_that_was_dialled() -> None:
+    exchange = Exchange()
+    alice, bob = parties(exchange)
+    branch = alice.invite("1002")
+    (trying,) = exchange.take(ALICE)
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    assert isinstance(trying, Response)
+    bob.exchange.send(
+        BOB,
+        f"SIP/2.0 180 Ringing\nVia: {invite.get('Via')}\nFrom: {invite.get('From')}\nTo: {invite.get('To')};tag=b\n"
+        f"Call-ID: {invite.call_id}\nCSeq: {invite.get('CSeq')}\nContact: <sip:elsewhere@{BOB}>",
+    )
+    again = Exchange(exchange.journal, epoch=2, start_s=exchange.clock_s)
+    again.take(ALICE), again.take(BOB)
+    alice.exchange = bob.exchange = again
+    alice.within(trying, "CANCEL", branch=branch)
+    assert sorted(methods(again.take(ALICE))) == ["200 CANCEL", "487 INVITE"]
+    (cancel,) = again.take(BOB)
+    assert isinstance(cancel, Request)
+    assert (cancel.method, cancel.uri) == ("CANCEL", invite.uri)
+    bob.reply(invite, 200, SDP)
+    assert methods(again.take(BOB)) == ["ACK", "BYE"]
+
+
+def test_a_call_that_ended_long_ago_owes_nothing() -> None:
+    exchange = Exchange()
+    alice, _, answered, _ = talk(exchange)
+    alice.within(answered, "BYE")
+    soon = Exchange(exchange.journal, epoch=2, start_s=exchange.clock_s + 1)
+    assert methods(soon.take(ALICE)) == ["200 BYE"]
+    assert methods(soon.take(BOB)) == ["BYE"]
+    late = Exchange(exchange.journal, epoch=3, start_s=exchange.clock_s + 33)
+    assert late.wire == []
+
+
+def test_a_re_invite_that_was_under_way_goes_on_after_a_restart() -> None:
+    exchange = Exchange()
+    alice, bob, answered, _ = talk(exchange)
+    alice.within(answered, "INVITE", HOLD)
+    (reinvite,) = exchange.take(BOB)
+    assert isinstance(reinvite, Request)
+    again = Exchange(exchange.journal, epoch=2, start_s=exchange.clock_s + 1)
+    assert methods(again.take(ALICE)) == ["100 INVITE"]
+    (repeated,) = again.take(BOB)
+    assert repeated.serialise() == reinvite.serialise()
+    alice.exchange = bob.exchange = again
+    bob.reply(reinvite, 200, HOLD)
+    assert methods(again.take(ALICE)) == ["200 INVITE"]
+    assert methods(again.take(BOB)) == ["ACK"]
