@@ -24,8 +24,9 @@ from switchlog.desk import handlers
 from switchlog.folder import JOURNAL, SESSIONS_SOCKET
 from switchlog.office import Office, Writer
 from switchlog.role import RoleError, stop_event
-from switchlog.session import Session, SessionParts
+from switchlog.session import Session
 from switchlog.settings import Settings, address
+from switchlog.wiring import SessionParts
 
 _log = structlog.get_logger(__name__)
 

@@ -8,34 +8,27 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from adapters.journal.codec import decode, encode
-from adapters.sip.application import Application, Now, Parts
-from adapters.sip.auth import Challenger
-from adapters.sip.dialog import Addresses
+from adapters.journal.codec import decode
+from adapters.sip.application import Now
 from adapters.sip.edge import Edge, EdgeError
-from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import Request, Response
-from adapters.sip.peer import Device, Peers
-from adapters.sip.perform import Performer
-from adapters.sip.transaction import TransactionLayer
+from adapters.sip.peer import Device
 from adapters.sip.uri import Uri
 from domain.call.call import Call
-from domain.call.effect import Effect
 from domain.call.input import Failed
 from domain.call.leg import LegState
 from domain.ids import SHARDS, new_stream_id, shard_of_call
-from domain.ports import Credentials, Journal, JournalError, JournalFull, Sealer, Stored
-from domain.routing.directory import Directory
+from domain.ports import JournalError, JournalFull, Stored
 from domain.switchboard import NotOwned
 from domain.values import Cause, Flow
-from switchlog.shard import Board, Outlets
+from switchlog.wiring import Hooks, SessionParts, wire
 
 _log = structlog.get_logger(__name__)
 _RECLAIM_S = 1.0
@@ -44,61 +37,26 @@ _GONE_GRACE_S = 4.0
 _GONE = Cause(503, 27, "the connection to the device is gone")
 
 
-class SessionParts(NamedTuple):
-    """What the sessions role is built from."""
-
-    node: str
-    journal: Journal
-    epochs: Mapping[int, int]
-    credentials: Credentials
-    sealer: Sealer
-    directory: Callable[[], Directory]
-    identifier_secret: bytes
-    nonce_secret: bytes
-    algorithms: tuple[str, ...]
-
-
 class Session:
     """Owns the sockets and the shards of this process. All methods run on the loop's thread."""
 
     def __init__(self, parts: SessionParts, loop: asyncio.AbstractEventLoop) -> None:
         self._parts, self._loop = parts, loop
-        self._layer = TransactionLayer()
         self._edge = Edge(self._heard, self._closed, first_connection=int(_utc_now().timestamp() * 1000))
-        self._peers = Peers(self._edge.alive)
-        identifiers = SipIdentifiers(parts.identifier_secret)
-        self._addresses: dict[str, str] = {}
-        self._performer = Performer(
-            layer=self._layer,
-            identifiers=identifiers,
-            addresses=Addresses(self._addresses),
-            peers=self._peers,
-            sealer=parts.sealer,
-            unreachable=self._unreachable,
-        )
-        self.board = Board(
-            journal=parts.journal,
-            encode=encode,
-            identifiers=identifiers,
-            directory=parts.directory,
-            node=parts.node,
-            outlets=Outlets(self._perform, self._lost, self._pump_soon, _utc_now),
-        )
-        self._application = Application(
-            Parts(
-                layer=self._layer,
-                switchboard=self.board,
-                identifiers=identifiers,
-                performer=self._performer,
-                peers=self._peers,
-                challenger=Challenger(parts.nonce_secret, parts.algorithms),
-                credentials=parts.credentials,
-                sealer=parts.sealer,
-                new_call=_new_call,
+        switch = wire(
+            parts,
+            Hooks(
                 clock=self._now,
+                alive=self._edge.alive,
+                settled=self._pump_soon,
+                lost=self._lost,
+                unreachable=self._unreachable,
                 device_back=self._device_back,
-            )
+                new_call=_new_call,
+            ),
         )
+        self._layer, self._peers, self._addresses = switch.layer, switch.peers, switch.addresses
+        self.board, self._application, self._perform = switch.board, switch.application, switch.perform
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._reaching: set[Device] = set()
@@ -109,7 +67,7 @@ class Session:
     ) -> str:
         """Open a listener; returns `host:port` as bound. Raises EdgeError."""
         bound = await self._edge.listen(transport, host, port, tls)
-        self._addresses[transport] = advertise or bound.local
+        self._addresses.announce(transport, advertise or bound.local)
         _log.info("listening", transport=transport, address=bound.local)
         return bound.local
 
@@ -148,10 +106,6 @@ class Session:
         self._pump_soon()
 
     # --- the board's side
-
-    def _perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
-        self._performer.perform(call, effects, self._loop.time())
-        self._pump_soon()
 
     def _lost(self, shard: int, reason: str) -> None:
         _log.error("shard lost, claiming it again", shard=shard, reason=reason)

@@ -20,8 +20,12 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
 class Addresses:
     """What we call ourselves in Via and Contact, by transport: the advertised or the bound address."""
 
-    def __init__(self, by_transport: Mapping[str, str]) -> None:
-        self._by_transport = dict(by_transport)
+    def __init__(self) -> None:
+        self._by_transport: dict[str, str] = {}
+
+    def announce(self, transport: str, address: str) -> None:
+        """From now on peers of this transport are told `address` (`host:port`)."""
+        self._by_transport[transport] = address
 
     def of(self, flow: Flow) -> str:
         """`host:port` at which the peer of a flow reaches us."""

@@ -9,24 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
-from adapters.sip.application import Application, Now, Parts
-from adapters.sip.auth import Challenger, answer, ha1
-from adapters.sip.dialog import Addresses
-from adapters.sip.identifier import SipIdentifiers
+from adapters.journal.codec import decode
+from adapters.sip.application import Now
+from adapters.sip.auth import answer, ha1
 from adapters.sip.message import Request, Response, parse
-from adapters.sip.peer import Peers
-from adapters.sip.perform import Performer
-from adapters.sip.transaction import TransactionLayer
-from domain.base import Event
-from domain.call.call import Call
-from domain.call.effect import Effect
-from domain.catalog import EVENTS
 from domain.ids import new_stream_id, shard_of, shard_of_call
 from domain.ports import Batch, Cursor, Done, JournalFull, OwnershipLost, Record, Stored
 from domain.values import Flow
-from switchlog.shard import Board, Outlets
+from switchlog.wiring import Hooks, SessionParts, wire
 from tests.domain.world import START, directory, seconds
 
 SERVER = "127.0.0.1:5060"
@@ -102,47 +92,38 @@ class Exchange:
         self.sent: dict[str, list[Request | Response]] = {}
         self.wire: list[tuple[str, bytes]] = []
         self._made = 0
-        self.layer = TransactionLayer()
-        identifiers = SipIdentifiers(b"k" * 32)
-        peers = Peers(lambda flow: True)
-        performer = Performer(
-            layer=self.layer,
-            identifiers=identifiers,
-            addresses=Addresses({"udp": SERVER, "tcp": SERVER}),
-            peers=peers,
-            sealer=PlainSealer(),
-            unreachable=lambda call, leg: None,
-        )
-        self._performer = performer
         self.lost: list[int] = []
-        self.board = Board(
-            journal=self.journal,
-            encode=msgspec.json.encode,
-            identifiers=identifiers,
-            directory=directory,
-            node="a",
-            outlets=Outlets(self._perform, lambda shard, reason: self.lost.append(shard), lambda: None, self._utc),
-        )
         shards = range(64)
+        switch = wire(
+            SessionParts(
+                node="a",
+                journal=self.journal,
+                epochs=dict.fromkeys(shards, epoch),
+                credentials=OneSecret(),
+                sealer=PlainSealer(),
+                directory=directory,
+                identifier_secret=b"k" * 32,
+                nonce_secret=b"n" * 32,
+                algorithms=("SHA-256", "MD5"),
+            ),
+            Hooks(
+                clock=self._now,
+                alive=lambda flow: True,
+                settled=lambda: None,
+                lost=lambda shard, reason: self.lost.append(shard),
+                unreachable=lambda call, leg: None,
+                device_back=lambda device: None,
+                new_call=self._new_call,
+            ),
+        )
+        self.layer, self.board, self.application = switch.layer, switch.board, switch.application
+        self.addresses = switch.addresses
+        for transport in ("udp", "tcp"):
+            switch.addresses.announce(transport, SERVER)
         calls = self.board.load(
             dict.fromkeys(shards, epoch),
             [stream for shard in shards for stream in self.journal.live(shard, 0)],
-            _decode,
-        )
-        self.application = Application(
-            Parts(
-                layer=self.layer,
-                switchboard=self.board,
-                identifiers=identifiers,
-                performer=performer,
-                peers=peers,
-                challenger=Challenger(b"n" * 32),
-                credentials=OneSecret(),
-                sealer=PlainSealer(),
-                new_call=self._new_call,
-                clock=self._now,
-                device_back=lambda device: None,
-            )
+            decode,
         )
         self.board.resume(calls)
         self._deliver()
@@ -190,9 +171,6 @@ class Exchange:
 
     # --- inside
 
-    def _perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
-        self._performer.perform(call, effects, self.clock_s)
-
     def _deliver(self) -> None:
         for flow, data in self.layer.to_send():
             self.wire.append((flow.remote, data))
@@ -218,7 +196,3 @@ def authorized(exchange: Exchange, address: str, username: str, send: Callable[[
     value = challenge.get_all("WWW-Authenticate")[0]
     method = challenge.cseq.method
     send(f"\nAuthorization: {answer(value, method, uri, username, PASSWORD, 'cn')}")
-
-
-def _decode(kind: str, data: bytes) -> Event:
-    return msgspec.json.decode(data, type=EVENTS[kind])

@@ -334,3 +334,12 @@ def test_bindings_expire(exchange: Exchange) -> None:
     assert isinstance(refused, Response)
     assert refused.status == 480
     assert bob.register(30).status == 423
+
+
+def test_phones_are_told_the_announced_address(exchange: Exchange) -> None:
+    exchange.addresses.announce("udp", "pbx.example:5070")
+    alice, _ = parties(exchange)
+    alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert (invite.via.host, invite.via.port) == ("pbx.example", 5070)
+    assert "@pbx.example:5070" in (invite.get("Contact") or "")
