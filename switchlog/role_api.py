@@ -19,13 +19,13 @@ import uvicorn
 from adapters.analytics.client import Warehouse
 from adapters.command.local import CommandClient
 from adapters.journal.codec import decode
-from adapters.journal.reader import PARTITION, SqliteReader
+from adapters.journal.reader import SqliteReader
 from adapters.keys.master import KeyStoreError
 from adapters.keys.store import KeyRing, SecretStore
 from api.app import create_app
 from domain.apikey import Principal, Role
 from domain.ids import SHARDS
-from domain.ports import JournalError
+from domain.ports import PARTITION, JournalError
 from projections.live import Live
 from switchlog.folder import HANDLE, JOURNAL, PROJECTOR_SOCKET, SESSIONS_SOCKET
 from switchlog.query import ApiQueries
@@ -111,7 +111,7 @@ async def _follow(live: Live, reader: SqliteReader) -> None:
                 await asyncio.to_thread(_load, live, reader)
             batch = await asyncio.to_thread(reader.follow, live.cursor)
         except JournalError as error:
-            _log.error("the live view waits for the journal", reason=str(error))
+            _log.warning("the live view waits for the journal", reason=str(error))
             await asyncio.sleep(_WAIT_S)
             continue
         live.apply(batch)

@@ -112,7 +112,9 @@ class Writer:
         return epochs
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the file, whole: what stands beside it in the `-wal` is moved into it, unless somebody reads it."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
     def _commit(
