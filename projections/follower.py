@@ -79,15 +79,13 @@ class Target:
 class Follower:
     """Fills `targets` from one reading of the journal. One thread.
 
-    It starts at the least of their cursors: taking a record in again changes nothing. `caught_up` = the end of the
-    journal was seen at least once.
+    It starts at the least of their cursors: taking a record in again changes nothing.
     """
 
     def __init__(self, source: Source, generations: Generations, targets: Sequence[Target]) -> None:
         self._source, self._generations = source, generations
         self.targets = list(targets)
         self.cursor: Cursor = least([target.state.cursor for target in targets])
-        self.caught_up = False
 
     def step(self, limit: int = BATCH) -> int:
         """Take in and write the next records; returns how many they were. Raises JournalError or Unavailable.
@@ -99,7 +97,6 @@ class Follower:
             for target in self.targets:
                 target.take(batch)
             self._write(batch.cursor)
-        self.caught_up = self.caught_up or len(batch.records) < limit
         return len(batch.records)
 
     def _write(self, cursor: Cursor) -> None:

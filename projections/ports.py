@@ -22,7 +22,7 @@ class Source(Protocol):
         """The stream's records with a sequence greater than `after`, in order."""
 
     def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
-        """The next records after `cursor`, oldest first, at most `limit`; an empty batch at the end."""
+        """The next records after `cursor`, oldest first, at most `limit`; fewer are all that there are now."""
 
 
 class LiveSource(Protocol):

@@ -89,8 +89,9 @@ def verify(shop: Workshop, name: str) -> Job:
     goal = builder.cursor
     live.targets.extend(scratch)
     try:
-        # The follower now fills both: what it reads again of what the scratch has seen changes nothing.
-        while not (live.caught_up and covers(live.cursor, goal)):
+        # The follower now fills both: what it reads again of what the scratch has seen changes nothing. The goal was
+        # the journal's end, so the live tables hold nothing beyond it either that a crash left ahead of their cursor.
+        while not covers(live.cursor, goal):
             yield from _insist(live.step)
             yield Progress("catching up", _position(live), _position(builder))
         differences = yield from _insist(lambda: _compare(shop, scratch))
@@ -101,14 +102,14 @@ def verify(shop: Workshop, name: str) -> Job:
 
 
 def _fill(shop: Workshop, names: Sequence[str]) -> Generator[Progress, None, tuple[Follower, int]]:
-    """New generations that have seen at least as much as the live ones at the moment of return."""
+    """New generations that have seen the whole journal as it is at the moment of return."""
     states = yield from _insist(lambda: _begin(shop, names))
     builder = Follower(shop.source, shop.generations, [target(shop.source, shop.decode, state) for state in states])
     records = 0
     while True:
         count = yield from _insist(lambda: builder.step(shop.batch))
         records += count
-        if count < shop.batch and covers(builder.cursor, shop.live.cursor):
+        if count < shop.batch:
             return builder, records
         yield Progress("reading", _position(builder), max(_position(builder), _position(shop.live)))
 

@@ -19,6 +19,7 @@ from domain.ports import Stored
 from domain.registration import Registration
 from projections.ports import Poison
 from projections.projection import PROJECTIONS, CallRecords, Make, Registrations, named
+from projections.registrations import BindingFold
 from projections.row import CdrRow, EventRow, LegRow, RegistrationRow, SegmentRow
 from tests.projections.histories import bindings, interleaved, journal_of, plain_call, poisoned, record, times, worlds
 
@@ -155,6 +156,13 @@ def test_a_binding_is_one_row_from_its_beginning_to_its_end() -> None:
     desk, soft = (dict(zip(columns, row, strict=True)) for row in sorted(rows, key=lambda row: str(row[3])))
     assert (bound(desk), bound(soft)) == ([0, 100], [100, None])
     assert (desk["cause"], desk["transport"], desk["source"]) == ("expired", "udp", "127.0.0.1:6001")
+
+
+def test_an_event_of_a_binding_seen_again_changes_no_row() -> None:
+    events, fold = bindings("1001", [(0, "desk", 3600), (7, "desk", 3600)]), BindingFold()
+    for event in (*events, *events):
+        fold.apply(event)
+    assert (fold.version, fold.changed()) == (len(events), ())
 
 
 def bound(row: dict[str, Any]) -> list[float | None]:
