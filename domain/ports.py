@@ -11,6 +11,8 @@ import msgspec
 
 Cursor = Mapping[str, int]
 """Where a follower stands: partition name -> position of the last record that it has handled. Empty = the start."""
+PARTITION = "journal"
+"""The one partition of a journal that has no others, the key of its cursors."""
 
 
 class Record(msgspec.Struct, frozen=True):

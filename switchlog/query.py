@@ -13,11 +13,12 @@ import msgspec
 
 from adapters.analytics.client import Warehouse, WarehouseError
 from adapters.command.local import CommandClient
-from adapters.journal.reader import PARTITION, SqliteReader
+from adapters.journal.reader import SqliteReader
 from api.ports import CdrFilter, EventFilter, EventPage, Item, Scope
-from domain.ports import JournalError, Stored
+from domain.ports import PARTITION, JournalError, Stored
 from domain.refusal import Refusal
 from projections.live import Live
+from projections.row import RegistrationRow
 
 _KEPT = (datetime, UUID)
 _SCAN = 1000
@@ -39,7 +40,7 @@ class ApiQueries:
 
     async def registrations(self, scope: Scope) -> Sequence[Item]:
         held = self._live.bindings(datetime.now(UTC), scope.tenant)
-        return [msgspec.to_builtins(row, builtin_types=_KEPT) for row in held]
+        return [_binding(row) for row in held]
 
     async def cdr(
         self, scope: Scope, wanted: CdrFilter, limit: int, before: tuple[datetime, UUID] | None
@@ -140,6 +141,21 @@ class ApiQueries:
         except JournalError as error:
             raise Refusal("unavailable", str(error)) from error
         return EventPage(found, position, True)
+
+
+def _binding(row: RegistrationRow) -> Item:
+    return {
+        "tenant": row.tenant,
+        "number": row.aor,
+        "device": row.device,
+        "contact": row.contact,
+        "transport": row.transport,
+        "source": row.source,
+        "user_agent": row.user_agent,
+        "instance": row.instance,
+        "bound_at": row.bound_at,
+        "expires_at": row.expires_at,
+    }
 
 
 def _micros(at: datetime | None) -> int | None:

@@ -27,6 +27,11 @@ Dispatch = Callable[[Callable[[], None]], None]
 """Runs a callable where the owner wants to be told, such as `loop.call_soon_threadsafe`; in order."""
 
 
+def at_once(work: Callable[[], None]) -> None:
+    """The dispatch of those who need none."""
+    work()
+
+
 class Transactions(Protocol):
     """What the committer drives; used by its thread alone."""
 

@@ -10,15 +10,9 @@ from itertools import count
 from threading import RLock
 from uuid import UUID
 
+from adapters.journal.committer import at_once
 from adapters.journal.fence import Fence
-from domain.ports import Batch, Cursor, Done, JournalError, JournalFull, OwnershipLost, Record, Stored
-
-PARTITION = "journal"
-
-
-def at_once(work: Callable[[], None]) -> None:
-    """The dispatch of those who need none."""
-    work()
+from domain.ports import PARTITION, Batch, Cursor, Done, JournalError, JournalFull, OwnershipLost, Record, Stored
 
 
 class MemoryJournal:

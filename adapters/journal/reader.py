@@ -13,10 +13,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from adapters.journal.schema import COLUMNS, JournalMissing, named_errors, open_reader, stored_of
-from domain.ports import Batch, Cursor, JournalError, Stored
+from domain.ports import PARTITION, Batch, Cursor, JournalError, Stored
 
-PARTITION = "journal"
-"""The one partition of an embedded journal, the key of its cursors."""
 _STREAMS_AT_ONCE = 200
 _POLL_S = 0.05
 

@@ -31,7 +31,7 @@ from eventsourcing.utils import Environment
 
 from adapters.journal.codec import EventMapper, record_of
 from domain.ids import CONFIG_SHARD
-from domain.ports import Cursor, Journal, OwnershipLost, Record, Stored
+from domain.ports import PARTITION, Cursor, Journal, OwnershipLost, Record, Stored
 
 _WAIT_S = 60.0
 _FROM_THE_FIRST = -1
@@ -178,7 +178,7 @@ class JournalRecorder(ApplicationRecorder):
         return outcome
 
     def _following(self, after: int, page: int = 1000) -> Iterator[Stored]:
-        cursor: Cursor = {"journal": after}
+        cursor: Cursor = {PARTITION: after}
         while (batch := self._journal.follow(cursor, min(page, 1000))).records:
             cursor = batch.cursor
             yield from (stored for stored in batch.records if stored.shard == self._shard)

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from adapters.journal.committer import Committer, Dispatch
-from adapters.journal.memory import at_once
+from adapters.journal.committer import Committer, Dispatch, at_once
 from adapters.journal.reader import SqliteReader
 from adapters.journal.schema import BUSY_TIMEOUT_S, named_errors, row_of
 from adapters.journal.writer import Submission, Writer

@@ -5,7 +5,7 @@ What may live here: pure building and reading of dialog state. No transactions, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 

@@ -110,13 +110,6 @@ class Message:
         self._forget(name)
         self.headers.append((name, value))
 
-    def prepend(self, name: str, value: str) -> None:
-        """Insert a header line before the first of its name."""
-        _check(name, value)
-        self._forget(name)
-        place = next((n for n, (header, _) in enumerate(self.headers) if header == name), 0)
-        self.headers.insert(place, (name, value))
-
     def remove(self, name: str) -> None:
         """Drop all headers of this name."""
         self._forget(name)

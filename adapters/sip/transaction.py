@@ -38,6 +38,7 @@ from adapters.sip.transaction_key import (
     restored_key,
     server_key,
 )
+from adapters.sip.transaction_live import Live
 from adapters.sip.transaction_message import ack_of, cancel_of
 from adapters.sip.transaction_table import (
     INVITE_CLIENT,
@@ -46,49 +47,11 @@ from adapters.sip.transaction_table import (
     NON_INVITE_SERVER,
     Action,
     Input,
-    Machine,
     Row,
     Signal,
     State,
 )
 from domain.values import Flow, Transaction
-
-
-class _Live:
-    """One transaction: its state, what it would send again, and its running timers."""
-
-    __slots__ = (
-        "acks",
-        "awaiting_ack",
-        "cancel_headers",
-        "deadlines",
-        "flow",
-        "heard_by",
-        "intervals",
-        "key",
-        "machine",
-        "request",
-        "state",
-        "wire",
-    )
-
-    def __init__(self, machine: Machine, key: Key, flow: Flow, request: Request | None = None) -> None:
-        self.machine = machine
-        self.key = key
-        self.flow = flow
-        self.heard_by = flow  # client: by which the last response came
-        self.state = machine.initial.state
-        self.request = request  # client: for the ACK and the CANCEL that are built from it
-        self.wire = b""  # client: the request; server: the last response
-        self.deadlines: dict[Timer, float] = {}
-        self.intervals: dict[Timer, float] = {}
-        self.acks: dict[str, tuple[Flow, bytes] | None] = {}  # To tag of a 2xx that came -> the TU's ACK
-        self.cancel_headers: tuple[tuple[str, str], ...] | None = None
-        self.awaiting_ack: tuple[str, int, str] | None = None
-
-    @property
-    def reliable(self) -> bool:
-        return self.flow.transport != "udp"
 
 
 class TransactionLayer:
@@ -98,12 +61,12 @@ class TransactionLayer:
         self.timers = timers or Timers()
         self.max_transactions = max_transactions
         self.refused = 0
-        self._live: dict[Key, _Live] = {}
+        self._live: dict[Key, Live] = {}
         self._by_flow: dict[Flow, set[Key]] = {}
         self._awaiting_ack: dict[tuple[str, int, str], ServerKey] = {}
-        self._heap: TimerHeap[_Live] = TimerHeap()
+        self._heap: TimerHeap[Live] = TimerHeap()
         self._outbox: list[tuple[Flow, bytes]] = []
-        self._actions: dict[Action, Callable[[_Live, Response | None, float], Event | None]] = {
+        self._actions: dict[Action, Callable[[Live, Response | None, float], Event | None]] = {
             Action.PASS: self._pass,
             Action.PASS_FORK: self._pass_fork,
             Action.SEND: self._send,
@@ -161,7 +124,7 @@ class TransactionLayer:
         if key in self._live:
             return key
         machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
-        live = self._add(_Live(machine, key, flow, request))
+        live = self._add(Live(machine, key, flow, request))
         live.wire = request.serialise()
         if sent:
             self._carry_out(live, machine.initial, None, now)
@@ -190,7 +153,7 @@ class TransactionLayer:
             live.flow = transaction.flow
             return key
         machine = INVITE_SERVER if transaction.method == "INVITE" else NON_INVITE_SERVER
-        self._add(_Live(machine, key, transaction.flow)).state = State.PROCEEDING
+        self._add(Live(machine, key, transaction.flow)).state = State.PROCEEDING
         return key
 
     def cancel(self, key: ClientKey, now: float, headers: Sequence[tuple[str, str]] = ()) -> bool:
@@ -277,7 +240,7 @@ class TransactionLayer:
             self.refused += 1
             return None
         machine = INVITE_SERVER if request.method == "INVITE" else NON_INVITE_SERVER
-        self._add(_Live(machine, key, flow))
+        self._add(Live(machine, key, flow))
         if request.method != "CANCEL":
             return RequestReceived(key, request, flow)
         invite_key = server_key(request, "INVITE")
@@ -285,13 +248,13 @@ class TransactionLayer:
 
     # --- transitions
 
-    def _add(self, live: _Live) -> _Live:
+    def _add(self, live: Live) -> Live:
         self._live[live.key] = live
         if live.reliable and isinstance(live.key, ClientKey):
             self._by_flow.setdefault(live.flow, set()).add(live.key)
         return live
 
-    def _remove(self, live: _Live) -> None:
+    def _remove(self, live: Live) -> None:
         del self._live[live.key]
         live.deadlines.clear()
         if live.awaiting_ack is not None:
@@ -302,14 +265,14 @@ class TransactionLayer:
             if not keys:
                 del self._by_flow[live.flow]
 
-    def _fire(self, live: _Live, inp: Input, response: Response | None, now: float) -> Event | None:
+    def _fire(self, live: Live, inp: Input, response: Response | None, now: float) -> Event | None:
         row = live.machine.rows.get((live.state, inp))
         if row is None:
             assert (live.state, inp) in live.machine.ignored, f"{live.machine.name}: {live.state}, {inp}"
             return None
         return self._carry_out(live, row, response, now)
 
-    def _carry_out(self, live: _Live, row: Row, response: Response | None, now: float) -> Event | None:
+    def _carry_out(self, live: Live, row: Row, response: Response | None, now: float) -> Event | None:
         if row.state is not live.state:
             live.state = row.state
             rows = live.machine.rows
@@ -323,7 +286,7 @@ class TransactionLayer:
             self._remove(live)
         return event
 
-    def _start(self, live: _Live, timer: Timer, now: float) -> None:
+    def _start(self, live: Live, timer: Timer, now: float) -> None:
         if not self.timers.wanted(timer, live.reliable):
             return
         if self.timers.repeats(timer):
@@ -341,11 +304,11 @@ class TransactionLayer:
 
     # --- actions
 
-    def _pass(self, live: _Live, response: Response | None, now: float) -> Event | None:
+    def _pass(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
         return ResponseReceived(_client(live.key), response, live.heard_by)
 
-    def _pass_fork(self, live: _Live, response: Response | None, now: float) -> Event | None:
+    def _pass_fork(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
         tag = response.to.tag
         if tag not in live.acks:
@@ -356,7 +319,7 @@ class TransactionLayer:
             self._outbox.append(ack)
         return None
 
-    def _send(self, live: _Live, response: Response | None, now: float) -> None:
+    def _send(self, live: Live, response: Response | None, now: float) -> None:
         assert response is not None
         live.wire = response.serialise()
         self._outbox.append((live.flow, live.wire))
@@ -364,20 +327,20 @@ class TransactionLayer:
             live.awaiting_ack = (response.call_id, response.cseq.number, response.to.tag)
             self._awaiting_ack[live.awaiting_ack] = _server(live.key)
 
-    def _resend(self, live: _Live, response: Response | None, now: float) -> None:
+    def _resend(self, live: Live, response: Response | None, now: float) -> None:
         if live.wire:
             self._outbox.append((live.flow, live.wire))
 
-    def _send_ack(self, live: _Live, response: Response | None, now: float) -> None:
+    def _send_ack(self, live: Live, response: Response | None, now: float) -> None:
         assert response is not None
         assert live.request is not None
         self._outbox.append((live.flow, ack_of(live.request, response).serialise()))
 
-    def _release_cancel(self, live: _Live, response: Response | None, now: float) -> None:
+    def _release_cancel(self, live: Live, response: Response | None, now: float) -> None:
         if live.cancel_headers is not None:
             self._fire(live, Signal.CANCEL, None, now)
 
-    def _send_cancel(self, live: _Live, response: Response | None, now: float) -> None:
+    def _send_cancel(self, live: Live, response: Response | None, now: float) -> None:
         assert live.request is not None
         self.request(cancel_of(live.request, live.cancel_headers or ()), live.flow, now)
 

@@ -190,7 +190,7 @@ def test_name_that_only_looks_compact_stays_itself() -> None:
 @pytest.mark.parametrize("value", ["a\r\nVia: b", "a\nb", "a\rb"])
 def test_our_own_header_cannot_break_the_message(value: str) -> None:
     message = Request("OPTIONS", "sip:b@example.com")
-    for change in (message.set, message.add, message.prepend):
+    for change in (message.set, message.add):
         with pytest.raises(ValueError, match="would break"):
             change("Subject", value)
     with pytest.raises(ValueError, match="would break"):
@@ -201,7 +201,7 @@ def test_our_own_header_cannot_break_the_message(value: str) -> None:
 def test_changed_headers() -> None:
     message = parse(wire())
     old = message.via
-    message.prepend("Via", "SIP/2.0/TCP proxy.example;branch=z9hG4bK2")
+    message.set("Via", "SIP/2.0/TCP proxy.example;branch=z9hG4bK2")
     assert (message.via.host, message.headers[0][0], old.host) == ("proxy.example", "Via", "192.0.2.1")
     message.set("CSeq", "2 OPTIONS")
     assert message.cseq.number == 2

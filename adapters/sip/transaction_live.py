@@ -1,0 +1,49 @@
+"""One living transaction: its state, what it would send again, and its running timers. Data only.
+
+What changes it is `transaction`; what may follow on what is `transaction_table`.
+"""
+
+from __future__ import annotations
+
+from adapters.sip.message import Request
+from adapters.sip.timer import Timer
+from adapters.sip.transaction_key import Key
+from adapters.sip.transaction_table import Machine
+from domain.values import Flow
+
+
+class Live:
+    """A transaction, from its first message to TERMINATED."""
+
+    __slots__ = (
+        "acks",
+        "awaiting_ack",
+        "cancel_headers",
+        "deadlines",
+        "flow",
+        "heard_by",
+        "intervals",
+        "key",
+        "machine",
+        "request",
+        "state",
+        "wire",
+    )
+
+    def __init__(self, machine: Machine, key: Key, flow: Flow, request: Request | None = None) -> None:
+        self.machine = machine
+        self.key = key
+        self.flow = flow
+        self.heard_by = flow  # client: by which the last response came
+        self.state = machine.initial.state
+        self.request = request  # client: for the ACK and the CANCEL that are built from it
+        self.wire = b""  # client: the request; server: the last response
+        self.deadlines: dict[Timer, float] = {}
+        self.intervals: dict[Timer, float] = {}
+        self.acks: dict[str, tuple[Flow, bytes] | None] = {}  # To tag of a 2xx that came -> the TU's ACK
+        self.cancel_headers: tuple[tuple[str, str], ...] | None = None
+        self.awaiting_ack: tuple[str, int, str] | None = None
+
+    @property
+    def reliable(self) -> bool:
+        return self.flow.transport != "udp"
