@@ -19,7 +19,7 @@ from projections.generation import BUILDING, LIVE, RETIRED, Generations, State
 from projections.ports import Decode, Source, Unavailable
 from projections.projection import PROJECTIONS, named
 
-BATCH = 10_000
+BATCH = 4_000
 """Records of one step: live rows wait for about as long as these take."""
 
 T = TypeVar("T")
