@@ -20,8 +20,8 @@ class NotOwned(Exception):
 class Switchboard(Protocol):
     """Synchronous: a decision is made and submitted before the method returns; `done` is called once it is durable.
 
-    If the append fails, `done` is never called: the peer repeats itself and finds the next owner. Both methods raise
-    JournalFull when there is no room for more work, and NotOwned.
+    If the append fails, `lost` is called instead: say nothing, but listen when the peer repeats itself. `handle` and
+    `register` raise JournalFull when there is no room for more work, and NotOwned.
     """
 
     @property
@@ -37,8 +37,10 @@ class Switchboard(Protocol):
     def find_offer(self, branch: str) -> Call | None:
         """The live call whose caller's INVITE, or last re-INVITE, had this branch."""
 
-    def handle(self, call: UUID, inp: Input, done: Callable[[bool], None]) -> None:
+    def handle(self, call: UUID, inp: Input, done: Callable[[bool], None], lost: Callable[[], None] = ...) -> None:
         """Let the call decide on `inp`; `done(True)` if that made an event, `done(False)` if it meant nothing."""
 
-    def register(self, ask: Register, done: Callable[[tuple[Contact, ...]], None]) -> None:
+    def register(
+        self, ask: Register, done: Callable[[tuple[Contact, ...]], None], lost: Callable[[], None] = ...
+    ) -> None:
         """Change bindings; `done` gets those that hold then. Raises RegisterRefused."""

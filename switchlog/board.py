@@ -31,6 +31,10 @@ SUBMISSIONS_LIMIT = 5_000
 """Submissions that may wait for the journal before new calls and registrations are refused."""
 
 
+def _nothing() -> None:
+    """For those who need not be told."""
+
+
 class Shard:
     """What one shard holds in memory, in the term `epoch`."""
 
@@ -150,7 +154,7 @@ class Board:
         call = self._offers.get(branch)
         return self.find(call) if call else None
 
-    def handle(self, call: UUID, inp: Input, done: Callable[[bool], None]) -> None:
+    def handle(self, call: UUID, inp: Input, done: Callable[[bool], None], lost: Callable[[], None] = _nothing) -> None:
         shard = self._owned(call)
         if isinstance(inp, Offer):
             self._make_room()
@@ -170,7 +174,7 @@ class Board:
                 self._outlets.perform(after, effects)
             done(accepted)
 
-        self._submit(shard, turn.events, live_until(after) if after else None, durable)
+        self._submit(shard, turn.events, live_until(after) if after else None, durable, lost)
 
     def repeat(self, call: Call, legs: Collection[str]) -> None:
         """Say again what a call owes to some legs, once all that it was decided on is durable.
@@ -180,7 +184,9 @@ class Board:
         owed = tuple(effect for effect in outstanding(call, self._outlets.clock()) if effect.leg in legs)
         self._submit(self._owned(call.id), (), None, lambda: self._outlets.perform(call, owed))
 
-    def register(self, ask: Register, done: Callable[[tuple[Contact, ...]], None]) -> None:
+    def register(
+        self, ask: Register, done: Callable[[tuple[Contact, ...]], None], lost: Callable[[], None] = _nothing
+    ) -> None:
         stream = registration_id(ask.tenant, ask.number)
         shard = self._owned(stream)
         self._make_room()
@@ -189,7 +195,7 @@ class Board:
         step = self._step(shard, stream, registration, ask.tenant, f"{ask.call_id} {ask.cseq}", actor)
         events = register(registration, ask, step)
         contacts = self._apply(shard, stream, registration, events, step.at)
-        self._submit(shard, events, self._registered_until(shard, stream), lambda: done(contacts))
+        self._submit(shard, events, self._registered_until(shard, stream), lambda: done(contacts), lost)
 
     # --- time
 
@@ -302,29 +308,38 @@ class Board:
             self._offers.pop(branch, None)
 
     def _submit(
-        self, shard: Shard, events: tuple[Event, ...], until: float | None, durable: Callable[[], None]
+        self,
+        shard: Shard,
+        events: tuple[Event, ...],
+        until: float | None,
+        durable: Callable[[], None],
+        lost: Callable[[], None] = _nothing,
     ) -> None:
-        records = [self._record(event, None) for event in events[:-1]]
-        records += [self._record(event, until) for event in events[-1:]]
         number, epoch = shard.number, shard.epoch
 
         def done(result: int | OwnershipLost) -> None:
             self._waiting -= 1
             if isinstance(result, OwnershipLost):
-                if self.drop(number, epoch):
-                    self._outlets.lost(number, result.reason)
-                return
+                self._lose(shard, result.reason)
             current = self._shards.get(number)
-            if current is not None and current.epoch == epoch:
-                durable()
-                self._outlets.settled()
+            if current is None or current.epoch != epoch:
+                lost()
+                return
+            durable()
+            self._outlets.settled()
 
-        self._waiting += 1
         try:
+            records = [self._record(event, None) for event in events[:-1]]
+            records += [self._record(event, until) for event in events[-1:]]
             self._journal.submit(number, epoch, records, done)
-        except JournalFull as full:
-            done(OwnershipLost(str(full)))
+        except Exception as error:  # memory ran ahead of a journal that has not got it: read it anew, whatever it was
+            self._lose(shard, str(error))
             raise
+        self._waiting += 1
+
+    def _lose(self, shard: Shard, reason: str) -> None:
+        if self.drop(shard.number, shard.epoch):
+            self._outlets.lost(shard.number, reason)
 
     def _record(self, event: Event, until: float | None) -> Record:
         name = topic(type(event))

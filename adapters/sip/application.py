@@ -130,7 +130,7 @@ class Application:
                 self._heard(Device(tenant, device, ask.contacts[0].instance), event.flow)
 
         try:
-            parts.switchboard.register(ask, durable)
+            parts.switchboard.register(ask, durable, self._forgets(event))
         except RegisterRefused as why:
             self._answer(event, registrar.refused(request, why, tag), now)
 
@@ -150,7 +150,7 @@ class Application:
         tag = parts.identifiers.tag(leg_id(call, 0))
         dialled = translate.number_of(translate.request_uri(request))
         offer = translate.offer(request, event.flow, call, caller, dialled, tag, parts.sealer)
-        parts.switchboard.handle(call, offer, lambda accepted: None)
+        parts.switchboard.handle(call, offer, lambda accepted: None, self._forgets(event))
         self._heard(Device(tenant, device, caller.instance), event.flow)
 
     def _instance(self, request: Request, tenant: str, number: str) -> str:
@@ -172,7 +172,7 @@ class Application:
             if not accepted:  # another offer is under way (14.2)
                 self._answer(event, self._reply(event.request, 491), self._parts.clock())
 
-        self._parts.switchboard.handle(call.id, inp, durable)
+        self._parts.switchboard.handle(call.id, inp, durable, self._forgets(event))
 
     def _bye(self, event: RequestReceived, now: Now) -> None:
         call, leg = self._ordered(event.request)
@@ -183,7 +183,7 @@ class Application:
             if not accepted:  # the call is over already: both sides hung up
                 self._answer(event, self._reply(event.request, 200), self._parts.clock())
 
-        self._parts.switchboard.handle(call.id, inp, durable)
+        self._parts.switchboard.handle(call.id, inp, durable, self._forgets(event))
 
     def _cancel(self, event: CancelReceived, now: Now) -> None:
         request = event.request
@@ -202,7 +202,8 @@ class Application:
             self._layer.respond(event.key, response_to(request, 200, to_tag=tag), self._parts.clock().monotonic)
 
         try:
-            self._parts.switchboard.handle(call.id, Abandoned(request.via.branch, f"leg:{leg}", leg), durable)
+            inp = Abandoned(request.via.branch, f"leg:{leg}", leg)
+            self._parts.switchboard.handle(call.id, inp, durable, self._forgets(event))
         except (JournalFull, NotOwned):
             self._layer.respond(event.key, self._reply(request, 503), now.monotonic)
 
@@ -279,6 +280,10 @@ class Application:
             response.add("WWW-Authenticate", challenge)
         self._answer(event, response, now)
         return None
+
+    def _forgets(self, event: RequestReceived | CancelReceived) -> Callable[[], None]:
+        """What to do when the journal did not take a request: let the peer's repetition in."""
+        return lambda: self._layer.forget(event.key)
 
     def _heard(self, device: Device, flow: Flow) -> None:
         if self._parts.peers.heard(device, flow):

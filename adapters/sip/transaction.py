@@ -156,6 +156,12 @@ class TransactionLayer:
         self._add(Live(machine, key, transaction.flow)).state = State.PROCEEDING
         return key
 
+    def forget(self, key: ServerKey) -> None:
+        """Drop a peer's transaction that was not answered: its repetition counts as new. Answered ones stay."""
+        live = self._live.get(key)
+        if live is not None and not live.wire:
+            self._remove(live)
+
     def cancel(self, key: ClientKey, now: float, headers: Sequence[tuple[str, str]] = ()) -> bool:
         """Cancels an INVITE (RFC 3261 9.1); `headers` (Reason) are added to the CANCEL.
 

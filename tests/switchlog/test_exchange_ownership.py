@@ -150,3 +150,21 @@ def test_a_re_invite_that_was_under_way_goes_on_after_a_restart() -> None:
     bob.reply(reinvite, 200, HOLD)
     assert methods(again.take(ALICE)) == ["200 INVITE"]
     assert methods(again.take(BOB)) == ["ACK"]
+
+
+def test_a_bye_that_the_journal_lost_ends_the_call_when_it_is_repeated() -> None:
+    journal = HeldJournal()
+    exchange = Exchange(journal)
+    alice, _, answered, _ = talk(exchange)
+    journal.held = True
+    alice.within(answered, "BYE", branch="z9hG4bKlostbye")
+    journal.lose()
+    exchange._deliver()
+    assert exchange.take(ALICE) == []
+    journal.held = False
+    reclaim(exchange)
+    exchange.take(ALICE), exchange.take(BOB)
+    alice.cseq -= 1
+    alice.within(answered, "BYE", branch="z9hG4bKlostbye")
+    assert methods(exchange.take(ALICE)) == ["200 BYE"]
+    assert methods(exchange.take(BOB)) == ["BYE"]
