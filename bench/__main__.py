@@ -32,7 +32,8 @@ class Group(NamedTuple):
 GROUPS = (
     Group(("append",), group.append),
     Group(("rebuild",), group.rebuild),
-    Group(("register", "call", "record", "memory", "most"), group.server),
+    Group(("register", "call", "record", "most"), group.server),
+    Group(("memory",), group.held),
 )
 ROWS = tuple(row for one in GROUPS for row in one.rows)
 

@@ -19,6 +19,9 @@ _RATES = {1: 2_000, 10: 15_000, 100: 50_000}
 """Records a second to expect on a usual disk, by records a commit: how much work is enough."""
 
 
+NO_SIPP = "SIPp is not installed (Debian: apt-get install sip-tester)"
+
+
 class Setup(NamedTuple):
     """`folder` is for this group alone; `wanted` names its rows; `say` tells people how far it is."""
 
@@ -63,7 +66,7 @@ async def server(setup: Setup) -> list[Line]:
             Missing(row, "SIPp is not installed (Debian: apt-get install sip-tester)") for row in sorted(setup.wanted)
         ]
     setup.say("starting a server")
-    async with installation(setup.folder) as at:
+    async with installation(setup.folder / "server") as at:
         bare = await echo.measure(20_000 if setup.quick else 100_000)
         lines: list[Line] = []
         for row, measure in _SERVER.items():
@@ -71,6 +74,18 @@ async def server(setup: Setup) -> list[Line]:
                 setup.say(row)
                 lines += await attempt(setup, row, measure(setup, at, bare))
         return lines
+
+
+async def held(setup: Setup) -> list[Line]:
+    """Memory, each row with a server of its own."""
+    if not sipp.installed():
+        return [Missing("memory", NO_SIPP)]
+    setup.say("memory of registrations")
+    async with installation(setup.folder / "registrations") as at:
+        lines: list[Line] = [await memory.registration_row(at, forget=not setup.quick)]
+    setup.say("memory of calls")
+    async with installation(setup.folder / "calls") as at:
+        return [*lines, await memory.call_row(at, 200 if setup.quick else 1_000, 40)]
 
 
 async def _register(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
@@ -101,18 +116,9 @@ async def _record(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
     return [await visible.record_row(at, load, setup.folder, rounds)]
 
 
-async def _memory(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
-    rest = not setup.quick
-    return [
-        await memory.registration_row(at, rest),
-        await memory.call_row(at, rest, 200 if setup.quick else 1_000, 50),
-    ]
-
-
 _SERVER: Mapping[str, Callable[[Setup, Installation, Echo], Awaitable[list[Line]]]] = {
     "register": _register,
     "call": _call,
     "record": _record,
-    "memory": _memory,
     "most": _most,
 }

@@ -68,6 +68,11 @@ class Installation:
     def target(self) -> str:
         return f"127.0.0.1:{self.server.udp}"
 
+    async def restart(self) -> None:
+        """Stop and start: what configuring it left in memory is gone."""
+        await self.server.stop()
+        await self.server.start()
+
     def client(self) -> Client:
         """An analyst's connection; of one thread at a time."""
         return Client("127.0.0.1", port=self.server.clickhouse, user="analyst", database="switchlog")
@@ -90,7 +95,7 @@ class Installation:
 async def installation(folder: Path) -> AsyncIterator[Installation]:
     """A server that offers MD5 (SIPp knows nothing else), with all extensions, in `folder`."""
     data = folder / "data"
-    data.mkdir()
+    data.mkdir(parents=True)
     server = Server.at(data, SIP_DIGEST="MD5")
     try:
         await server.start()

@@ -37,9 +37,9 @@ class TreeCpu:
 
 
 def private_bytes(pid: int) -> int:
-    """Memory that would be free again if this one process ended (unique set size), in bytes."""
-    used: int = psutil.Process(pid).memory_full_info().uss
-    return used
+    """Memory that this one process wrote, in bytes: without the files that it maps, which others may map as well."""
+    info = psutil.Process(pid).memory_info()
+    return int(info.rss) - int(getattr(info, "shared", 0))
 
 
 def _tree(pid: int) -> Iterator[psutil.Process]:
