@@ -1,0 +1,32 @@
+"""The parent of processes, at its edges; its whole work is seen in `tests.faults`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from switchlog.supervisor import Supervisor
+
+
+def children() -> list[int]:
+    return [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+
+
+async def test_stopping_while_the_children_are_made_leaves_none(capfd: pytest.CaptureFixture[str]) -> None:
+    supervisor = Supervisor(["sessions", "api"], "{}")
+    before = children()
+    running = asyncio.create_task(supervisor.run())
+    await asyncio.sleep(0)  # the watchers exist, the processes do not
+    supervisor.stop()
+    async with asyncio.timeout(20):
+        assert await running == 0
+    assert children() == before
+
+
+async def test_stopping_before_it_runs_starts_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    supervisor = Supervisor(["sessions"], "{}")
+    supervisor.stop()
+    async with asyncio.timeout(20):
+        assert await supervisor.run() == 0
