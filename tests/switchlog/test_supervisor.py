@@ -18,8 +18,9 @@ async def test_stopping_while_the_children_are_made_leaves_none(capfd: pytest.Ca
     supervisor = Supervisor(["sessions", "api"], "{}")
     before = children()
     running = asyncio.create_task(supervisor.run())
-    await asyncio.sleep(0)  # the watchers exist, the processes do not
-    supervisor.stop()
+    while children() == before:
+        await asyncio.sleep(0)
+    supervisor.stop()  # the first one exists, but its watcher does not know yet
     async with asyncio.timeout(20):
         assert await running == 0
     assert children() == before
