@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
+from switchlog.settings import load
 from switchlog.supervisor import Supervisor
+
+
+def settings(folder: Path) -> str:
+    nowhere = "127.0.0.1:0"
+    ports = {"sip_udp": nowhere, "sip_tcp": "", "sip_tls": "", "http": nowhere, "clickhouse_listen": nowhere}
+    return load(environment={}, data=folder, **ports).model_dump_json()
 
 
 def children() -> list[int]:
     return [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
 
 
-async def test_stopping_while_the_children_are_made_leaves_none(capfd: pytest.CaptureFixture[str]) -> None:
-    supervisor = Supervisor(["sessions", "api"], "{}")
+async def test_stopping_while_the_children_are_made_leaves_none(tmp_path: Path) -> None:
+    supervisor = Supervisor(["sessions"], settings(tmp_path))
     before = children()
     running = asyncio.create_task(supervisor.run())
     while children() == before:
@@ -26,8 +31,8 @@ async def test_stopping_while_the_children_are_made_leaves_none(capfd: pytest.Ca
     assert children() == before
 
 
-async def test_stopping_before_it_runs_starts_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    supervisor = Supervisor(["sessions"], "{}")
+async def test_stopping_before_it_runs_starts_nothing(tmp_path: Path) -> None:
+    supervisor = Supervisor(["sessions"], settings(tmp_path))
     supervisor.stop()
     async with asyncio.timeout(20):
         assert await supervisor.run() == 0
