@@ -10,9 +10,8 @@ from switchlog.supervisor import Supervisor
 
 
 def settings(folder: Path) -> str:
-    nowhere = "127.0.0.1:0"
-    ports = {"sip_udp": nowhere, "sip_tcp": "", "sip_tls": "", "http": nowhere, "clickhouse_listen": nowhere}
-    return load(environment={}, data=folder, **ports).model_dump_json()
+    environment = {"SWITCHLOG_SIP_UDP": "127.0.0.1:0", "SWITCHLOG_SIP_TCP": "", "SWITCHLOG_SIP_TLS": ""}
+    return load(environment=environment, data=folder).model_dump_json()
 
 
 def children() -> list[int]:
