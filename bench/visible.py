@@ -10,12 +10,12 @@ from uuid import UUID
 
 from adapters.analytics import tables
 from adapters.analytics.client import Warehouse
-from adapters.analytics.generation import create_generation, publish
 from bench.installation import Installation, users
 from bench.measure import percentile
 from bench.signalling import Load
 from bench.sipp import CALL, Stats
 from bench.table import Row
+from tests.adapters.analytics.generation import create_generation, publish
 from tests.fixtures import clickhouse
 from tests.fixtures.server import free_ports
 

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from adapters.analytics import generation, tables
+from adapters.analytics import tables
 from adapters.analytics.client import Warehouse
+from tests.adapters.analytics import generation
 
 START = datetime(2026, 1, 31, 23, 59, 59, 123456, UTC)
 SAMPLES: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Generations of the tables: made, filled beside the live one, compared, published, dropped."""
+"""A whole generation of the analysts' tables at once, to test their definitions: made, filled, compared, shown."""
 
 from __future__ import annotations
 
