@@ -50,9 +50,18 @@ def shard_of_call(sip_call_id: str) -> int:
     return _hash64(sip_call_id) % SHARDS
 
 
-def registration_id(tenant: str, number: str) -> UUID:
-    """The stream of the bindings of one address-of-record."""
-    return named_stream_id(_hash64("registration", tenant, number) % SHARDS, "registration", tenant, number)
+def shard_of_registration(tenant: str, number: str) -> int:
+    """The one shard of an address-of-record: one writer for its CSeq, limits and `*`."""
+    return _hash64("registration", tenant, number) % SHARDS
+
+
+def registration_id(tenant: str, number: str, opened_at_ms: int) -> UUID:
+    """The stream of an address-of-record's bindings, from the first one (Unix milliseconds) to the end of the last.
+
+    When the next first binding comes, another stream begins: nobody must remember those that are over.
+    """
+    chance = _hash64("registration", tenant, number).to_bytes(8, "big")
+    return new_stream_id(opened_at_ms, shard_of_registration(tenant, number), chance)
 
 
 def leg_id(call: UUID, index: int) -> str:

@@ -190,6 +190,12 @@ def deadline(registration: Registration) -> datetime | None:
     return min((contact.expires_at for contact in registration.contacts.values()), default=None)
 
 
+def held_until(registration: Registration) -> float:
+    """Until when an owner must hold the bindings in memory, in Unix seconds; the moment of the end if none is left."""
+    ends = [contact.expires_at for contact in registration.contacts.values()]
+    return max(ends, default=registration.modified_on).timestamp()
+
+
 class _Events:
     """Numbers the events of one REGISTER."""
 

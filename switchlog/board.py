@@ -20,9 +20,9 @@ from domain.call.input import DeadlineReached, Input, Offer
 from domain.call.resume import FORGET_DEADLINE, deadlines, live_until, outstanding
 from domain.call.turn import World, take_turn
 from domain.catalog import CATEGORIES, topic
-from domain.ids import registration_id, shard_of
+from domain.ids import registration_id, shard_of, shard_of_registration
 from domain.ports import Identifiers, Journal, JournalFull, OwnershipLost, Record, Stored
-from domain.registration import Register, Registration, deadline, expire, register
+from domain.registration import Register, Registration, deadline, expire, held_until, register
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import Contact
@@ -38,13 +38,29 @@ def _nothing() -> None:
 class Shard:
     """What one shard holds in memory, in the term `epoch`."""
 
-    __slots__ = ("calls", "epoch", "number", "registrations")
+    __slots__ = ("calls", "epoch", "number", "registrations", "streams")
 
     def __init__(self, number: int, epoch: int) -> None:
         self.number = number
         self.epoch = epoch
         self.calls: dict[UUID, Call] = {}
         self.registrations: dict[UUID, Registration] = {}
+        self.streams: dict[tuple[str, str], UUID] = {}
+        """(tenant, number) -> the registration that is going on"""
+
+    def hold(self, registration: Registration) -> None:
+        """Keep a registration as long as it has bindings."""
+        key = (registration.tenant, registration.number)
+        if registration.contacts:
+            self.registrations[registration.id] = registration
+            self.streams[key] = registration.id
+        elif self.registrations.pop(registration.id, None) is not None:
+            del self.streams[key]
+
+    def registration(self, tenant: str, number: str) -> Registration | None:
+        """What goes on for an address-of-record."""
+        stream = self.streams.get((tenant, number))
+        return self.registrations[stream] if stream else None
 
 
 class Outlets(NamedTuple):
@@ -100,7 +116,7 @@ class Board:
                 self._hold(self._shards[shard_of(aggregate.id)], aggregate)
                 calls.append(aggregate)
             elif isinstance(aggregate, Registration):
-                self._shards[shard_of(aggregate.id)].registrations[aggregate.id] = aggregate
+                self._shards[shard_of(aggregate.id)].hold(aggregate)
                 self._arm_registration(aggregate)
         return tuple(calls)
 
@@ -141,9 +157,8 @@ class Board:
         return self._directory()
 
     def contacts(self, tenant: str, number: str) -> tuple[Contact, ...]:
-        stream = registration_id(tenant, number)
-        shard = self._shards.get(shard_of(stream))
-        registration = shard.registrations.get(stream) if shard else None
+        shard = self._shards.get(shard_of_registration(tenant, number))
+        registration = shard.registration(tenant, number) if shard else None
         return registration.at(self._outlets.clock()) if registration else ()
 
     def find(self, call: UUID) -> Call | None:
@@ -155,7 +170,7 @@ class Board:
         return self.find(call) if call else None
 
     def handle(self, call: UUID, inp: Input, done: Callable[[bool], None], lost: Callable[[], None] = _nothing) -> None:
-        shard = self._owned(call)
+        shard = self._owned(shard_of(call))
         if isinstance(inp, Offer):
             self._make_room()
         now = self._outlets.clock()
@@ -182,20 +197,23 @@ class Board:
         Raises JournalFull and NotOwned.
         """
         owed = tuple(effect for effect in outstanding(call, self._outlets.clock()) if effect.leg in legs)
-        self._submit(self._owned(call.id), (), None, lambda: self._outlets.perform(call, owed))
+        self._submit(self._owned(shard_of(call.id)), (), None, lambda: self._outlets.perform(call, owed))
 
     def register(
         self, ask: Register, done: Callable[[tuple[Contact, ...]], None], lost: Callable[[], None] = _nothing
     ) -> None:
-        stream = registration_id(ask.tenant, ask.number)
-        shard = self._owned(stream)
+        shard = self._owned(shard_of_registration(ask.tenant, ask.number))
         self._make_room()
-        registration = shard.registrations.get(stream)
+        registration = shard.registration(ask.tenant, ask.number)
+        now_ms = int(self._outlets.clock().timestamp() * 1000)
+        stream = registration.id if registration else registration_id(ask.tenant, ask.number, now_ms)
         actor = f"sip:{ask.device}"
         step = self._step(shard, stream, registration, ask.tenant, f"{ask.call_id} {ask.cseq}", actor)
         events = register(registration, ask, step)
-        contacts = self._apply(shard, stream, registration, events, step.at)
-        self._submit(shard, events, self._registered_until(shard, stream), lambda: done(contacts), lost)
+        registration = self._apply(shard, registration, events)
+        contacts = registration.at(step.at) if registration else ()
+        until = held_until(registration) if registration else None
+        self._submit(shard, events, until, lambda: done(contacts), lost)
 
     # --- time
 
@@ -230,17 +248,17 @@ class Board:
         step = self._step(shard, stream, registration, registration.tenant, "deadline:expires", "system")
         events = expire(registration, step)
         if events:
-            self._apply(shard, stream, registration, events, now)
-            self._submit(shard, events, self._registered_until(shard, stream), lambda: None)
+            self._apply(shard, registration, events)
+            self._submit(shard, events, held_until(registration), lambda: None)
         elif registration.contacts:
             self._arm_registration(registration)
 
     # --- parts
 
-    def _owned(self, stream: UUID) -> Shard:
-        shard = self._shards.get(shard_of(stream))
+    def _owned(self, number: int) -> Shard:
+        shard = self._shards.get(number)
         if shard is None:
-            raise NotOwned(f"shard {shard_of(stream)} is not owned by {self._node} at the moment")
+            raise NotOwned(f"shard {number} is not owned by {self._node} at the moment")
         return shard
 
     def _make_room(self) -> None:
@@ -260,22 +278,16 @@ class Board:
         context = Context(tenant, str(stream), cause, actor, self._node, shard.epoch)
         return Step(stream, version, self._outlets.clock(), context)
 
-    def _apply(
-        self,
-        shard: Shard,
-        stream: UUID,
-        registration: Registration | None,
-        events: tuple[Event, ...],
-        now: datetime,
-    ) -> tuple[Contact, ...]:
+    def _apply(self, shard: Shard, registration: Registration | None, events: tuple[Event, ...]) -> Registration | None:
         for event in events:
             registration = cast("Registration | None", event.mutate(registration))
-        if registration is None:
-            return ()
-        shard.registrations[stream] = registration
-        if events:
-            self._arm_registration(registration)
-        return registration.at(now)
+        if registration is not None and events:
+            shard.hold(registration)
+            if registration.contacts:
+                self._arm_registration(registration)
+            else:
+                self._armed.pop(registration.id, None)
+        return registration
 
     def _arm_registration(self, registration: Registration) -> None:
         """One alarm a registration: a refresh only moves the end, and the earlier alarm finds that out."""
@@ -284,13 +296,6 @@ class Board:
         if at is not None and (armed is None or at < armed):
             self._armed[registration.id] = at
             heapq.heappush(self._alarms, (at, registration.id, "expires"))
-
-    def _registered_until(self, shard: Shard, stream: UUID) -> float | None:
-        registration = shard.registrations.get(stream)
-        if registration is None:
-            return None
-        ends = [contact.expires_at for contact in registration.contacts.values()]
-        return max(ends, default=registration.modified_on).timestamp()
 
     def _hold(self, shard: Shard, call: Call) -> None:
         if call.id not in shard.calls:

@@ -23,7 +23,7 @@ from domain.registration import (
 )
 from tests.domain.world import START, UDP, seconds
 
-STREAM = registration_id("acme", "1001")
+STREAM = registration_id("acme", "1001", 0)
 
 
 def step(registration: Registration | None, at_s: float = 0) -> Step:

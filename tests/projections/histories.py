@@ -55,7 +55,7 @@ def plain_call(*, takeover: bool = False, start_s: float = 0, call: UUID | None 
 
 def bindings(number: str, steps: Sequence[tuple[int, str, int]]) -> tuple[Event, ...]:
     """The events of REGISTERs of `number`: (seconds later, device, expires_s) each; refused ones cause none."""
-    stream, now, folded = registration_id("acme", number), START, cast("Registration | None", None)
+    stream, now, folded = registration_id("acme", number, 0), START, cast("Registration | None", None)
     events: list[Event] = []
     for cseq, (later_s, device, expires_s) in enumerate(steps, 1):
         now += seconds(later_s)

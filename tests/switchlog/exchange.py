@@ -46,6 +46,7 @@ class HeldJournal:
         while self._waiting:
             shard, epoch, records, done = self._waiting.pop(0)
             for record in records:
+                assert record.sequence == len(self.read(record.stream)) + 1, f"a gap or a fork: {record}"
                 self.stored.append(Stored(len(self.stored) + 1, shard, epoch, record))
             done(len(self.stored))
 
@@ -59,7 +60,8 @@ class HeldJournal:
 
     def live(self, shard: int, now: float) -> Iterator[Sequence[Stored]]:
         streams = dict.fromkeys(one.record.stream for one in self.stored if shard_of(one.record.stream) == shard)
-        return iter([self.read(stream) for stream in streams])
+        whole = [self.read(stream) for stream in streams]
+        return iter([one for one in whole if (until := one[-1].record.live_until) is None or until > now])
 
     def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
         raise AssertionError("nobody follows here")
@@ -122,7 +124,7 @@ class Exchange:
             switch.addresses.announce(transport, SERVER)
         calls = self.board.load(
             dict.fromkeys(shards, epoch),
-            [stream for shard in shards for stream in self.journal.live(shard, 0)],
+            [stream for shard in shards for stream in self.journal.live(shard, self._utc().timestamp())],
             decode,
         )
         self.board.resume(calls)

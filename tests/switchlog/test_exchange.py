@@ -343,3 +343,17 @@ def test_phones_are_told_the_announced_address(exchange: Exchange) -> None:
     (invite,) = exchange.take(BOB)
     assert (invite.via.host, invite.via.port) == ("pbx.example", 5070)
     assert "@pbx.example:5070" in (invite.get("Contact") or "")
+
+
+@pytest.mark.parametrize("gone", ["unregistered", "expired"])
+def test_a_number_without_phones_at_a_restart_registers_anew(exchange: Exchange, gone: str) -> None:
+    alice, bob = parties(exchange)
+    if gone == "unregistered":
+        bob.register(0)
+    after_s = 10 if gone == "unregistered" else 400
+    again = Exchange(exchange.journal, epoch=2, start_s=after_s)
+    alice.exchange = bob.exchange = again
+    assert bob.register().status == 200
+    alice.invite("1002")
+    assert methods(again.take(BOB)) == ["INVITE"]
+    assert again.lost == []

@@ -21,7 +21,7 @@ from domain.ports import Journal
 from domain.registration import Registration
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-STREAM = registration_id("acme", "1001")
+STREAM = registration_id("acme", "1001", 0)
 CONTEXT = Context("acme", str(STREAM), "apply", "api:key", "node", 1)
 
 
