@@ -71,6 +71,8 @@ class Outlets(NamedTuple):
     """(shard, reason): ownership is lost, the shard was dropped"""
     settled: Callable[[], None]
     """something was answered: send what waits"""
+    told: Callable[[tuple[Event, ...]], None]
+    """events of a call that are durable now, for the log"""
     clock: Callable[[], datetime]
 
 
@@ -187,6 +189,7 @@ class Board:
         def durable() -> None:
             if after is not None:
                 self._outlets.perform(after, effects)
+                self._outlets.told(turn.events)
             done(accepted)
 
         self._submit(shard, turn.events, live_until(after) if after else None, durable, lost)

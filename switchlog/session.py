@@ -27,7 +27,8 @@ from domain.call.leg import LegState
 from domain.ids import SHARDS, new_stream_id, shard_of_call
 from domain.ports import JournalError, JournalFull, Stored
 from domain.switchboard import NotOwned
-from domain.values import Cause, Flow
+from domain.values import Cause, Dialog, Flow
+from switchlog.call_log import log_events
 from switchlog.wiring import Hooks, SessionParts, wire
 
 _log = structlog.get_logger(__name__)
@@ -49,6 +50,7 @@ class Session:
                 clock=self._now,
                 alive=self._edge.alive,
                 settled=self._pump_soon,
+                told=log_events,
                 lost=self._lost,
                 unreachable=self._unreachable,
                 device_back=self._device_back,
@@ -120,7 +122,7 @@ class Session:
             try:
                 self.board.repeat(call, legs)
             except (JournalFull, NotOwned):
-                _log.warning("a phone came back, but what it is owed must wait", call=str(call.id))
+                _log.warning("a phone came back, but what it is owed must wait", call=str(call.id), tenant=call.tenant)
 
     def _unreachable(self, call: Call, leg: str) -> None:
         """No live connection leads to a leg's phone: try its Contact, and wait for it to come back."""
@@ -139,7 +141,7 @@ class Session:
             if call is None:
                 return
             dialog = call.legs[leg_id].dialog
-            flow = await self._connect(dialog.remote_target, dialog.flow)
+            flow = await self._connect(call, dialog)
             if flow is not None and self._peers.heard(device, flow):
                 self._device_back(device)
             if flow is None and call.legs[leg_id].state is LegState.DIALED:
@@ -148,14 +150,14 @@ class Session:
         finally:
             self._reaching.discard(device)
 
-    async def _connect(self, target: str, flow: Flow) -> Flow | None:
-        uri = Uri.parse(target)
-        transport = (uri.params.get("transport") or flow.transport).lower()
+    async def _connect(self, call: Call, dialog: Dialog) -> Flow | None:
+        uri = Uri.parse(dialog.remote_target)
+        transport = (uri.params.get("transport") or dialog.flow.transport).lower()
         port = uri.port or (5061 if transport == "tls" else 5060)
         try:
             return await self._edge.connect(transport, f"{uri.host}:{port}")
         except EdgeError as error:
-            _log.info("device not reachable", reason=str(error))
+            _log.info("device not reachable", call=str(call.id), tenant=call.tenant, reason=str(error))
             return None
 
     def _give_up(self, call: Call, leg_id: str) -> None:
@@ -165,7 +167,9 @@ class Session:
         try:
             self.board.handle(call.id, Failed("flow:gone", f"leg:{leg_id}", leg_id, _GONE), lambda accepted: None)
         except (JournalFull, NotOwned):
-            _log.warning("a leg could not be failed now; its ring time will end it", call=str(call.id))
+            _log.warning(
+                "a leg could not be failed now; its ring time will end it", call=str(call.id), tenant=call.tenant
+            )
 
     async def _reclaim(self, shard: int) -> None:
         while True:

@@ -18,6 +18,7 @@ from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.peer import Device, Peers
 from adapters.sip.perform import Performer
 from adapters.sip.transaction import TransactionLayer
+from domain.base import Event
 from domain.call.call import Call
 from domain.call.effect import Effect
 from domain.ports import Credentials, Journal, Sealer
@@ -48,6 +49,8 @@ class Hooks(NamedTuple):
     """whether a stream connection is open"""
     settled: Callable[[], None]
     """something waits in the layer's outbox"""
+    told: Callable[[tuple[Event, ...]], None]
+    """events of a call that are durable now"""
     lost: Callable[[int, str], None]
     unreachable: Callable[[Call, str], None]
     device_back: Callable[[Device], None]
@@ -88,7 +91,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         identifiers=identifiers,
         directory=parts.directory,
         node=parts.node,
-        outlets=Outlets(perform, hooks.lost, hooks.settled, lambda: hooks.clock().utc),
+        outlets=Outlets(perform, hooks.lost, hooks.settled, hooks.told, lambda: hooks.clock().utc),
     )
     application = Application(
         Parts(

@@ -112,6 +112,7 @@ class Exchange:
                 clock=self._now,
                 alive=lambda flow: True,
                 settled=lambda: None,
+                told=lambda events: None,
                 lost=lambda shard, reason: self.lost.append(shard),
                 unreachable=lambda call, leg: None,
                 device_back=lambda device: None,

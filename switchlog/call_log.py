@@ -1,0 +1,36 @@
+"""The log lines of calls: one when a call comes, is connected, and ends, each with the call and its tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from domain.base import Event
+from domain.call.call import Call
+
+_log = structlog.get_logger(__name__)
+
+_LINES: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    Call.Offered: ("call offered", lambda event: {"caller": event.extension, "dialled": event.dialled}),
+    Call.Connected: ("call connected", lambda event: {"legs_cancelled": len(event.cancelled)}),
+    Call.Ended: (
+        "call ended",
+        lambda event: {
+            "outcome": event.outcome,
+            "by": event.by,
+            "sip_status": event.why.sip_status,
+            "reason": event.why.reason,
+        },
+    ),
+}
+
+
+def log_events(events: tuple[Event, ...]) -> None:
+    """Write the lines of those events that have one."""
+    for event in events:
+        line = _LINES.get(type(event))
+        if line is not None:
+            text, details = line
+            _log.info(text, call=str(event.originator_id), tenant=event.context.tenant, **details(event))
