@@ -6,9 +6,10 @@ venv=$1 extras=$2
 
 works() { "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; }
 
-newest_python() {
+# 3.12 first: there are no wheels of one of the phones' makers for 3.13 yet.
+best_python() {
     local name
-    for name in python3.13 python3.12 python3.11 python3; do
+    for name in python3.12 python3.11 python3.13 python3; do
         if works "$name"; then
             echo "$name"
             return
@@ -18,10 +19,10 @@ newest_python() {
 }
 
 if ! works "$venv/bin/python"; then
-    if ! python=$(newest_python); then
+    if ! python=$(best_python); then
         # Debian splits venv from python3; other systems have it or have no python3 at all.
         scripts/debian.sh --always python3 python3-venv || true
-        python=$(newest_python) || {
+        python=$(best_python) || {
             echo "setup: Switchlog needs Python 3.11, 3.12 or 3.13 with the venv module; install one and run this again" >&2
             exit 1
         }
