@@ -34,7 +34,7 @@ def main() -> None:
     role, parent = sys.argv[1], int(sys.argv[2])
     end_with_parent(parent)
     settings = Settings.model_validate_json(sys.stdin.buffer.read())
-    configure_logging(role, settings.log)
+    configure_logging(role, settings.log, in_a_thread=True)
     logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # what it says, our own errors say in a line
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

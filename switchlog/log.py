@@ -6,15 +6,20 @@ tell a secret from the rest. Words for people are the event, values are keys.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from logging.handlers import QueueHandler, QueueListener
+from queue import Full, Queue
 from typing import Any, Literal, TextIO
 
 import structlog
 
 REDACTED = "[redacted]"
+_LINES_WAITING = 10_000
 _SECRET_NAME = re.compile(r"passw|ha1|authorization|crypto|secret|token|api_?key|admin_?key|credential", re.IGNORECASE)
 _SECRET_TEXT = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -29,9 +34,14 @@ _SECRET_TEXT = tuple(
 
 
 def configure_logging(
-    role: str, style: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None
+    role: str,
+    style: Literal["auto", "json", "console"] = "auto",
+    stream: TextIO | None = None,
+    in_a_thread: bool = False,
 ) -> None:
     """Send this process's log to stderr (or `stream`), each line with the role; `auto` = colours on a terminal only.
+
+    `in_a_thread`: whoever logs never waits for the reader of the log; lines beyond a bounded queue are dropped.
 
     The standard library's loggers (uvicorn's) go the same way.
     """
@@ -61,9 +71,29 @@ def configure_logging(
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_in_a_thread(handler) if in_a_thread else handler]
     root.setLevel(logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class _Queued(QueueHandler):
+    """Hands records over as they are; drops what does not fit."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(Full):
+            self.queue.put_nowait(record)
+
+
+def _in_a_thread(handler: logging.Handler) -> logging.Handler:
+    """A terminal that is stopped, or a pipe that nobody reads, must not stop the calls."""
+    lines: Queue[logging.LogRecord] = Queue(_LINES_WAITING)
+    listener = QueueListener(lines, handler)
+    listener.start()
+    atexit.register(listener.stop)
+    return _Queued(lines)
 
 
 def redact(logger: object, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

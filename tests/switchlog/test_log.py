@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,3 +82,34 @@ def test_what_is_no_secret_stays(stream: io.StringIO) -> None:
     structlog.get_logger("x").info("REGISTER", uri="sip:1001@acme.example:5060", reason="a wrong password", count=3)
     (line,) = lines(stream)
     assert (line["uri"], line["reason"], line["count"]) == ("sip:1001@acme.example:5060", "a wrong password", 3)
+
+
+def test_a_log_that_nobody_reads_does_not_stop_who_logs() -> None:
+    script = (
+        "import structlog, sys\n"
+        "from switchlog.log import configure_logging\n"
+        "configure_logging('sessions', 'json', in_a_thread=True)\n"
+        "log = structlog.get_logger('x')\n"
+        "for number in range(20_000):\n"
+        "    log.info('a line', number=number)\n"
+        "sys.stdout.write('done')\n"
+        "sys.stdout.flush()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(4) == b"done"  # its stderr is full and unread
+        process.kill()
+
+
+def test_lines_of_the_thread_are_written_before_the_process_ends() -> None:
+    script = (
+        "import structlog\n"
+        "from switchlog.log import configure_logging\n"
+        "configure_logging('sessions', 'json', in_a_thread=True)\n"
+        "structlog.get_logger('x').error('the last word', password='hunter2')\n"
+        "raise SystemExit(78)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 78
+    assert "the last word" in done.stderr
+    assert "hunter2" not in done.stderr
