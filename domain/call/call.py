@@ -71,13 +71,10 @@ class Call(Aggregate):
     def __init__(self) -> None:
         self.state = CallState.NEW
         self.tenant = ""
-        self.domain = ""
         self.name = ""
-        self.dialled = ""
         self.caller_leg = ""
         self.callee_leg = ""
         self.legs: dict[str, Leg] = {}
-        self.plan: RoutePlan | None = None
         self.ring_until: datetime | None = None
         self.answered_at: datetime | None = None
         self.ended_at: datetime | None = None
@@ -125,9 +122,7 @@ class Call(Aggregate):
 
         def apply(self, aggregate: Call) -> None:
             aggregate.tenant = self.context.tenant
-            aggregate.domain = self.domain
             aggregate.name = self.name
-            aggregate.dialled = self.dialled
             aggregate.caller_leg = self.leg
             aggregate.legs = {
                 self.leg: Leg(
@@ -150,9 +145,6 @@ class Call(Aggregate):
         TOPIC = "call.routed.1"
 
         plan: RoutePlan
-
-        def apply(self, aggregate: Call) -> None:
-            aggregate.plan = self.plan
 
     @dataclass(frozen=True)
     class LegsDialed(Event):
