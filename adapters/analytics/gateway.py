@@ -94,7 +94,7 @@ class Gateway:
                 await Connection(self._desk, self._accounts, reader, writer).serve()
         except asyncio.CancelledError:
             log.debug("a client's connection was closed by us")
-        except Exception:
+        except Exception:  # the boundary of a connection: the others go on
             log.exception("a client's connection failed by our fault")
         finally:
             self._serving.discard(task)
