@@ -77,7 +77,7 @@ class TransactionLayer:
             Action.SEND_CANCEL: self._send_cancel,
             Action.TIMED_OUT: lambda live, response, now: TimedOut(_client(live.key)),
             Action.TRANSPORT_FAILED: lambda live, response, now: TransportFailed(_client(live.key)),
-            Action.UNACKNOWLEDGED: lambda live, response, now: Unacknowledged(_server(live.key)),
+            Action.UNACKNOWLEDGED: self._never_acknowledged,
         }
 
     def __len__(self) -> int:
@@ -144,7 +144,8 @@ class TransactionLayer:
     def restore_server(self, transaction: Transaction, now: float) -> ServerKey:
         """Takes up a peer's transaction from before a restart as Proceeding, without its request.
 
-        Repeated requests are absorbed until `respond`. One that is alive already is kept, and answers by the
+        Repeated requests are absorbed until `respond`; a 2xx is repeated for 64*T1, but its ACK is not missed, as it
+        may have come before the restart. One that is alive already is kept, and answers by the
         flow given here (the TU may know that the peer came back). `now` is unused: no timer starts.
         """
         key = restored_key(transaction)
@@ -153,7 +154,8 @@ class TransactionLayer:
             live.flow = transaction.flow
             return key
         machine = INVITE_SERVER if transaction.method == "INVITE" else NON_INVITE_SERVER
-        self._add(Live(machine, key, transaction.flow)).state = State.PROCEEDING
+        live = self._add(Live(machine, key, transaction.flow))
+        live.state, live.restored = State.PROCEEDING, True
         return key
 
     def forget(self, key: ServerKey) -> None:
@@ -309,6 +311,9 @@ class TransactionLayer:
         self._heap.push(now + duration_s, live, timer)
 
     # --- actions
+
+    def _never_acknowledged(self, live: Live, response: Response | None, now: float) -> Event | None:
+        return None if live.restored else Unacknowledged(_server(live.key))
 
     def _pass(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None

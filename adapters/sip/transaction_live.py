@@ -26,6 +26,7 @@ class Live:
         "key",
         "machine",
         "request",
+        "restored",
         "state",
         "wire",
     )
@@ -37,6 +38,7 @@ class Live:
         self.heard_by = flow  # client: by which the last response came
         self.state = machine.initial.state
         self.request = request  # client: for the ACK and the CANCEL that are built from it
+        self.restored = False  # from before a restart: the peer may have acknowledged already, which left no trace
         self.wire = b""  # client: the request; server: the last response
         self.deadlines: dict[Timer, float] = {}
         self.intervals: dict[Timer, float] = {}

@@ -357,3 +357,22 @@ def test_a_number_without_phones_at_a_restart_registers_anew(exchange: Exchange,
     alice.invite("1002")
     assert methods(again.take(BOB)) == ["INVITE"]
     assert again.lost == []
+
+
+def test_a_caller_that_acknowledged_before_the_restart_is_not_hung_up(exchange: Exchange) -> None:
+    talk(exchange)
+    again = Exchange(exchange.journal, epoch=2, start_s=5)
+    assert methods(again.take(ALICE)) == ["200 INVITE"]
+    again.wait(60)
+    assert again.board.open_calls == 1
+
+
+def test_a_caller_that_never_acknowledges_loses_the_call(exchange: Exchange) -> None:
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    bob.reply(invite, 200, SDP)
+    exchange.wait(40)
+    assert exchange.types[-1] == "ended"
+    assert exchange.board.open_calls == 0
