@@ -27,7 +27,7 @@ from domain.call.leg import LegState
 from domain.ids import SHARDS, new_stream_id, shard_of_call
 from domain.ports import JournalError, JournalFull, Stored
 from domain.switchboard import NotOwned
-from domain.values import Cause, Dialog, Flow
+from domain.values import UNREACHABLE, Dialog, Flow
 from switchlog.call_log import log_events
 from switchlog.wiring import Hooks, SessionParts, wire
 
@@ -35,7 +35,6 @@ _log = structlog.get_logger(__name__)
 _RECLAIM_S = 1.0
 _GONE_GRACE_S = 4.0
 """How long a device whose connection broke may take to come back before a call to it fails."""
-_GONE = Cause(503, 27, "the connection to the device is gone")
 
 
 class Session:
@@ -165,7 +164,7 @@ class Session:
         if leg.state is not LegState.DIALED or self._peers.route(call.tenant, leg.dialog) is not None:
             return
         try:
-            self.board.handle(call.id, Failed("flow:gone", f"leg:{leg_id}", leg_id, _GONE), lambda accepted: None)
+            self.board.handle(call.id, Failed("flow:gone", f"leg:{leg_id}", leg_id, UNREACHABLE), lambda accepted: None)
         except (JournalFull, NotOwned):
             _log.warning(
                 "a leg could not be failed now; its ring time will end it", call=str(call.id), tenant=call.tenant

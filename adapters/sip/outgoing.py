@@ -28,16 +28,14 @@ from adapters.sip.transaction_key import ClientKey
 from domain.call.call import Call, CallState
 from domain.call.effect import Acknowledge, Effect
 from domain.call.input import Failed, Input, ReofferRefused
-from domain.call.leg import Leg, LegState
+from domain.call.leg import Leg
 from domain.call.resume import outstanding
 from domain.ids import call_of_leg
 from domain.ports import Credentials, JournalFull, Sealer
 from domain.switchboard import NotOwned, Switchboard
-from domain.values import Cause, Flow
+from domain.values import UNREACHABLE, Cause, Flow
 
 _TIMED_OUT = Cause(408, 18, "the device did not answer at all")
-_UNREACHABLE = Cause(503, 27, "the connection to the device is gone")
-_WAITING = frozenset({LegState.DIALED, LegState.RINGING})
 
 
 class Now(NamedTuple):
@@ -87,11 +85,14 @@ class Outgoing:
             inp = translate.dial_response(response, flow, leg, parts.sealer)
         else:
             inp = translate.reoffer_response(response, leg, parts.sealer)
+        if not _is_answer(response):
+            self.tell(call, inp)
+            return
         ours = (leg.id, response.to.tag, number)
         owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))
 
         def durable(accepted: bool) -> None:
-            if not accepted and _is_answer(response):  # its ACK was lost, with us or on the way (13.2.2.4)
+            if not accepted:  # its ACK was lost, with us or on the way (13.2.2.4)
                 parts.performer.perform(call, owed, parts.clock().monotonic)
 
         self.tell(call, inp, durable)
@@ -106,7 +107,7 @@ class Outgoing:
             return
         call, leg, number = found
         pending = call.renegotiation if call.state is CallState.RENEGOTIATING else None
-        waiting = leg.state in _WAITING if number == 1 else pending is not None and pending.to == leg.id
+        waiting = leg.waiting if number == 1 else pending is not None and pending.to == leg.id
         if waiting:
             self._hear(call, leg, number, response, flow)
 
@@ -133,7 +134,7 @@ class Outgoing:
         self._failed(event.key, _TIMED_OUT)
 
     def transport_failed(self, event: TransportFailed, now: Now) -> None:
-        self._failed(event.key, _UNREACHABLE)
+        self._failed(event.key, UNREACHABLE)
 
     def _failed(self, key: ClientKey, why: Cause) -> None:
         found = self._leg_of(key.branch)

@@ -24,6 +24,9 @@ class LegState(Enum):
     HUNG_UP = "hung_up"
 
 
+_WAITING = frozenset({LegState.DIALED, LegState.RINGING})
+
+
 class Leg(msgspec.Struct):
     """`epoch` is the term in which `dialog.local_cseq` was last raised; `why` is the cause of a leg that failed,
     `dialed` the dialog as it was dialled: an offer is taken back by the very names that it was made with."""
@@ -38,6 +41,11 @@ class Leg(msgspec.Struct):
     sdp: str = ""
     why: Cause | None = None
     dialed: Dialog | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Dialled, and neither answered, failed nor taken back."""
+        return self.state in _WAITING
 
     def next_dialog(self, epoch: int) -> Dialog:
         """The dialog with the CSeq of our next request in it, as the owner of term `epoch`."""

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from domain.base import Context, Event, Step
 from domain.call.call import Call, EndedLeg
 from domain.call.input import HungUp, Input, Offer
-from domain.call.leg import LegState
 from domain.ports import Identifiers
 from domain.routing.directory import Directory
 from domain.values import Cause, Contact
@@ -88,5 +87,5 @@ def step_of(call: Call | None, inp: Input, world: World, now: datetime) -> Step:
 
 
 def dialed(call: Call, but: str = "") -> tuple[str, ...]:
-    open_states = (LegState.DIALED, LegState.RINGING)
-    return tuple(leg.id for leg in call.legs.values() if leg.state in open_states and leg.id != but)
+    """The legs that still wait for an answer, `but` one."""
+    return tuple(leg.id for leg in call.legs.values() if leg.waiting and leg.id != but)

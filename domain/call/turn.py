@@ -161,7 +161,7 @@ def _dialed_leg(inp: Offer, number: str, index: int, contact: Contact, world: Wo
 def _progress(scene: Scene, inp: Progressed) -> tuple[Event, ...]:
     """First alert of a leg, or early media that it did not have before."""
     leg = scene.call.legs.get(inp.leg)
-    if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
+    if leg is None or not leg.waiting:
         return ()
     if leg.state is LegState.RINGING and (not inp.sdp or inp.sdp == leg.sdp):
         return ()
@@ -179,7 +179,7 @@ def _progress(scene: Scene, inp: Progressed) -> tuple[Event, ...]:
 def _connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     call = scene.call
     leg = call.legs.get(inp.leg)
-    if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
+    if leg is None or not leg.waiting:
         return _late_answer(scene, inp)
     sdp = inp.sdp or leg.sdp  # the answer may have come with a 18x only (RFC 3261 13.2.1)
     if not sdp:
@@ -226,7 +226,7 @@ def _no_media(scene: Scene, inp: Answered) -> tuple[Event, ...]:
 def _fail(scene: Scene, inp: Failed) -> tuple[Event, ...]:
     call = scene.call
     leg = call.legs.get(inp.leg)
-    if leg is None or leg.state not in (LegState.DIALED, LegState.RINGING):
+    if leg is None or not leg.waiting:
         return ()
     failed = scene.event(Call.LegsFailed, legs=(inp.leg,), why=inp.why)
     if dialed(call, but=inp.leg) and inp.why.sip_status < 600:
