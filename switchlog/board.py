@@ -187,10 +187,10 @@ class Board:
             self._hold(shard, after)
 
         def durable() -> None:
+            done(accepted)  # first: a CANCEL is answered before the INVITE that it ends (RFC 3261 9.2)
             if after is not None:
                 self._outlets.perform(after, effects)
                 self._outlets.told(turn.events)
-            done(accepted)
 
         self._submit(shard, turn.events, live_until(after) if after else None, durable, lost)
 

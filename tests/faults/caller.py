@@ -25,12 +25,15 @@ class Caller(asyncio.DatagramProtocol):
         self.cseq = 0
         self._inbox: asyncio.Queue[Request | Response] = asyncio.Queue()
         self._sent: set[bytes] = set()
+        self._gone = asyncio.Event()
 
     @classmethod
-    async def at(cls, server: Server, number: str, domain: str = "acme.example") -> Self:
+    async def at(cls, server: Server, number: str, domain: str = "acme.example", port: int = 0) -> Self:
+        """At a local port of its own; 0 takes a free one."""
         one = cls(server, number, domain)
         loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: one, remote_addr=("127.0.0.1", server.udp))
+        there, here = ("127.0.0.1", server.udp), ("127.0.0.1", port)
+        await loop.create_datagram_endpoint(lambda: one, remote_addr=there, local_addr=here)
         return one
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -46,8 +49,16 @@ class Caller(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """Nobody listens at this moment: the request is sent again."""
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone.set()
+
     def close(self) -> None:
         self.transport.close()
+
+    async def closed(self) -> None:
+        """Close, and wait until the port is free."""
+        self.close()
+        await self._gone.wait()
 
     # --- requests
 
