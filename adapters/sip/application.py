@@ -278,7 +278,7 @@ class Application:
         response = self._reply(request, 401)
         for challenge in parts.challenger.challenges(domain, now.utc.timestamp(), stale):
             response.add("WWW-Authenticate", challenge)
-        self._answer(event, response, now)
+        self._layer.reply(event.key, response)  # 8.2.7: who has not proved anything costs no memory
         return None
 
     def _forgets(self, event: RequestReceived | CancelReceived) -> Callable[[], None]:

@@ -11,13 +11,21 @@ import re
 import msgspec
 
 from adapters.sip.error import MessageError
+from adapters.sip.memo import Memo
 from adapters.sip.uri import Uri, parse_host_port, write_params
 
 _VIA = re.compile(r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9-]+)\s+([^;]+)(.*)", re.IGNORECASE | re.DOTALL)
+_PLAIN_VIA = re.compile(
+    r"SIP/2\.0/([A-Z]+) (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?"
+    r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9.!%*_+`'~:-]*)?)*)"
+)  # as nearly every peer writes it; anything else goes the general way
+_PLAIN_NAME = re.compile(r"""(?:"([^"\\]*)" ?)?<([^<>"]+)>(?:;tag=([A-Za-z0-9.!%*_+`'~-]+))?""")
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9.!%*_+`'~-]+)\s*")
 _NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _SEPARATORS = {",": re.compile('[",<>]'), ";": re.compile('[";]')}
-_PARAM = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
+_PARAM_TEXT = r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)'
+_PARAM = re.compile(_PARAM_TEXT)
+_PARAMS = re.compile(f"(?>{_PARAM_TEXT})*")  # atomic: linear time also in what does not match
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 MAX_CSEQ = 2**31 - 1
 
@@ -46,11 +54,7 @@ class Via(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Via:
         """Raises MessageError."""
-        found = _VIA.fullmatch(text)
-        if found is None:
-            raise MessageError(400, "Malformed Via")
-        host, port = parse_host_port(found.group(2))
-        return cls(found.group(1).upper(), host, port, header_params(found.group(3)))
+        return vias.get(text) or vias.put(text, _plain_via(text) or _any_via(text))
 
     def __str__(self) -> str:
         port = f":{self.port}" if self.port is not None else ""
@@ -66,10 +70,13 @@ class CSeq(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Raises MessageError."""
+        known = _cseqs.get(text)
+        if known is not None:
+            return known
         found = _CSEQ.fullmatch(text)
         if found is None or int(found.group(1)) > MAX_CSEQ:
             raise MessageError(400, "Malformed CSeq")
-        return cls(int(found.group(1)), found.group(2))
+        return _cseqs.put(text, cls(int(found.group(1)), found.group(2)))
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
@@ -90,29 +97,70 @@ class NameAddr(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """name-addr or addr-spec; in the latter all parameters are the header's (20.10). Raises MessageError."""
-        text = text.strip(" \t")
-        display = ""
-        if text.startswith('"'):
-            end = _closing_quote(text)
-            display, text = _ESCAPED.sub(r"\1", text[1:end]), text[end + 1 :].lstrip(" \t")
-            if not text.startswith("<"):
-                raise MessageError(400, "A quoted name without <URI>")
-        opening = text.find("<")
-        if opening < 0:
-            address, _, params = text.partition(";")
-            return cls(display, Uri.parse(address), header_params(params))
-        closing = text.find(">", opening)
-        if closing < 0:
-            raise MessageError(400, "A < without its >")
-        display = display or text[:opening].strip(" \t")
-        rest = text[closing + 1 :].strip(" \t")
-        if rest and not rest.startswith(";"):
-            raise MessageError(400, "Text after the >")
-        return cls(display, Uri.parse(text[opening + 1 : closing]), header_params(rest))
+        return _name_addrs.get(text) or _name_addrs.put(text, _plain_name_addr(text) or _any_name_addr(text))
 
     def __str__(self) -> str:
         name = f"{quote(self.display)} " if self.display else ""
         return f"{name}<{self.uri}>{write_params(self.params)}"
+
+
+vias: Memo[Via] = Memo()
+"""What Via values say; whoever writes one and knows what it says may put it here."""
+_cseqs: Memo[CSeq] = Memo()
+_name_addrs: Memo[NameAddr] = Memo()
+
+
+def _plain_via(text: str) -> Via | None:
+    found = _PLAIN_VIA.fullmatch(text)
+    if found is None:
+        return None
+    transport, host, port, rest = found.groups()
+    if port and int(port) > 65535:
+        return None
+    params: dict[str, str | None] = {}
+    if rest:
+        for part in rest[1:].split(";"):
+            name, equals, value = part.partition("=")
+            params.setdefault(name, value if equals else None)
+    return Via(transport, host, int(port) if port else None, params)
+
+
+def _any_via(text: str) -> Via:
+    found = _VIA.fullmatch(text)
+    if found is None:
+        raise MessageError(400, "Malformed Via")
+    host, port = parse_host_port(found.group(2))
+    return Via(found.group(1).upper(), host, port, header_params(found.group(3)))
+
+
+def _plain_name_addr(text: str) -> NameAddr | None:
+    found = _PLAIN_NAME.fullmatch(text)
+    if found is None:
+        return None
+    display, uri, tag = found.groups()
+    return NameAddr(display or "", Uri.parse(uri), {"tag": tag} if tag else {})
+
+
+def _any_name_addr(text: str) -> NameAddr:
+    text = text.strip(" \t")
+    display = ""
+    if text.startswith('"'):
+        end = _closing_quote(text)
+        display, text = _ESCAPED.sub(r"\1", text[1:end]), text[end + 1 :].lstrip(" \t")
+        if not text.startswith("<"):
+            raise MessageError(400, "A quoted name without <URI>")
+    opening = text.find("<")
+    if opening < 0:
+        address, _, params = text.partition(";")
+        return NameAddr(display, Uri.parse(address), header_params(params))
+    closing = text.find(">", opening)
+    if closing < 0:
+        raise MessageError(400, "A < without its >")
+    display = display or text[:opening].strip(" \t")
+    rest = text[closing + 1 :].strip(" \t")
+    if rest and not rest.startswith(";"):
+        raise MessageError(400, "Text after the >")
+    return NameAddr(display, Uri.parse(text[opening + 1 : closing]), header_params(rest))
 
 
 def split_list(text: str) -> list[str]:
@@ -129,6 +177,8 @@ def header_params(text: str) -> dict[str, str | None]:
     params: dict[str, str | None] = {}
     if not text:
         return params
+    if text.startswith(";tag=") and text.isascii() and text[5:].isalnum():  # nearly always
+        return {"tag": text[5:]}
     for part in _split(text, ";") if '"' in text else text.split(";"):
         name, equals, value = part.partition("=")
         name = name.strip(" \t").lower()
@@ -154,19 +204,15 @@ def parse_credentials(text: str) -> dict[str, str]:
     scheme, _, rest = text.strip().partition(" ")
     if scheme.lower() != "digest":
         raise MessageError(400, "Only Digest is served")
-    found: dict[str, str] = {}
-    position = 0
     rest = rest.strip()
-    while position < len(rest):
-        match = _PARAM.match(rest, position)
-        if match is None:
-            raise MessageError(400, "A malformed Digest parameter")
-        name, quoted, plain = match.groups()
-        name = name.lower()
-        if name in found:
-            raise MessageError(400, "A Digest parameter twice")
-        found[name] = _ESCAPED.sub(r"\1", quoted) if quoted is not None else plain
-        position = match.end()
+    if _PARAMS.fullmatch(rest) is None:
+        raise MessageError(400, "A malformed Digest parameter")
+    params = _PARAM.findall(rest)
+    found = {name.lower(): plain or quoted for name, quoted, plain in params}
+    if len(found) != len(params):
+        raise MessageError(400, "A Digest parameter twice")
+    if "\\" in rest:
+        found = {name.lower(): plain or _ESCAPED.sub(r"\1", quoted) for name, quoted, plain in params}
     return found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import TypeVar
 
 from adapters.sip.error import MessageError
@@ -76,22 +75,29 @@ PHRASES = {
 class Message:
     """Header lines in wire order, as (canonical name, raw value), and a body. Typed headers are parsed once.
 
-    Typed properties raise MessageError(400) when the header is missing or malformed.
+    Typed properties raise MessageError(400) when the header is missing or malformed. `headers` is changed by the
+    methods only.
     """
+
+    __slots__ = ("_cseq", "_first", "_from", "_to", "_via", "body", "headers")
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
         self.headers = list(headers)
         self.body = body
+        self._first: dict[str, str] | None = None
+        self._via: Via | None = None
+        self._cseq: CSeq | None = None
+        self._from: NameAddr | None = None
+        self._to: NameAddr | None = None
 
     def get(self, name: str) -> str | None:
         """The first raw value."""
-        for header, value in self.headers:
-            if header == name:
-                return value
-        return None
+        return self.firsts().get(name)
 
     def get_all(self, name: str) -> list[str]:
         """All values; those of list headers are split at their commas."""
+        if name not in self.firsts():
+            return []
         values = [value for header, value in self.headers if header == name]
         if name not in _LISTS:
             return values
@@ -115,26 +121,41 @@ class Message:
         self._forget(name)
         self.headers = [line for line in self.headers if line[0] != name]
 
-    @cached_property
+    def stamp(self, text: str, via: Via) -> None:
+        """Replace the top Via, which stands alone in its line, by `text`, whose value is `via`."""
+        place = next(n for n, (header, _) in enumerate(self.headers) if header == "Via")
+        self.headers[place] = ("Via", text)
+        self.firsts()["Via"] = text
+        self._via = via
+
+    @property
     def via(self) -> Via:
         """The top Via."""
-        return self._parsed("Via", Via.parse, next(iter(self.get_all("Via")), ""))
+        if self._via is None:
+            self._via = self._parsed("Via", Via.parse, next(iter(self.get_all("Via")), ""))
+        return self._via
 
-    @cached_property
+    @property
     def cseq(self) -> CSeq:
-        return self._parsed("CSeq", CSeq.parse, self.get("CSeq") or "")
+        if self._cseq is None:
+            self._cseq = self._parsed("CSeq", CSeq.parse, self.get("CSeq") or "")
+        return self._cseq
 
-    @cached_property
+    @property
     def from_(self) -> NameAddr:
-        return self._parsed("From", NameAddr.parse, self.get("From") or "")
+        if self._from is None:
+            self._from = self._parsed("From", NameAddr.parse, self.get("From") or "")
+        return self._from
 
-    @cached_property
+    @property
     def to(self) -> NameAddr:
-        return self._parsed("To", NameAddr.parse, self.get("To") or "")
+        if self._to is None:
+            self._to = self._parsed("To", NameAddr.parse, self.get("To") or "")
+        return self._to
 
     @property
     def call_id(self) -> str:
-        return self.get("Call-ID") or ""
+        return self.firsts().get("Call-ID") or ""
 
     def serialise(self) -> bytes:
         """The message as sent: headers in order, the right Content-Length last."""
@@ -146,6 +167,12 @@ class Message:
     def _start_line(self) -> str:
         raise NotImplementedError
 
+    def firsts(self) -> dict[str, str]:
+        """Name -> the first raw value."""
+        if self._first is None:
+            self._first = dict(reversed(self.headers))
+        return self._first
+
     def _parsed(self, name: str, parser: Callable[[str], _T], value: str) -> _T:
         try:
             return parser(value)
@@ -154,14 +181,21 @@ class Message:
             raise MessageError(400, f"Malformed {name}", request) from error
 
     def _forget(self, name: str) -> None:
-        self.__dict__.pop(_PARSED.get(name, ""), None)
-
-
-_PARSED = {"Via": "via", "CSeq": "cseq", "From": "from_", "To": "to"}
+        self._first = None
+        if name == "Via":
+            self._via = None
+        elif name == "CSeq":
+            self._cseq = None
+        elif name == "From":
+            self._from = None
+        elif name == "To":
+            self._to = None
 
 
 class Request(Message):
     """`uri` is as written."""
+
+    __slots__ = ("method", "uri")
 
     def __init__(self, method: str, uri: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
         super().__init__(headers, body)
@@ -177,6 +211,8 @@ class Request(Message):
 
 class Response(Message):
     """An empty `reason` becomes the status's own phrase."""
+
+    __slots__ = ("reason", "status")
 
     def __init__(
         self, status: int, reason: str = "", headers: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -204,7 +240,7 @@ def parse(data: bytes) -> Request | Response:
     lines, problem = _lines(to_text(head))
     message, bad_start = _start(lines[0])
     bad_headers = _read_headers(message, lines)
-    first = dict(reversed(message.headers))
+    first = message.firsts()
     problem = bad_start or problem or bad_headers or _incomplete(message, first)
     request = message if isinstance(message, Request) else None
     if problem is not None:
@@ -285,10 +321,13 @@ def _read_headers(message: Message, lines: list[str]) -> MessageError | None:
     if len(lines) > MAX_HEADERS + 1:
         problem = MessageError(513, "Too many headers")
         del lines[MAX_HEADERS + 1 :]
-    append = message.headers.append
+    append, known = message.headers.append, _AS_WRITTEN.get
     for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        canonical = _AS_WRITTEN.get(name) or _canonical(name)
+        name, colon, value = line.partition(": ")
+        canonical = known(name)
+        if canonical is None or not colon:
+            name, colon, value = line.partition(":")
+            canonical = known(name) or _canonical(name)
         if len(line) > MAX_HEADER_LINE:
             problem = MessageError(513, "A header is too long")
         elif not colon or not canonical:
@@ -331,5 +370,5 @@ def _body(content_length: str | None, body: bytes, request: Request | None) -> b
 
 
 def _check(name: str, value: str) -> None:
-    if "\r" in value or "\n" in value or not name or not set(name) <= _TOKEN:
+    if "\r" in value or "\n" in value or (name not in _AS_WRITTEN and not (name and set(name) <= _TOKEN)):
         raise ValueError(f"our own header {name!r} would break the message")

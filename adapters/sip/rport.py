@@ -6,7 +6,9 @@ What may live here: the text of one Via value. No sockets, no transactions.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
+from adapters.sip.header import Via, vias
 from adapters.sip.message import Request
 from domain.values import Flow
 
@@ -14,6 +16,7 @@ _RECEIVED = re.compile(r";\s*received\s*=\s*[^;,\s]*", re.IGNORECASE)
 _RPORT = re.compile(r";\s*rport\s*(?:=\s*[^;,\s]*)?\s*(?=;|$)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def split_host_port(text: str) -> tuple[str, int]:
     """`host:port`, IPv6 in brackets, as (host without brackets, port). ValueError if there is no port."""
     host, colon, port = text.rpartition(":")
@@ -35,11 +38,27 @@ def stamp_via(request: Request, flow: Flow) -> None:
     """
     host, port = split_host_port(flow.remote)
     via = request.via
-    if via.host.strip("[]") == host and "rport" not in via.params and "received" not in via.params:
+    params = via.params
+    if via.host.strip("[]") == host and "rport" not in params and "received" not in params:
+        return
+    raw = request.get("Via") or ""
+    plain = _filled(raw, port)
+    if plain and "received" not in params:
+        text = f"{plain};received={host}"
+        stamped = Via(via.transport, via.host, via.port, {**params, "rport": str(port), "received": host})
+        request.stamp(text, vias.put(text, stamped))
         return
     top, *others = request.get_all("Via")
-    stamped = _RECEIVED.sub("", top)
-    stamped = _RPORT.sub(f";rport={port}", stamped)
-    request.set("Via", f"{stamped};received={host}")
+    top = _RPORT.sub(f";rport={port}", _RECEIVED.sub("", top))
+    request.set("Via", f"{top};received={host}")
     for value in others:
         request.add("Via", value)
+
+
+def _filled(raw: str, port: int) -> str:
+    """The Via with its empty `rport` filled in, if that can be seen at a glance; else empty."""
+    if "," in raw or '"' in raw or raw.lower().count("rport") != 1:
+        return ""
+    if raw.endswith(";rport"):
+        return f"{raw}={port}"
+    return raw.replace(";rport;", f";rport={port};") if ";rport;" in raw else ""

@@ -1,4 +1,4 @@
-"""The timers of SIP transactions: their lengths (RFC 3261 table 4, RFC 6026) and the heap that orders them.
+"""The timers of SIP transactions: their lengths (RFC 3261 table 4, RFC 6026) and the queues that order them.
 
 What may live here: durations and deadlines. No clock (a deadline is `now` plus a duration, in monotonic seconds
 that the caller hands in), no messages and no state of a transaction.
@@ -6,7 +6,8 @@ that the caller hands in), no messages and no state of a transaction.
 
 from __future__ import annotations
 
-import heapq
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
@@ -31,6 +32,8 @@ class Timer(Enum):
     M = "M"  # INVITE client accepted (RFC 6026 7.2): pass on the 2xx of forks
     REPEAT_2XX = "2xx"  # our 2xx again until its ACK, on every transport (RFC 3261 13.3.1.4)
     CANCEL_LIMIT = "cancel"  # no final response after a CANCEL (RFC 3261 9.1)
+
+    __hash__ = object.__hash__  # members are single: Enum's own hash of the name costs a call each time
 
 
 _REPEATING = frozenset({Timer.A, Timer.E, Timer.G, Timer.REPEAT_2XX})
@@ -76,29 +79,61 @@ class Timers:
         return doubled_s if timer is Timer.A else min(doubled_s, self.t2_s)
 
 
-class TimerHeap(Generic[Owner]):
-    """Deadlines of many owners. A stopped or moved deadline is left in the heap and skipped when it comes up.
+class TimerQueues(Generic[Owner]):
+    """Deadlines of many owners: one queue for each timer of one length, whose ends come in the order of its starts.
 
-    An owner's own record of its deadlines decides: an entry counts only if `current(owner, timer)` is the very
-    number that was pushed.
+    A deadline is not stopped: `counts(owner, timer)` says whether one that comes up still means something.
     """
 
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Owner, Timer]] = []
-        self._pushed = 0
+    def __init__(self, counts: Callable[[Owner, Timer], bool]) -> None:
+        self._counts = counts
+        self._queues: dict[tuple[Timer, float], deque[tuple[float, int, Owner, Timer]]] = {}
+        self._started = 0
 
-    def push(self, at: float, owner: Owner, timer: Timer) -> None:
-        """Adds a deadline in monotonic seconds; equal deadlines come up in the order of pushing."""
-        self._pushed += 1
-        heapq.heappush(self._heap, (at, self._pushed, owner, timer))
+    def start(self, now: float, duration_s: float, owner: Owner, timer: Timer) -> None:
+        """Adds a deadline; `now` in monotonic seconds. Equal deadlines come up in the order of starting."""
+        self._started += 1
+        queue = self._queues.get((timer, duration_s))
+        if queue is None:
+            queue = self._queues[(timer, duration_s)] = deque()
+        at = now + duration_s
+        if queue and queue[-1][0] > at:
+            at = queue[-1][0]  # the caller's clock went back, which it says it does not
+        queue.append((at, self._started, owner, timer))
 
-    def peek(self) -> tuple[float, Owner, Timer] | None:
-        """The earliest entry, possibly one that no longer counts."""
-        if not self._heap:
+    def first(self) -> float | None:
+        """The earliest deadline that counts."""
+        queue = self._first_queue()
+        return queue[0][0] if queue else None
+
+    def due(self, now: float) -> tuple[Owner, Timer] | None:
+        """Takes out the earliest deadline that counts, if its moment has come."""
+        queue = self._first_queue()
+        if queue is None or queue[0][0] > now:
             return None
-        at, _, owner, timer = self._heap[0]
-        return at, owner, timer
+        _, _, owner, timer = queue.popleft()
+        return owner, timer
 
-    def pop(self) -> None:
-        """Removes the earliest entry."""
-        heapq.heappop(self._heap)
+    def oldest(self, timer: Timer) -> Owner | None:
+        """Takes out the longest running of these timers."""
+        for (kind, _), queue in self._queues.items():
+            if kind is timer and self._skip(queue):
+                return queue.popleft()[2]
+        return None
+
+    def _first_queue(self) -> deque[tuple[float, int, Owner, Timer]] | None:
+        first = None
+        for queue in self._queues.values():
+            if queue and self._skip(queue) and (first is None or queue[0] < first[0]):
+                first = queue
+        return first
+
+    def _skip(self, queue: deque[tuple[float, int, Owner, Timer]]) -> bool:
+        """Drop what no longer counts from the front; False if nothing is left."""
+        counts = self._counts
+        while queue:
+            _, _, owner, timer = queue[0]
+            if counts(owner, timer):
+                return True
+            queue.popleft()
+        return False

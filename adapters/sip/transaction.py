@@ -9,8 +9,10 @@ Choices that the RFC leaves open:
 - Responses go back by the flow the request came by (RFC 3581's symmetric routing, also unasked).
 - A peer without the magic cookie (RFC 2543) is matched by Call-ID, From tag, CSeq number and its top Via.
 - No 100 of the layer's own: the TU sends it once its journal holds the call.
-- Above `max_transactions` new requests are refused: `receive` returns None and counts them in `refused`. What
-  the TU starts is never refused, since each is caused by something already accepted.
+- At `max_transactions` the oldest answered non-INVITE transaction makes room: it only waits for repetitions. If there
+  is none, new requests are refused: `receive` returns None and counts them in `refused`. What the TU starts is never
+  refused, since each is caused by something already accepted.
+- `reply` answers without keeping the transaction (8.2.7): a challenge is made again for a repeated request.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from collections.abc import Callable, Sequence
 
 from adapters.sip.message import Request, Response
 from adapters.sip.rport import stamp_via
-from adapters.sip.timer import Timer, TimerHeap, Timers
+from adapters.sip.timer import Timer, TimerQueues, Timers
 from adapters.sip.transaction_event import (
     AckReceived,
     CancelReceived,
@@ -64,7 +66,7 @@ class TransactionLayer:
         self._live: dict[Key, Live] = {}
         self._by_flow: dict[Flow, set[Key]] = {}
         self._awaiting_ack: dict[tuple[str, int, str], ServerKey] = {}
-        self._heap: TimerHeap[Live] = TimerHeap()
+        self._running: TimerQueues[Live] = TimerQueues(Live.counts)
         self._outbox: list[tuple[Flow, bytes]] = []
         self._actions: dict[Action, Callable[[Live, Response | None, float], Event | None]] = {
             Action.PASS: self._pass,
@@ -141,6 +143,15 @@ class TransactionLayer:
         self._fire(live, _signal(response.status), response, now)
         return True
 
+    def reply(self, key: ServerKey, response: Response) -> bool:
+        """Sends a final response and forgets the transaction: its repetition counts as new. False if that is gone."""
+        live = self._live.get(key)
+        if live is None:
+            return False
+        self._remove(live)
+        self._outbox.append((live.flow, response.serialise()))
+        return True
+
     def restore_server(self, transaction: Transaction, now: float) -> ServerKey:
         """Takes up a peer's transaction from before a restart as Proceeding, without its request.
 
@@ -182,6 +193,7 @@ class TransactionLayer:
         wire = ack.serialise()
         live = self._live.get(key)
         if live is not None:
+            live.acks = live.acks or {}
             live.acks[ack.to.tag] = (flow, wire)
         self._outbox.append((flow, wire))
 
@@ -200,23 +212,13 @@ class TransactionLayer:
 
     def next_timer(self) -> float | None:
         """When `on_timer` is due, in monotonic seconds; None if nothing waits."""
-        while (entry := self._heap.peek()) is not None:
-            at, live, timer = entry
-            if live.deadlines.get(timer) == at:
-                return at
-            self._heap.pop()
-        return None
+        return self._running.first()
 
     def on_timer(self, now: float) -> list[Event]:
         """Fires every timer that is due."""
         events = []
-        while (at := self.next_timer()) is not None and at <= now:
-            entry = self._heap.peek()
-            assert entry is not None
-            _, live, timer = entry
-            self._heap.pop()
-            del live.deadlines[timer]
-            event = self._fire(live, timer, None, now)
+        while (due := self._running.due(now)) is not None:
+            event = self._fire(*due, None, now)
             if event is not None:
                 events.append(event)
         return events
@@ -244,7 +246,7 @@ class TransactionLayer:
             if live.reliable and flow.transport != "udp":
                 live.flow = flow  # the peer lost its connection and asks again on a new one
             return self._fire(live, Signal.REQUEST, None, now)
-        if len(self._live) >= self.max_transactions:
+        if len(self._live) >= self.max_transactions and not self._make_room():
             self.refused += 1
             return None
         machine = INVITE_SERVER if request.method == "INVITE" else NON_INVITE_SERVER
@@ -262,12 +264,18 @@ class TransactionLayer:
             self._by_flow.setdefault(live.flow, set()).add(live.key)
         return live
 
+    def _make_room(self) -> bool:
+        oldest = self._running.oldest(Timer.J)
+        if oldest is not None:
+            self._remove(oldest)
+        return oldest is not None
+
     def _remove(self, live: Live) -> None:
         del self._live[live.key]
-        live.deadlines.clear()
+        live.state = State.TERMINATED  # so that no timer of its own counts any more
         if live.awaiting_ack is not None:
             self._awaiting_ack.pop(live.awaiting_ack, None)
-        keys = self._by_flow.get(live.flow)
+        keys = self._by_flow.get(live.flow) if live.reliable else None
         if keys is not None:
             keys.discard(live.key)
             if not keys:
@@ -281,10 +289,7 @@ class TransactionLayer:
         return self._carry_out(live, row, response, now)
 
     def _carry_out(self, live: Live, row: Row, response: Response | None, now: float) -> Event | None:
-        if row.state is not live.state:
-            live.state = row.state
-            rows = live.machine.rows
-            live.deadlines = {t: at for t, at in live.deadlines.items() if (row.state, t) in rows}
+        live.state = row.state
         event = None
         for action in row.actions:
             event = self._actions[action](live, response, now) or event
@@ -295,20 +300,20 @@ class TransactionLayer:
         return event
 
     def _start(self, live: Live, timer: Timer, now: float) -> None:
-        if not self.timers.wanted(timer, live.reliable):
+        timers, reliable = self.timers, live.reliable
+        if not timers.wanted(timer, reliable):
             return
-        if self.timers.repeats(timer):
-            previous_s = live.intervals.get(timer, 0.0)
+        if timers.repeats(timer):
+            previous_s = live.interval_s
             if timer is Timer.E and live.state is State.PROCEEDING:
-                previous_s = self.timers.t2_s  # 17.1.2.2: every T2 from the provisional response on
-            duration_s = live.intervals[timer] = self.timers.interval_s(timer, previous_s)
+                previous_s = timers.t2_s  # 17.1.2.2: every T2 from the provisional response on
+            duration_s = live.interval_s = timers.interval_s(timer, previous_s)
         else:
-            duration_s = self.timers.duration_s(timer, live.reliable)
+            duration_s = timers.duration_s(timer, reliable)
         if duration_s == 0:
             self._fire(live, timer, None, now)
             return
-        live.deadlines[timer] = now + duration_s
-        self._heap.push(now + duration_s, live, timer)
+        self._running.start(now, duration_s, live, timer)
 
     # --- actions
 
@@ -321,11 +326,14 @@ class TransactionLayer:
 
     def _pass_fork(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
-        tag = response.to.tag
-        if tag not in live.acks:
-            live.acks[tag] = None
+        tag, acks = response.to.tag, live.acks
+        if acks is None:
+            acks = live.acks = {}
+        if tag not in acks:
+            acks[tag] = None
+            live.request, live.wire = None, b""  # nothing is built from it or sent again any more
             return self._pass(live, response, now)
-        ack = live.acks[tag]
+        ack = acks[tag]
         if ack is not None:
             self._outbox.append(ack)
         return None

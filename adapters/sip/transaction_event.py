@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from adapters.sip.message import Request, Response
 from adapters.sip.transaction_key import ClientKey, ServerKey
 from domain.values import Flow
 
 
-@dataclass(frozen=True, slots=True)
-class RequestReceived:
+class RequestReceived(msgspec.Struct, frozen=True):
     """A new request (not an ACK, not a CANCEL), to be answered by `respond(key, ...)`."""
 
     key: ServerKey
@@ -18,8 +17,7 @@ class RequestReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class AckReceived:
+class AckReceived(msgspec.Struct, frozen=True):
     """An ACK of a 2xx. `key` is the INVITE's transaction while it is alive, None otherwise.
 
     The TU checks the dialog, then calls `acknowledged(key)`; until then the 2xx goes on being repeated.
@@ -30,8 +28,7 @@ class AckReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class CancelReceived:
+class CancelReceived(msgspec.Struct, frozen=True):
     """A CANCEL; the TU answers it by `key`. `invite_key` is the INVITE it means, None if there is none (481)."""
 
     key: ServerKey
@@ -40,8 +37,7 @@ class CancelReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseReceived:
+class ResponseReceived(msgspec.Struct, frozen=True):
     """A response that the TU has not seen: every provisional, the first final, a 2xx of each new To tag."""
 
     key: ClientKey
@@ -49,30 +45,26 @@ class ResponseReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class StrayResponse:
+class StrayResponse(msgspec.Struct, frozen=True):
     """A response without a transaction: late, forged, or of a transaction from before a restart."""
 
     response: Response
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(msgspec.Struct, frozen=True):
     """No final response in time (timers B and F, or 64*T1 after a CANCEL). RFC 3261 8.1.3.1: like a 408."""
 
     key: ClientKey
 
 
-@dataclass(frozen=True, slots=True)
-class TransportFailed:
+class TransportFailed(msgspec.Struct, frozen=True):
     """The flow was lost before a final response. RFC 3261 8.1.3.1: like a 503."""
 
     key: ClientKey
 
 
-@dataclass(frozen=True, slots=True)
-class Unacknowledged:
+class Unacknowledged(msgspec.Struct, frozen=True):
     """Our 2xx had no ACK for 64*T1: the TU ends the dialog with a BYE (RFC 3261 13.3.1.4)."""
 
     key: ServerKey

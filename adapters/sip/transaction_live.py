@@ -1,4 +1,4 @@
-"""One living transaction: its state, what it would send again, and its running timers. Data only.
+"""One living transaction: its state and what it would send again. Data only, and little: it stays for 64*T1.
 
 What changes it is `transaction`; what may follow on what is `transaction_table`.
 """
@@ -19,10 +19,9 @@ class Live:
         "acks",
         "awaiting_ack",
         "cancel_headers",
-        "deadlines",
         "flow",
         "heard_by",
-        "intervals",
+        "interval_s",
         "key",
         "machine",
         "request",
@@ -40,11 +39,14 @@ class Live:
         self.request = request  # client: for the ACK and the CANCEL that are built from it
         self.restored = False  # from before a restart: the peer may have acknowledged already, which left no trace
         self.wire = b""  # client: the request; server: the last response
-        self.deadlines: dict[Timer, float] = {}
-        self.intervals: dict[Timer, float] = {}
-        self.acks: dict[str, tuple[Flow, bytes] | None] = {}  # To tag of a 2xx that came -> the TU's ACK
+        self.interval_s = 0.0  # of its one repeating timer
+        self.acks: dict[str, tuple[Flow, bytes] | None] | None = None  # To tag of a 2xx that came -> the TU's ACK
         self.cancel_headers: tuple[tuple[str, str], ...] | None = None
         self.awaiting_ack: tuple[str, int, str] | None = None
+
+    def counts(self, timer: Timer) -> bool:
+        """Whether a timer that was started still means something in the state of now."""
+        return (self.state, timer) in self.machine.rows
 
     @property
     def reliable(self) -> bool:

@@ -28,6 +28,8 @@ class State(Enum):
     CONFIRMED = "confirmed"
     TERMINATED = "terminated"
 
+    __hash__ = object.__hash__
+
 
 class Signal(Enum):
     """What drives a transaction beside its timers."""
@@ -40,6 +42,8 @@ class Signal(Enum):
     ACKNOWLEDGED = "ACK of our 2xx"
     CANCEL = "the TU cancels"
     FLOW_FAILED = "flow failed"
+
+    __hash__ = object.__hash__
 
 
 class Action(Enum):
@@ -56,6 +60,8 @@ class Action(Enum):
     TIMED_OUT = "tell the TU that nothing came"
     TRANSPORT_FAILED = "tell the TU that the flow is gone"
     UNACKNOWLEDGED = "tell the TU that its 2xx was never acknowledged"
+
+    __hash__ = object.__hash__
 
 
 Input = Signal | Timer

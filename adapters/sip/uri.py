@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from adapters.sip.error import MessageError
+from adapters.sip.memo import Memo
 
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -34,6 +35,10 @@ class Uri(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Uri:
         """Raises MessageError when the text is no URI of scheme sip, sips or tel."""
+        return _uris.get(text) or _uris.put(text, cls._parse(text))
+
+    @classmethod
+    def _parse(cls, text: str) -> Uri:
         text = text.strip(" \t")
         if len(text) > LIMIT or _FORBIDDEN.search(text):
             raise MessageError(400, "A URI with spaces, brackets or control characters, or too long")
@@ -65,6 +70,9 @@ class Uri(msgspec.Struct, frozen=True):
         headers = f"?{self.headers}" if self.headers else ""
         at = "@" if self.user else ""
         return f"{self.scheme}:{userinfo}{at}{self.host}{port}{write_params(self.params)}{headers}"
+
+
+_uris: Memo[Uri] = Memo()
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:

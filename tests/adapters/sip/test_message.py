@@ -233,7 +233,9 @@ def test_unknown_status_has_a_phrase() -> None:
 
 
 def fields(message: Message) -> tuple[object, ...]:
-    start = (message.method, message.uri) if isinstance(message, Request) else message.__dict__["status"]
+    start: object = (message.method, message.uri) if isinstance(message, Request) else None
+    if isinstance(message, Response):
+        start = message.status
     return start, [line for line in message.headers if line[0] != "Content-Length"], message.body
 
 

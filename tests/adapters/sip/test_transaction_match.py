@@ -201,6 +201,41 @@ def test_new_requests_above_the_limit_are_refused_and_counted() -> None:
     assert len(layer.to_send()) == 1
 
 
+def test_an_answered_request_makes_room_for_a_new_one_but_an_invite_never_does() -> None:
+    layer = TransactionLayer(max_transactions=3)
+    first, second, invite = (
+        make_request("OPTIONS", "z9hG4bK.1"),
+        make_request("BYE", "z9hG4bK.2"),
+        make_request("INVITE"),
+    )
+    for request, at in ((first, NOW), (second, NOW + 1), (invite, NOW + 2)):
+        event = layer.receive(request, FLOW, at)
+        assert isinstance(event, RequestReceived)
+        layer.respond(event.key, make_response(request, 200), at)
+    layer.to_send()
+    assert layer.receive(make_request("OPTIONS", "z9hG4bK.3"), FLOW, NOW + 3) is not None
+    assert (len(layer), layer.refused) == (3, 0)
+    layer.receive(second, FLOW, NOW + 3)
+    assert _start_lines(layer) == ["SIP/2.0 200 OK"]  # the younger one is still known
+    assert layer.receive(make_request("OPTIONS", "z9hG4bK.4"), FLOW, NOW + 4) is not None
+    assert layer.receive(make_request("OPTIONS", "z9hG4bK.5"), FLOW, NOW + 4) is None
+    assert layer.refused == 1
+
+
+def test_a_reply_leaves_no_transaction_and_the_ack_of_it_goes_nowhere() -> None:
+    layer, invite = TransactionLayer(), make_request("INVITE")
+    for _ in range(2):
+        event = layer.receive(make_request("INVITE"), FLOW, NOW)
+        assert isinstance(event, RequestReceived)
+        assert layer.reply(event.key, make_response(invite, 401, "t"))
+        assert not layer.reply(event.key, make_response(invite, 401, "t"))
+        assert _start_lines(layer) == ["SIP/2.0 401 Unauthorized"]
+    assert len(layer) == 0
+    assert layer.next_timer() is None
+    ack = make_request("ACK", to_tag="t")
+    assert layer.receive(ack, FLOW, NOW) == AckReceived(None, ack, FLOW)
+
+
 def test_peer_that_asks_again_on_a_new_connection_is_answered_there() -> None:
     layer, options = TransactionLayer(), make_request("OPTIONS", transport="TCP")
     first, second = Flow("tcp", "l:1", "192.0.2.1:7000", 1), Flow("tcp", "l:1", "192.0.2.1:7001", 2)

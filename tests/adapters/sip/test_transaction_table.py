@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters.sip.timer import Timer, Timers
+from adapters.sip.timer import Timer, TimerQueues, Timers
 from adapters.sip.transaction_table import MACHINES, Machine, Signal, State
 
 
@@ -65,3 +67,39 @@ def test_intervals_double_and_only_timer_a_goes_beyond_t2() -> None:
 
     assert series(Timer.A) == [0.5, 1, 2, 4, 8, 16]
     assert series(Timer.E) == series(Timer.G) == series(Timer.REPEAT_2XX) == [0.5, 1, 2, 4, 4, 4]
+
+
+@given(st.lists(st.tuples(st.sampled_from(Timer), st.sampled_from([0.5, 1.0, 32.0]), st.floats(0, 3), st.booleans())))
+def test_deadlines_come_up_in_their_order_and_only_those_that_count(
+    starts: list[tuple[Timer, float, float, bool]],
+) -> None:
+    now, expected = 0.0, []
+    queues: TimerQueues[tuple[int, bool]] = TimerQueues(lambda owner, timer: owner[1])
+    for number, (timer, length_s, later_s, good) in enumerate(starts):
+        now += later_s
+        queues.start(now, length_s, (number, good), timer)
+        if good:
+            expected.append((now + length_s, number, timer))
+    expected.sort(key=lambda one: one[:2])
+    assert queues.first() == (expected[0][0] if expected else None)
+    found = []
+    for at, _, _ in expected:
+        owner, timer = queues.due(at) or ((-1, False), Timer.A)
+        found.append((at, owner[0], timer))
+    assert found == expected
+    assert queues.due(1e9) is None
+
+
+def test_a_clock_that_goes_back_delays_a_deadline_but_loses_none() -> None:
+    queues: TimerQueues[str] = TimerQueues(lambda owner, timer: True)
+    queues.start(10, 1, "early", Timer.J)
+    queues.start(5, 1, "late", Timer.J)
+    assert queues.due(10.5) is None
+    assert [queues.due(11), queues.due(11), queues.due(11)] == [("early", Timer.J), ("late", Timer.J), None]
+
+
+def test_the_longest_running_timer_of_a_kind_is_found() -> None:
+    queues: TimerQueues[str] = TimerQueues(lambda owner, timer: owner != "over")
+    for owner, timer in (("other", Timer.H), ("over", Timer.J), ("old", Timer.J), ("young", Timer.J)):
+        queues.start(1, 32, owner, timer)
+    assert [queues.oldest(Timer.J) for _ in range(3)] == ["old", "young", None]

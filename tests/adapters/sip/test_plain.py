@@ -1,0 +1,110 @@
+"""Short ways through the parser, for text as nearly everybody writes it, come to what the long ways come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from adapters.sip.header import NameAddr, Via, header_params
+from adapters.sip.memo import LONGEST_TEXT, Memo
+from adapters.sip.message import MessageError, Request, parse
+from adapters.sip.rport import stamp_via
+from domain.values import Flow
+from tests.adapters.sip.pair import make_request
+
+PIECES = st.sampled_from(
+    [";rport", ";branch=z9hG4bK1", ";received=192.0.2.9", ";RPORT", "; rport", ";rport=7", ";x", ";rportx", ";=", ";",
+     ";x=\"a;rport;b\"", ";tag=1", ";tag=a-b", ";Tag=1", ";tag=1;tag=2", ";tag=\u00e9", " ", ">", '"', ";lr", ";ttl=1"]
+)  # fmt: skip
+TAILS = st.lists(PIECES, max_size=5).map("".join)
+STARTS = st.sampled_from(
+    ["SIP/2.0/UDP 192.0.2.1", "SIP/2.0/TCP 192.0.2.1:5060", "SIP/2.0/UDP [2001:db8::1]:9", "SIP/2.0/udp host",
+     "SIP/2.0/UDP h:99999", "SIP/2.0/UDP h:", "SIP/2.0/UDP  h", "SIP/2.0/UDP", "SIP/2.0/UDP h:5060 "]
+)  # fmt: skip
+NAMES = st.sampled_from(
+    ["<sip:a@b>", "<sip:a@b:5060;transport=tcp>", '"A, B" <sip:a@b>', '"A"<sip:a@b>', '"A\\"" <sip:a@b>', "A <sip:a@b>",
+     "sip:a@b", "<tel:1>", "<http:a>", "<sip:a@@b>", '""<sip:a@b>', '"A"  <sip:a@b>', "<sip:a b>"]
+)  # fmt: skip
+FLOW = Flow("udp", "192.0.2.2:5060", "192.0.2.1:7777")
+
+
+def outcome(parser: Callable[[str], object], text: str) -> object:
+    try:
+        return parser(text)
+    except MessageError as error:
+        return (error.status, error.reason)
+
+
+@given(st.builds("".join, st.tuples(STARTS, TAILS)))
+def test_a_plain_via_says_what_it_says_with_blanks_before_it(text: str) -> None:
+    assert outcome(Via.parse, text) == outcome(Via.parse, f" {text}")
+
+
+@given(st.builds("".join, st.tuples(NAMES, TAILS)))
+def test_a_plain_address_says_what_it_says_with_blanks_before_it(text: str) -> None:
+    assert outcome(NameAddr.parse, text) == outcome(NameAddr.parse, f" {text}")
+
+
+@given(TAILS)
+def test_a_tag_alone_says_what_it_says_among_others(text: str) -> None:
+    among = outcome(header_params, f"{text};zz")
+    if isinstance(among, dict):
+        among = {name: value for name, value in among.items() if name != "zz"}
+    assert outcome(header_params, text) == among or ";zz" in str(among)
+
+
+def stamped(*vias: str) -> str | None:
+    request = make_request("OPTIONS")
+    request.remove("Via")
+    for via in vias:
+        request.add("Via", via)
+    try:
+        stamp_via(request, FLOW)
+    except MessageError:
+        return None
+    again = Via.parse(f" {request.get_all('Via')[0]}")
+    assert request.via == again, "what the message says of its Via is not what stands there"
+    return request.get_all("Via")[0]
+
+
+@given(st.builds("".join, st.tuples(STARTS, TAILS)))
+@example("SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bK1")
+@example("SIP/2.0/UDP 192.0.2.1;rportx; rport")
+@example('SIP/2.0/UDP 192.0.2.1;x=";rport;";rport')
+def test_a_via_alone_is_stamped_as_one_in_a_list(via: str) -> None:
+    assert stamped(via) == stamped(f"{via}, SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK0")
+
+
+LINES = st.lists(
+    st.sampled_from(
+        ["Subject: a", "subject: a", "s: a", "X-Thing: b: c", "X-Thing:  d ", "Colonless", "Bad name: e", "Empty: ",
+         "Empty:", "a:b: c", "Route: <sip:x;lr>", "Max-Forwards : 70", "Max-Forwards: 7", ": f", "Tab:\tg"]
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+@given(LINES)
+def test_a_line_is_read_the_same_with_and_without_the_blank_after_its_colon(lines: list[str]) -> None:
+    def read(lines: list[str]) -> object:
+        head = make_request("OPTIONS").serialise().removesuffix(b"\r\n\r\n")
+        try:
+            message = parse(head + "".join(f"\r\n{line}" for line in lines).encode() + b"\r\n\r\n")
+        except MessageError as error:
+            return (error.status, error.reason)
+        assert isinstance(message, Request)
+        return message.headers, message.firsts()
+
+    assert read(lines) == read([":".join(part.lstrip(" ") for part in line.split(":", 1)) for line in lines])
+
+
+def test_a_memo_is_bounded_in_number_and_in_the_length_of_texts() -> None:
+    memo: Memo[int] = Memo(limit=3)
+    for number in range(10):
+        assert memo.put(f"text {number}", number) == number
+        assert len(memo) <= 3
+    assert memo.get("text 9") == 9
+    memo.put("x" * (LONGEST_TEXT + 1), 1)
+    assert memo.get("x" * (LONGEST_TEXT + 1)) is None
