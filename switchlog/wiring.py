@@ -100,7 +100,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
             identifiers=identifiers,
             performer=performer,
             peers=peers,
-            challenger=Challenger(parts.nonce_secret, parts.algorithms),
+            challenger=Challenger(parts.nonce_secret, parts.algorithms, run=max(parts.epochs.values(), default=0)),
             credentials=parts.credentials,
             sealer=parts.sealer,
             new_call=hooks.new_call,

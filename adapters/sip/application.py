@@ -7,12 +7,13 @@ dialogs), authentication, look-up of dialogs. Sans-IO: time is an argument, byte
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.sip import registrar, translate
-from adapters.sip.auth import Stale, Verified
+from adapters.sip.auth import Asked, Stale, Verified
 from adapters.sip.dialog import ALLOW, contact_instance, contact_uri, transaction_of
 from adapters.sip.message import MessageError, Request, Response, response_to
+from adapters.sip.nonce import Use
 from adapters.sip.outgoing import Now, Outgoing, Parts
 from adapters.sip.peer import Device
 from adapters.sip.transaction_event import (
@@ -40,6 +41,15 @@ from domain.values import Contact, Flow, Transaction
 __all__ = ["Application", "Now", "Parts"]
 
 _RETRY_AFTER_S = 2
+_CREDENTIALS = 4
+"""Authorization values of one request that are looked at: each costs a digest."""
+
+
+class Proof(NamedTuple):
+    """The device that proved itself, and what to call if the journal does not take its request."""
+
+    device: str
+    forget: Callable[[], None]
 
 
 class Application:
@@ -117,9 +127,10 @@ class Application:
         request, parts = event.request, self._parts
         directory = parts.switchboard.directory
         tenant, domain = translate.tenant_of(request, directory)
-        device = self._authenticate(event, tenant, domain, now)
-        if device is None:
+        proof = self._authenticate(event, tenant, domain, now)
+        if proof is None:
             return
+        device = proof.device
         ask = registrar.registration_of(request, event.flow, tenant, device, directory)
         tag = self._local_tag(request)
 
@@ -130,7 +141,7 @@ class Application:
                 self._heard(Device(tenant, device, ask.contacts[0].instance), event.flow)
 
         try:
-            parts.switchboard.register(ask, durable, self._forgets(event))
+            parts.switchboard.register(ask, durable, proof.forget)
         except RegisterRefused as why:
             self._answer(event, registrar.refused(request, why, tag), now)
 
@@ -141,16 +152,17 @@ class Application:
         request, parts = event.request, self._parts
         directory = parts.switchboard.directory
         tenant, domain = translate.tenant_of(request, directory)
-        device = self._authenticate(event, tenant, domain, now)
-        if device is None:
+        proof = self._authenticate(event, tenant, domain, now)
+        if proof is None:
             return
+        device = proof.device
         extension = translate.claimed_identity(request, tenant, device, directory)
         call = parts.new_call(request.call_id, now.utc)
         caller = Caller(tenant, domain, extension, device, self._instance(request, tenant, extension.number))
         tag = parts.identifiers.tag(leg_id(call, 0))
         dialled = translate.number_of(translate.request_uri(request))
         offer = translate.offer(request, event.flow, call, caller, dialled, tag, parts.sealer)
-        parts.switchboard.handle(call, offer, lambda accepted: None, self._forgets(event))
+        parts.switchboard.handle(call, offer, lambda accepted: None, proof.forget)
         self._heard(Device(tenant, device, caller.instance), event.flow)
 
     def _instance(self, request: Request, tenant: str, number: str) -> str:
@@ -261,29 +273,36 @@ class Application:
             raise NotAllowed(500, "this request is older than one that was already handled")
         return call, leg
 
-    def _authenticate(self, event: RequestReceived, tenant: str, domain: str, now: Now) -> str | None:
-        """The device that proved itself, or None after a challenge was sent. Nothing is journaled here."""
-        request, parts = event.request, self._parts
+    def _authenticate(self, event: RequestReceived, tenant: str, domain: str, now: Now) -> Proof | None:
+        """Who proved itself, or None after a challenge was sent. Nothing is journaled here."""
+        request, parts, at = event.request, self._parts, now.utc.timestamp()
+        asked = Asked(request.method, request.uri, event.flow.remote.rpartition(":")[0])
         stale = False
-        for value in request.get_all("Authorization"):
+        for value in request.get_all("Authorization")[:_CREDENTIALS]:
             verdict = parts.challenger.check(
                 value,
-                request.method,
+                asked,
                 lambda username, realm, algorithm: parts.credentials.ha1(tenant, username, realm, algorithm),
-                now.utc.timestamp(),
+                at,
             )
             if isinstance(verdict, Verified) and verdict.realm == domain:
-                return verdict.username
+                return Proof(verdict.username, self._forgets(event, verdict.use))
             stale = stale or isinstance(verdict, Stale)
         response = self._reply(request, 401)
-        for challenge in parts.challenger.challenges(domain, now.utc.timestamp(), stale):
+        for challenge in parts.challenger.challenges(domain, asked.source, at, stale):
             response.add("WWW-Authenticate", challenge)
         self._layer.reply(event.key, response)  # 8.2.7: who has not proved anything costs no memory
         return None
 
-    def _forgets(self, event: RequestReceived | CancelReceived) -> Callable[[], None]:
-        """What to do when the journal did not take a request: let the peer's repetition in."""
-        return lambda: self._layer.forget(event.key)
+    def _forgets(self, event: RequestReceived | CancelReceived, use: Use | None = None) -> Callable[[], None]:
+        """What to do when the journal did not take a request: let the peer's repetition in, credentials and all."""
+
+        def forget() -> None:
+            self._layer.forget(event.key)
+            if use is not None:
+                self._parts.challenger.give_back(use)
+
+        return forget
 
     def _heard(self, device: Device, flow: Flow) -> None:
         if self._parts.peers.heard(device, flow):

@@ -1,7 +1,7 @@
-"""Digest authentication (RFC 7616, RFC 8760's order, RFC 3261 section 22), sans-IO and without state.
+"""Digest authentication (RFC 7616, RFC 8760's order, RFC 3261 section 22), sans-IO.
 
-A nonce is a time and an HMAC over it, so that every worker can check every nonce. Counting nonces per use belongs to
-a later hardening; a nonce ages after `nonce_lifetime_s` and is then answered `stale`.
+What may live here: challenges, and the check of what answers them. An unknown user costs the same work and gets the
+same answer as a wrong password. Nonces and their counts are `nonce`'s.
 """
 
 from __future__ import annotations
@@ -12,23 +12,37 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from adapters.sip.header import parse_credentials, quote
+from adapters.sip.nonce import Nonces, Use
 from adapters.sip.text import to_wire
+from adapters.sip.uri import same_resource
 
 _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 ALGORITHMS = tuple(_HASHES)
 _REQUIRED = ("username", "realm", "nonce", "uri", "response", "qop", "nc", "cnonce")
-_MAC_HEX = 32
+_COUNT_HEX = 8
+_HEX = frozenset("0123456789abcdefABCDEF")
+NONCES = 50_000
+"""Used nonces that are remembered for sure, some 10 MB; above it the oldest ones become stale."""
+
+
+class Asked(NamedTuple):
+    """The request that credentials came with; `source` is the address, without port, that it came from."""
+
+    method: str
+    uri: str
+    source: str
 
 
 class Verified(NamedTuple):
-    """The credentials are right."""
+    """The credentials are right; `use` can be given back if the request is not served after all."""
 
     username: str
     realm: str
+    use: Use
 
 
 class Stale(NamedTuple):
-    """Right, but for a nonce that has aged: challenge again with stale=true."""
+    """Right, but for a nonce that has aged or was used already: challenge again with stale=true."""
 
 
 class Refused(NamedTuple):
@@ -41,75 +55,82 @@ Verdict = Verified | Stale | Refused
 
 
 class Challenger:
-    """Offers `algorithms` in this order. All times are Unix seconds."""
+    """Offers `algorithms` in this order. All times are Unix seconds.
+
+    `run` names this run of the process and must never have been used before with `secret`: a request that was
+    overheard before a restart is worth nothing after it.
+    """
 
     def __init__(
-        self, secret: bytes, algorithms: tuple[str, ...] = ("SHA-256", "MD5"), nonce_lifetime_s: float = 300
+        self,
+        secret: bytes,
+        algorithms: tuple[str, ...] = ("SHA-256", "MD5"),
+        nonce_lifetime_s: float = 300,
+        run: int = 0,
+        nonces: int = NONCES,
     ) -> None:
         unknown = [name for name in algorithms if name not in _HASHES]
         if unknown or not algorithms:
             raise ValueError(f"digest algorithms are {', '.join(ALGORITHMS)}, not {unknown or 'none'}")
-        self._secret = secret
         self._algorithms = algorithms
-        self._nonce_lifetime_s = nonce_lifetime_s
+        key = hmac.new(secret, f"nonces of run {run}".encode(), "sha256").digest()
+        self._nonces = Nonces(key, nonce_lifetime_s, nonces)
+        self._nobody = hmac.new(key, b"nobody", "sha256").hexdigest()
 
-    def challenges(self, realm: str, now: float, stale: bool = False) -> list[str]:
-        """WWW-Authenticate values, the preferred one first."""
-        nonce = self._nonce(realm, int(now))
+    @property
+    def remembered(self) -> int:
+        """How many nonces are counted at the moment."""
+        return self._nonces.remembered
+
+    def challenges(self, realm: str, source: str, now: float, stale: bool = False) -> list[str]:
+        """WWW-Authenticate values for a peer at the address `source`, the preferred one first."""
+        nonce = self._nonces.mint(realm, source, now)
         again = ", stale=true" if stale else ""
         return [
             f'Digest realm={quote(realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{again}'
             for algorithm in self._algorithms
         ]
 
-    def check(self, credentials: str, method: str, ha1: Callable[[str, str, str], str | None], now: float) -> Verdict:
+    def check(self, credentials: str, asked: Asked, ha1: Callable[[str, str, str], str | None], now: float) -> Verdict:
         """Whether an Authorization value proves its user; `ha1(username, realm, algorithm)` gives the secret."""
         try:
             given = parse_credentials(credentials)
         except ValueError as error:
             return Refused(str(error))
-        problem = self._problem(given)
+        problem = self._problem(given, asked)
         if problem:
             return Refused(problem)
         algorithm = given.get("algorithm", "MD5").upper()
         secret = ha1(given["username"], given["realm"], algorithm)
-        if secret is None:
-            return Refused("no such user")
-        expected = _response(algorithm, secret, method, given)
-        if not hmac.compare_digest(expected.encode(), to_wire(given["response"].lower())):
-            return Refused("wrong password")
-        age_s = self._age_s(given["realm"], given["nonce"], now)
-        if age_s is None:
-            return Stale()  # not a nonce of ours (another secret): the password is right, so ask once more
-        if not -5 <= age_s <= self._nonce_lifetime_s:
+        expected = _response(algorithm, secret or self._nobody, asked.method, given)
+        right = hmac.compare_digest(expected.encode(), to_wire(given["response"].lower()))
+        if secret is None or not right:
+            return Refused("wrong password" if secret else "no such user")
+        number = self._nonces.number(given["nonce"], given["realm"], asked.source, now)
+        if number is None:
             return Stale()
-        return Verified(given["username"], given["realm"])
+        use = Use(number, int(given["nc"], 16))
+        return Verified(given["username"], given["realm"], use) if self._nonces.use(use, now) else Stale()
 
-    def _problem(self, given: dict[str, str]) -> str:
+    def give_back(self, use: Use) -> None:
+        """The request was not served, and the peer will repeat it as it was."""
+        self._nonces.give_back(use)
+
+    def _problem(self, given: dict[str, str], asked: Asked) -> str:
         missing = [name for name in _REQUIRED if name not in given]
         if missing:
             return f"without {missing[0]}"
         if given["qop"] != "auth":
             return "only qop=auth is served"
+        if given.get("userhash", "false").lower() != "false":
+            return "hashed user names are not served"
         if given.get("algorithm", "MD5").upper() not in self._algorithms:
             return "an algorithm that was not offered"
+        if len(given["nc"]) != _COUNT_HEX or not set(given["nc"]) <= _HEX:
+            return "a malformed nonce count"
+        if given["uri"] != asked.uri and not same_resource(given["uri"], asked.uri):
+            return "made for another Request-URI"
         return ""
-
-    def _nonce(self, realm: str, at: int) -> str:
-        return f"{at:x}.{self._mac(realm, at)}"
-
-    def _mac(self, realm: str, at: int) -> str:
-        return hmac.new(self._secret, to_wire(f"nonce {realm} {at:x}"), "sha256").hexdigest()[:_MAC_HEX]
-
-    def _age_s(self, realm: str, nonce: str, now: float) -> float | None:
-        text, _, mac = nonce.partition(".")
-        try:
-            at = int(text[:16], 16)
-        except ValueError:
-            return None
-        if text != f"{at:x}" or not hmac.compare_digest(to_wire(mac), self._mac(realm, at).encode()):
-            return None
-        return now - at
 
 
 def ha1(username: str, realm: str, password: str, algorithm: str) -> str:

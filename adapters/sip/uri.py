@@ -1,4 +1,4 @@
-"""SIP URIs (RFC 3261 section 19.1): parsing and writing, nothing that resolves or compares.
+"""SIP URIs (RFC 3261 section 19.1): parsing, writing and comparing, nothing that resolves.
 
 All parsers raise MessageError (a ValueError): whoever wrote the text is to be answered 400, or 416 for its scheme.
 """
@@ -6,6 +6,7 @@ All parsers raise MessageError (a ValueError): whoever wrote the text is to be a
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 import msgspec
 
@@ -73,6 +74,22 @@ class Uri(msgspec.Struct, frozen=True):
 
 
 _uris: Memo[Uri] = Memo()
+
+
+def same_resource(one: str, other: str) -> bool:
+    """Whether two URIs name the same resource: scheme, user, host and port as in 19.1.4, whatever their parameters.
+
+    A default port may be left out. False for anything that is no URI.
+    """
+    try:
+        return _resource(Uri.parse(one)) == _resource(Uri.parse(other))
+    except MessageError:
+        return False
+
+
+def _resource(uri: Uri) -> tuple[str, str, str, int]:
+    port = uri.port if uri.port is not None else (5061 if uri.scheme == "sips" else 5060)
+    return uri.scheme, unquote(uri.user), uri.host.lower().rstrip("."), port
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:

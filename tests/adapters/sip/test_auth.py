@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sip.auth import Challenger, Refused, Stale, Verdict, Verified, answer, ha1
+from adapters.sip.auth import Asked, Challenger, Refused, Stale, Verdict, Verified, answer, ha1
 from adapters.sip.header import parse_credentials
+from adapters.sip.nonce import Use
 
 MUFASA = (
     'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={algorithm}, '
@@ -50,41 +51,58 @@ def lookup(username: str, realm: str, algorithm: str) -> str | None:
     return None if password is None else ha1(username, realm, password, algorithm)
 
 
-def challenger(secret: bytes = b"s", algorithms: tuple[str, ...] = ("SHA-256", "MD5")) -> Challenger:
-    return Challenger(secret, algorithms, nonce_lifetime_s=300)
+SOURCE = "192.0.2.7"
+URI = f"sip:{REALM}"
 
 
-def credentials(username: str = "1001", password: str = "pa ss", which: int = 0, realm: str = REALM) -> str:
-    challenge = challenger().challenges(realm, NOW)[which]
-    return answer(challenge, "REGISTER", f"sip:{REALM}", username, password, "c")
+def challenger(
+    secret: bytes = b"s", algorithms: tuple[str, ...] = ("SHA-256", "MD5"), run: int = 1, nonces: int = 100
+) -> Challenger:
+    return Challenger(secret, algorithms, nonce_lifetime_s=300, run=run, nonces=nonces)
 
 
-def check(text: str, now: float = NOW + 1, method: str = "REGISTER", by: Challenger | None = None) -> Verdict:
-    return (by or challenger()).check(text, method, lookup, now)
+def credentials(
+    username: str = "1001", password: str = "pa ss", which: int = 0, realm: str = REALM, nc: int = 1
+) -> str:
+    challenge = challenger().challenges(realm, SOURCE, NOW)[which]
+    return answer(challenge, "REGISTER", URI, username, password, "c", nc)
+
+
+def check(
+    text: str,
+    now: float = NOW + 1,
+    method: str = "REGISTER",
+    by: Challenger | None = None,
+    uri: str = URI,
+    source: str = SOURCE,
+) -> Verdict:
+    return (by or challenger()).check(text, Asked(method, uri, source), lookup, now)
+
+
+def good(username: str = "1001") -> Verified:
+    """The verdict on the first use of the first nonce."""
+    return Verified(username, REALM, Use(1, 1))
 
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(("username", "password"), [(name, word) for (name, _), word in SECRETS.items()])
 def test_right_password(which: int, username: str, password: str) -> None:
-    assert check(credentials(username, password, which)) == Verified(username, REALM)
-
-
-def test_any_worker_with_the_secret_checks_any_nonce() -> None:
-    assert check(credentials(), by=Challenger(b"s")) == Verified("1001", REALM)
+    assert check(credentials(username, password, which)) == good(username)
 
 
 def test_challenges_are_in_order() -> None:
-    asked = [parse_credentials(value) for value in challenger().challenges(REALM, NOW)]
+    asked = [parse_credentials(value) for value in challenger().challenges(REALM, SOURCE, NOW)]
     assert [one["algorithm"] for one in asked] == ["SHA-256", "MD5"]
     assert {one["qop"] for one in asked} == {"auth"}
     assert all("stale" not in one for one in asked)
-    again = [parse_credentials(value) for value in challenger(algorithms=("MD5",)).challenges(REALM, NOW, stale=True)]
+    md5 = challenger(algorithms=("MD5",))
+    again = [parse_credentials(value) for value in md5.challenges(REALM, SOURCE, NOW, stale=True)]
     assert [(one["algorithm"], one["stale"]) for one in again] == [("MD5", "true")]
 
 
 @pytest.mark.parametrize(("age_s", "fresh"), [(0, True), (300, True), (301, False), (-6, False), (10**9, False)])
 def test_nonce_ages(age_s: float, fresh: bool) -> None:
-    assert check(credentials(), now=NOW + age_s) == (Verified("1001", REALM) if fresh else Stale())
+    assert check(credentials(), now=NOW + age_s) == (good() if fresh else Stale())
 
 
 def test_wrong_password_is_refused_even_with_an_old_nonce() -> None:
@@ -98,29 +116,29 @@ def test_nonce_of_another_secret_is_never_accepted() -> None:
 @pytest.mark.parametrize("change", [lambda at: f"0{at}", str.upper, lambda at: f"0x{at}", lambda at: f" {at}"])
 def test_nonce_has_one_spelling(change: object) -> None:
     assert callable(change)
-    nonce = parse_credentials(challenger().challenges(REALM, NOW)[0])["nonce"]
-    at, _, mac = nonce.partition(".")
-    forged = f'Digest realm="{REALM}", nonce="{change(at)}.{mac}", algorithm=SHA-256, qop="auth"'
-    text = answer(forged, "REGISTER", f"sip:{REALM}", "1001", "pa ss", "c")
-    assert check(text) == (Verified("1001", REALM) if change(at) == at else Stale())
+    nonce = parse_credentials(challenger().challenges(REALM, SOURCE, NOW)[0])["nonce"]
+    at, rest = nonce.split(".", 1)
+    forged = f'Digest realm="{REALM}", nonce="{change(at)}.{rest}", algorithm=SHA-256, qop="auth"'
+    text = answer(forged, "REGISTER", URI, "1001", "pa ss", "c")
+    assert check(text) == (good() if change(at) == at else Stale())
 
 
 @given(st.integers(0, 60), st.sampled_from("0123456789abcdef.x"))
 def test_tampered_nonce_is_never_accepted(place: int, char: str) -> None:
-    nonce = parse_credentials(challenger().challenges(REALM, NOW)[0])["nonce"]
+    nonce = parse_credentials(challenger().challenges(REALM, SOURCE, NOW)[0])["nonce"]
     place %= len(nonce)
     forged = nonce[:place] + char + nonce[place + 1 :]
     challenge = f'Digest realm="{REALM}", nonce="{forged}", algorithm=SHA-256, qop="auth"'
-    text = answer(challenge, "REGISTER", f"sip:{REALM}", "1001", "pa ss", "c")
+    text = answer(challenge, "REGISTER", URI, "1001", "pa ss", "c")
     assert isinstance(check(text), Verified) is (forged == nonce)
     swapped = credentials().replace(nonce, forged)  # the digest was made for another nonce
     assert isinstance(check(swapped), Verified) is (forged == nonce)
 
 
 def test_nonce_of_another_realm_is_never_accepted() -> None:
-    nonce = parse_credentials(challenger().challenges("other.example", NOW)[0])["nonce"]
+    nonce = parse_credentials(challenger().challenges("other.example", SOURCE, NOW)[0])["nonce"]
     challenge = f'Digest realm="{REALM}", nonce="{nonce}", algorithm=SHA-256, qop="auth"'
-    assert check(answer(challenge, "REGISTER", "sip:x", "1001", "pa ss", "c")) == Stale()
+    assert check(answer(challenge, "REGISTER", URI, "1001", "pa ss", "c")) == Stale()
 
 
 @pytest.mark.parametrize(
@@ -155,7 +173,7 @@ def test_right_password_without_qop_auth_is_refused() -> None:
         parts = ":".join((secret, given["nonce"], given["nc"], given["cnonce"], qop, ha2))
         response = hashlib.sha256(parts.encode()).hexdigest()
         text = credentials().replace("qop=auth", f"qop={qop}").replace(given["response"], response)
-        assert check(text) == (Verified("1001", REALM) if qop == "auth" else Refused("only qop=auth is served"))
+        assert check(text) == (good() if qop == "auth" else Refused("only qop=auth is served"))
 
 
 def test_another_method_is_refused() -> None:
