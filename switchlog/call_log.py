@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from logging import INFO
 from typing import Any
-
-import structlog
 
 from domain.base import Event
 from domain.call.call import Call
-
-_log = structlog.get_logger(__name__)
+from switchlog.log import write
 
 _LINES: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
     Call.Offered: ("call offered", lambda event: {"caller": event.extension, "dialled": event.dialled}),
@@ -33,4 +31,4 @@ def log_events(events: tuple[Event, ...]) -> None:
         line = _LINES.get(type(event))
         if line is not None:
             text, details = line
-            _log.info(text, call=str(event.originator_id), tenant=event.context.tenant, **details(event))
+            write(INFO, text, event.timestamp, call=event.originator_id, tenant=event.context.tenant, **details(event))

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import structlog
 
-from switchlog.log import configure_logging
-
-
-@pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    out = io.StringIO()
-    configure_logging("sessions", "json", out)
-    yield out
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-def lines(stream: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+from switchlog.log import write
+from switchlog.log_thread import ThreadHandler
+from tests.switchlog.logged import lines
 
 
 def test_a_line_has_what_was_bound(stream: io.StringIO) -> None:
@@ -64,7 +49,8 @@ HIDDEN: list[dict[str, Any]] = [
 @pytest.mark.parametrize("values", HIDDEN)
 def test_a_secret_is_never_written(stream: io.StringIO, values: dict[str, Any]) -> None:
     structlog.get_logger("x").info("heard", **values)
-    assert "[redacted]" in stream.getvalue()
+    write(logging.INFO, "heard", datetime(2026, 3, 1, tzinfo=UTC), **values)
+    assert len([line for line in lines(stream) if "[redacted]" in str(line)]) == 2
     assert "hidden" not in stream.getvalue()
 
 
@@ -113,3 +99,28 @@ def test_lines_of_the_thread_are_written_before_the_process_ends() -> None:
     assert done.returncode == 78
     assert "the last word" in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_a_name_that_is_no_text_does_not_cost_the_line(stream: io.StringIO) -> None:
+    structlog.get_logger("x").info("heard", user="half a pair: \ud800")
+    (line,) = lines(stream)
+    assert line["user"] == "half a pair: \ud800"
+
+
+def test_lines_that_do_not_fit_are_dropped_and_counted() -> None:
+    out = io.StringIO()
+    handler = ThreadHandler(logging.StreamHandler(out), limit=0)
+    for number in range(5):
+        handler.handle(logging.LogRecord("x", logging.INFO, "", 0, f"line {number}", None, None))
+    handler.close()
+    assert out.getvalue() == "5 lines of the log were dropped: nobody read them in time\n"
+
+
+def test_a_line_that_cannot_be_written_does_not_end_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    out = io.StringIO()
+    handler = ThreadHandler(logging.StreamHandler(out))
+    handler.handle(logging.LogRecord("x", logging.INFO, "", 0, "%d apples", ("no",), None))
+    handler.handle(logging.LogRecord("x", logging.INFO, "", 0, "pears", None, None))
+    handler.close()
+    assert out.getvalue() == "pears\n"
