@@ -119,6 +119,8 @@ class Application:
     def _options(self, event: RequestReceived, now: Now) -> None:
         if event.request.to.tag:
             self._dialog(event.request)
+        else:
+            translate.request_uri(event.request)  # 8.2.2.1: a scheme that is not served is told so
         response = self._reply(event.request, 200)
         response.add("Accept", "application/sdp")
         self._answer(event, response, now)

@@ -7,6 +7,7 @@ parsed). Everything else goes to `on_message`, on the loop's thread, one message
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import logging
@@ -19,6 +20,7 @@ from adapters.sip.edge_stream import EdgeLimits, StreamConnection
 from adapters.sip.edge_udp import UdpSocket
 from adapters.sip.message import MessageError, Request, Response, parse, response_to
 from adapters.sip.rport import join_host_port, split_host_port, stamp_via
+from adapters.sip.text import to_wire
 from domain.values import Flow
 
 __all__ = ["Edge", "EdgeCounters", "EdgeError", "EdgeLimits"]
@@ -284,9 +286,10 @@ class Edge:
         request = error.request
         if request is None or request.method == "ACK":
             return
+        tag = hashlib.blake2b(to_wire(request.get("Via") or ""), digest_size=8).hexdigest()  # 8.2.7: the same again
         try:
-            stamp_via(request, flow)
-            tag = hashlib.blake2b(request.via.branch.encode(), digest_size=8).hexdigest()  # 8.2.7: the same again
+            with contextlib.suppress(MessageError):  # a Via that cannot be read goes back as it came, to its sender
+                stamp_via(request, flow)
             answer = response_to(request, error.status, error.reason, tag)
         except MessageError:  # not even what a response copies can be read
             return

@@ -79,11 +79,12 @@ class Message:
     methods only.
     """
 
-    __slots__ = ("_cseq", "_first", "_from", "_to", "_via", "body", "headers")
+    __slots__ = ("_cseq", "_first", "_from", "_to", "_via", "_wire", "body", "headers")
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
         self.headers = list(headers)
         self.body = body
+        self._wire = b""
         self._first: dict[str, str] | None = None
         self._via: Via | None = None
         self._cseq: CSeq | None = None
@@ -127,6 +128,7 @@ class Message:
         self.headers[place] = ("Via", text)
         self.firsts()["Via"] = text
         self._via = via
+        self._wire = b""
 
     @property
     def via(self) -> Via:
@@ -164,6 +166,13 @@ class Message:
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
         return to_wire("\r\n".join(lines)) + self.body
 
+    def original(self) -> bytes:
+        """The bytes as they were received, with their folds, names and line ends; `serialise()` after any change.
+
+        Changes are those by the methods. What followed the body, and empty lines before, are not in it.
+        """
+        return self._wire or self.serialise()
+
     def _start_line(self) -> str:
         raise NotImplementedError
 
@@ -181,6 +190,7 @@ class Message:
             raise MessageError(400, f"Malformed {name}", request) from error
 
     def _forget(self, name: str) -> None:
+        self._wire = b""
         self._first = None
         if name == "Via":
             self._via = None
@@ -236,6 +246,7 @@ def parse(data: bytes) -> Request | Response:
     """
     if len(data) > MAX_MESSAGE:
         raise MessageError(513, "")
+    data = data.lstrip(b"\r\n")
     head, body = _cut(data)
     lines, problem = _lines(to_text(head))
     message, bad_start = _start(lines[0])
@@ -248,6 +259,7 @@ def parse(data: bytes) -> Request | Response:
             problem.request = request  # a response finds its way
         raise problem
     message.body = _body(first.get("Content-Length"), body, request)
+    message._wire = data[: len(data) - len(body) + len(message.body)]
     if request is not None and request.cseq.method != request.method:
         raise MessageError(400, "CSeq names another method", request)
     return message
@@ -271,7 +283,6 @@ def response_to(request: Request, status: int, reason: str = "", to_tag: str = "
 
 def _cut(data: bytes) -> tuple[bytes, bytes]:
     """Head without its last line end, body. Line ends may be LF alone."""
-    data = data.lstrip(b"\r\n")
     end = HEAD_END.search(data)
     if end is None:
         return data.rstrip(b"\r\n"), b""
@@ -301,7 +312,8 @@ def _start(line: str) -> tuple[Request | Response, MessageError | None]:
         if len(status) != 3 or not (status.isascii() and status.isdecimal()) or status[0] not in "123456":
             raise MessageError(400, "No status in the status line")
         return Response(int(status), reason), None
-    parts = line.split(" ")
+    plain = line.rstrip(" ")
+    parts = plain.split(" ")
     if len(parts) < 3 or not parts[0] or not set(parts[0]) <= _TOKEN:
         raise MessageError(400, "No SIP message")
     request = Request(parts[0], " ".join(parts[1:-1]))
@@ -310,6 +322,8 @@ def _start(line: str) -> tuple[Request | Response, MessageError | None]:
         raise MessageError(400, "No SIP message")
     if version != "SIP/2.0":
         return request, MessageError(505, "")
+    if plain != line:
+        return request, MessageError(400, "White space at the end of the request line")
     if len(parts) != 3 or _URI_NEVER.search(request.uri):
         return request, MessageError(400, "Malformed Request-URI")
     return request, None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from adapters.sip.error import MessageError
 from adapters.sip.header import Via, vias
 from adapters.sip.message import Request
 from domain.values import Flow
@@ -34,8 +35,11 @@ def stamp_via(request: Request, flow: Flow) -> None:
     """Writes `received` and a requested `rport` into the top Via, from the flow by which the request came.
 
     `received` is added if the sent-by names another host, and always beside `rport`; what the peer itself
-    claimed in either is replaced.
+    claimed in either is replaced. Raises MessageError for a Via with an empty parameter, which others may read
+    otherwise; those in the journal were let in by older rules.
     """
+    if ";;" in (request.get("Via") or ""):
+        raise MessageError(400, "Malformed Via", request)
     host, port = split_host_port(flow.remote)
     via = request.via
     params = via.params

@@ -33,6 +33,7 @@ from domain.routing.directory import Directory, Extension
 from domain.values import Flow
 
 _SDP = "application/sdp"
+_SDP_RANGES = (_SDP, "application/*", "*/*")
 _ESCAPES = re.compile(r"(?:[^%]|%[2-7][0-9A-Fa-f])*")  # of ASCII only, so that strict decoding cannot fail
 USER_AGENT_LIMIT = 100
 
@@ -167,6 +168,9 @@ def offered_sdp(request: Request, sealer: Sealer) -> str:
         raise NotAllowed(415, f"only {_SDP} is understood")
     if not request.body:
         raise NotAllowed(488, "an INVITE must carry its offer")
+    accepted = request.get_all("Accept")
+    if accepted and not any(one.split(";")[0].strip().lower() in _SDP_RANGES for one in accepted):
+        raise NotAllowed(406, "the answer could not be in a format that Accept names")
     sdp = sealed_sdp(request, sealer)
     try:
         Sdp.parse(sdp)

@@ -15,6 +15,7 @@ from adapters.sip.auth import answer, ha1
 from adapters.sip.message import Request, Response, parse
 from domain.ids import new_stream_id, shard_of, shard_of_call
 from domain.ports import Batch, Cursor, Done, JournalFull, OwnershipLost, Record, Stored
+from domain.routing.directory import Directory
 from domain.values import Flow
 from switchlog.wiring import Hooks, SessionParts, wire
 from tests.domain.world import START, directory, seconds
@@ -88,7 +89,13 @@ class OneSecret:
 class Exchange:
     """One worker. `sent[address]` is what a phone has received, oldest first."""
 
-    def __init__(self, journal: HeldJournal | None = None, epoch: int = 1, start_s: float = 0) -> None:
+    def __init__(
+        self,
+        journal: HeldJournal | None = None,
+        epoch: int = 1,
+        start_s: float = 0,
+        directory: Callable[[], Directory] = directory,
+    ) -> None:
         self.journal = journal or HeldJournal()
         self.clock_s = start_s
         self.sent: dict[str, list[Request | Response]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -225,6 +225,21 @@ def test_response_copies_what_it_must() -> None:
     assert (trying.get("Timestamp"), trying.get("Record-Route"), trying.get("To")) == ("5", None, BASE["To"])
     request.set("To", "<sip:b@example.com>;tag=theirs")
     assert response_to(request, 200, to_tag="ours").to.tag == "theirs"
+
+
+def test_a_message_goes_back_as_it_came_until_it_is_changed() -> None:
+    data = wire(more="Subject :\r\n folded\r\nl: 3\r\n", body=b"abc")
+    changes: list[Callable[[Message], None]] = [
+        lambda it: it.set("To", "<sip:c@d>"),
+        lambda it: it.add("A", "b"),
+        lambda it: it.remove("Subject"),
+    ]
+    for change in changes:
+        message = parse(b"\r\n" + data + b"more")
+        assert message.original() == data
+        change(message)
+        assert message.original() == message.serialise() != data
+    assert Request("OPTIONS", "sip:b").original().startswith(b"OPTIONS sip:b SIP/2.0\r\n")
 
 
 def test_unknown_status_has_a_phrase() -> None:
