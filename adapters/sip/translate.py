@@ -14,6 +14,7 @@ from uuid import UUID
 from adapters.sip.cause import cause_of
 from adapters.sip.dialog import caller_dialog, confirmed, contact_uri, host_of, refreshed_target, transaction_of
 from adapters.sip.message import MessageError, Request, Response
+from adapters.sip.multipart import SDP, NotUnderstood, session_part
 from adapters.sip.sdp import Sdp, map_crypto
 from adapters.sip.text import to_text
 from adapters.sip.uri import Uri
@@ -32,8 +33,7 @@ from domain.ports import Sealer
 from domain.routing.directory import Directory, Extension
 from domain.values import Flow
 
-_SDP = "application/sdp"
-_SDP_RANGES = (_SDP, "application/*", "*/*")
+_SDP_RANGES = (SDP, "application/*", "*/*")
 _ESCAPES = re.compile(r"(?:[^%]|%[2-7][0-9A-Fa-f])*")  # of ASCII only, so that strict decoding cannot fail
 USER_AGENT_LIMIT = 100
 
@@ -163,15 +163,16 @@ def reoffer_response(response: Response, leg: Leg, sealer: Sealer) -> Input | No
 
 def offered_sdp(request: Request, sealer: Sealer) -> str:
     """The offer of an INVITE with its SRTP keys sealed. Raises NotAllowed(415, 488) or MessageError(400)."""
-    kind = (request.get("Content-Type") or "").split(";")[0].strip().lower()
-    if request.body and kind != _SDP:
-        raise NotAllowed(415, f"only {_SDP} is understood")
     if not request.body:
         raise NotAllowed(488, "an INVITE must carry its offer")
+    try:
+        part = session_part(request.get("Content-Type") or "", request.body)
+    except NotUnderstood as why:
+        raise NotAllowed(415, str(why)) from why
     accepted = request.get_all("Accept")
     if accepted and not any(one.split(";")[0].strip().lower() in _SDP_RANGES for one in accepted):
         raise NotAllowed(406, "the answer could not be in a format that Accept names")
-    sdp = sealed_sdp(request, sealer)
+    sdp = map_crypto(to_text(part), sealer.seal)
     try:
         Sdp.parse(sdp)
     except ValueError as error:
@@ -181,10 +182,13 @@ def offered_sdp(request: Request, sealer: Sealer) -> str:
 
 def sealed_sdp(message: Request | Response, sealer: Sealer) -> str:
     """The session description with its SRTP keys sealed; empty if there is none."""
-    kind = (message.get("Content-Type") or _SDP).split(";")[0].strip().lower()
-    if not message.body or kind != _SDP:
+    if not message.body:
         return ""
-    return map_crypto(to_text(message.body), sealer.seal)
+    try:
+        part = session_part(message.get("Content-Type") or SDP, message.body)
+    except NotUnderstood:
+        return ""
+    return map_crypto(to_text(part), sealer.seal)
 
 
 def user_agent(message: Request | Response) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.sip.message import Request, Response, parse
 from domain.values import Flow
-from tests.switchlog.exchange import SERVER, Exchange
+from tests.switchlog.exchange import SERVER, Exchange, authorized
 from tests.switchlog.test_exchange import ALICE, BOB, SDP, Phone, methods, parties
 
 LATIN_SDP = SDP.replace("s=-", "s=Caf\xe9")
@@ -103,3 +103,36 @@ def test_a_request_whose_to_cannot_be_read_leaves_nothing_behind() -> None:
     exchange.wait(40)
     assert len(exchange.layer) == 0
     assert {methods([one])[0] for one in exchange.take(ALICE)} == {"400 OPTIONS"}
+
+
+def invite_of_parts(exchange: Exchange, number: str, body: str) -> None:
+    """Alice calls with a body of several parts."""
+    uri, tries = f"sip:{number}@acme.example", iter("ab")
+
+    def send(credentials: str) -> None:
+        branch = f"z9hG4bKp{number}{next(tries)}"
+        exchange.send(
+            ALICE,
+            f"INVITE {uri} SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch={branch}\nFrom: <sip:1001@acme.example>;tag=p\n"
+            f"To: <{uri}>\nCall-ID: parts-{number}\nCSeq: 1 INVITE\nContact: <sip:1001@{ALICE}>\n"
+            f"Content-Type: multipart/mixed;boundary=cut{credentials}",
+            body,
+        )
+
+    authorized(exchange, ALICE, "1001", send, uri)
+
+
+def test_the_offer_of_a_body_of_several_parts_is_passed_on_alone() -> None:
+    exchange = Exchange()
+    parties(exchange)
+    parts = (
+        f"--cut\r\nContent-Type: application/sdp\r\n\r\n{SDP}\r\n--cut\r\nContent-Type: application/isup\r\n"
+        "Content-Disposition: signal;handling=optional\r\n\r\nxyz\r\n--cut--\r\n"
+    )
+    invite_of_parts(exchange, "1002", parts)
+    (invite,) = exchange.take(BOB)
+    assert (invite.get("Content-Type"), invite.body.decode()) == ("application/sdp", SDP)
+    invite_of_parts(exchange, "1003", parts.replace(";handling=optional", ""))
+    refused = exchange.last(ALICE)
+    assert isinstance(refused, Response)
+    assert (refused.status, refused.get("Accept")) == (415, "application/sdp")
