@@ -53,7 +53,7 @@ def _parts(content_type: str, body: bytes) -> list[tuple[dict[str, str], bytes]]
         raise NotUnderstood("a multipart body without its boundary")
     boundary = to_wire(named.group(1) or named.group(2))
     pieces = re.split(rb"(?:^|\r\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r\n|$)", body, maxsplit=MAX_PARTS)
-    parts = []
+    parts: list[tuple[dict[str, str], bytes]] = []
     for at in range(2, len(pieces), 2):
         if pieces[at - 1] is not None:
             return parts
