@@ -77,6 +77,10 @@ class Queries(Protocol):
     async def events(self, scope: Scope, wanted: EventFilter, after: int, limit: int) -> EventPage:
         """Records after a position, each with `position`, `stream`, `sequence`, `type`, `tenant`, `time`, `data`."""
 
+    async def story(self, scope: Scope, call: UUID) -> Item | None:
+        """A call's whole story: `call_id`, `tenant`, `parties`, `steps` (events, the SIP heard before and said after
+        each), and `wire`, the messages that the trace still has. None if there is no such call in scope."""
+
     async def health(self) -> Mapping[str, str]:
         """Part -> `ok` or what is wrong with it; the service is ready when all are ok."""
 

@@ -41,6 +41,15 @@ async def calls(queries: Reads, who: Annotated[Principal, Depends(may("calls"))]
     return _json({"items": list(await queries.calls(scope_of(who, tenant))), "next": None})
 
 
+@router.get("/calls/{call_id}", summary="The story of a call")
+async def story(queries: Reads, who: Annotated[Principal, Depends(may("events"))], call_id: UUID) -> Response:
+    """Its events, each with the SIP messages that caused it and followed from it, for a call of any age."""
+    found = await queries.story(scope_of(who, None), call_id)
+    if found is None:
+        raise Refusal("missing", f"there is no call {call_id}")
+    return _json(found)
+
+
 @router.get("/registrations", summary="Bindings")
 async def registrations(
     queries: Reads, who: Annotated[Principal, Depends(may("registrations"))], tenant: Tenant = None

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from switchlog import cli_declare, cli_look, cli_projection
+from switchlog import cli_call, cli_declare, cli_look, cli_projection
 from switchlog.cli_client import MISUSED, NO, CliError
 from switchlog.cli_output import Json, note, print_json, print_table
 
@@ -23,7 +23,7 @@ app = typer.Typer(
 app.command()(cli_declare.apply)
 app.command()(cli_declare.export)
 app.add_typer(cli_declare.keys, name="keys")
-app.command()(cli_look.calls)
+app.add_typer(cli_call.app, name="calls")
 app.command()(cli_look.registrations)
 app.command()(cli_look.cdr)
 app.command()(cli_look.events)

@@ -1,4 +1,4 @@
-"""The commands that look: calls, registrations, cdr, events."""
+"""The commands that look: registrations, cdr, events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from switchlog.cli_output import Json, note, print_json, print_table
 Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 _POLL_S = 0.5
-_CALLS = ("tenant", "call_id", "from_number", "to_number", "state", "started_at", "answered_at", "held")
 _REGISTRATIONS = ("tenant", "number", "device", "contact", "transport", "user_agent", "expires_at")
 _CDR = (
     *("started_at", "tenant", "from_number", "to_number", "answered_by", "disposition", "hangup_by"),
@@ -22,16 +21,10 @@ _CDR = (
 _EVENTS = ("position", "time", "tenant", "type", "stream", "sequence")
 
 
-def calls(tenant: Tenant = None, as_json: Json = False) -> None:
-    """Live calls."""
-    with Client.found() as client:
-        _show(client.get("/v1/calls", tenant=tenant), _CALLS, as_json)
-
-
 def registrations(tenant: Tenant = None, as_json: Json = False) -> None:
     """Where devices can be reached now."""
     with Client.found() as client:
-        _show(client.get("/v1/registrations", tenant=tenant), _REGISTRATIONS, as_json)
+        show(client.get("/v1/registrations", tenant=tenant), _REGISTRATIONS, as_json)
 
 
 def cdr(
@@ -47,7 +40,7 @@ def cdr(
     wanted = {"from": since, "to": until, "number": number, "cursor": cursor, "limit": limit, "tenant": tenant}
     with Client.found() as client:
         answer = client.get("/v1/cdr", **wanted)
-    _show(answer, _CDR, as_json)
+    show(answer, _CDR, as_json)
     if answer["next"] and not as_json:
         note(f"there are more: --cursor {answer['next']}")
 
@@ -85,7 +78,8 @@ def _print_events(items: list[dict[str, Any]], header: bool, as_json: bool) -> N
         print_table(_EVENTS, items, header=header)
 
 
-def _show(answer: dict[str, Any], columns: tuple[str, ...], as_json: bool) -> None:
+def show(answer: dict[str, Any], columns: tuple[str, ...], as_json: bool) -> None:
+    """A list as the API has it, or as a table."""
     if as_json:
         print_json(answer)
     else:

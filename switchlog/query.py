@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,16 @@ import msgspec
 
 from adapters.analytics.client import Warehouse, WarehouseError
 from adapters.command.local import CommandClient
+from adapters.journal.codec import decode
 from adapters.journal.reader import SqliteReader
+from adapters.sip.identifier import SipIdentifiers
 from api.ports import CdrFilter, EventFilter, EventPage, Item, Scope
 from domain.ports import PARTITION, JournalError, Stored
 from domain.refusal import Refusal
 from projections.live import Live
 from projections.row import RegistrationRow
+from switchlog.story import tell
+from switchlog.trace import wire_of
 
 _KEPT = (datetime, UUID)
 _SCAN = 1000
@@ -30,9 +35,16 @@ class ApiQueries:
     """Blocking readers behind threads: one ClickHouse connection, one reader of the journal's file."""
 
     def __init__(
-        self, live: Live, reader: SqliteReader, warehouse: Warehouse, parts: Mapping[str, CommandClient]
+        self,
+        live: Live,
+        reader: SqliteReader,
+        warehouse: Warehouse,
+        parts: Mapping[str, CommandClient],
+        identifiers: SipIdentifiers,
+        trace: Path,
     ) -> None:
         self._live, self._reader, self._warehouse, self._parts = live, reader, warehouse, parts
+        self._identifiers, self._trace = identifiers, trace
         self._warehouse_lock = threading.Lock()
 
     async def calls(self, scope: Scope) -> Sequence[Item]:
@@ -80,6 +92,9 @@ class ApiQueries:
             return await asyncio.to_thread(self._stream, wanted.stream, fits, after, limit)
         return await asyncio.to_thread(self._scan, fits, after, limit)
 
+    async def story(self, scope: Scope, call: UUID) -> Item | None:
+        return await asyncio.to_thread(self._story, scope, call)
+
     async def health(self) -> Mapping[str, str]:
         found = {"journal": "ok", "live": "ok" if self._live.cursor else "not loaded yet"}
         for name, client in self._parts.items():
@@ -123,6 +138,16 @@ class ApiQueries:
             raise Refusal("unavailable", str(error)) from error
         page = found[:limit]
         return EventPage([_item(one) for one in page], page[-1].position if page else after, len(found) > limit)
+
+    def _story(self, scope: Scope, call: UUID) -> Item | None:
+        try:
+            told = tell(self._reader.read(call), decode, self._identifiers)
+        except JournalError as error:
+            raise Refusal("unavailable", str(error)) from error
+        if told is None or scope.tenant not in (None, told.tenant):
+            return None
+        item: dict[str, Any] = msgspec.to_builtins(told, builtin_types=_KEPT)
+        return item | {"wire": wire_of(told, self._trace)}
 
     def _scan(self, fits: Callable[[Stored], bool], after: int, limit: int) -> EventPage:
         found: list[Item] = []

@@ -22,12 +22,13 @@ from adapters.journal.codec import decode
 from adapters.journal.reader import SqliteReader
 from adapters.keys.master import KeyStoreError
 from adapters.keys.store import KeyRing, SecretStore
+from adapters.sip.identifier import SipIdentifiers
 from api.app import create_app
 from domain.apikey import Principal, Role
 from domain.ids import SHARDS
 from domain.ports import PARTITION, JournalError
 from projections.live import Live
-from switchlog.folder import HANDLE, JOURNAL, PROJECTOR_SOCKET, SESSIONS_SOCKET
+from switchlog.folder import HANDLE, JOURNAL, PROJECTOR_SOCKET, SESSIONS_SOCKET, TRACE
 from switchlog.query import ApiQueries
 from switchlog.role import RoleError, opened_journal, stop_event
 from switchlog.settings import Settings, address
@@ -70,7 +71,9 @@ async def _serve(settings: Settings, store: SecretStore, reader: SqliteReader, s
     known = [(local_key, Principal("local", Role.OPERATOR, None))]
     if settings.admin_key:
         known.append((settings.admin_key, Principal("admin", Role.OPERATOR, None)))
-    app = create_app(ApiQueries(live, reader, warehouse, clients), Router(clients), KeyRing(store, known))
+    identifiers = SipIdentifiers(store.wire_secret("identifier"))
+    queries = ApiQueries(live, reader, warehouse, clients, identifiers, settings.data / TRACE)
+    app = create_app(queries, Router(clients), KeyRing(store, known))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", loop="none", timeout_graceful_shutdown=_GRACE_S
     )

@@ -26,6 +26,7 @@ from switchlog.office import Office, Writer
 from switchlog.role import RoleError, stop_event
 from switchlog.session import Session
 from switchlog.settings import Settings, address
+from switchlog.trace import tap_of
 from switchlog.wiring import SessionParts
 
 _log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
     office = await asyncio.to_thread(
         lambda: Office(application, store, Writer(node, term), _utc_now, journal.live(CONFIG_SHARD, 0.0))
     )
+    tap = tap_of(settings)
     session = Session(
         SessionParts(
             node=node,
@@ -72,6 +74,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
             algorithms=settings.digest_algorithms,
         ),
         asyncio.get_running_loop(),
+        tap,
     )
     commands = CommandServer(settings.data / SESSIONS_SOCKET, handlers(office, session))
     calls = await session.take_over()
@@ -84,6 +87,8 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
     finally:
         await commands.close()
         await session.close()
+        if tap is not None:
+            await asyncio.to_thread(tap.close)
 
 
 async def _listen(settings: Settings, session: Session) -> None:

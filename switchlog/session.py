@@ -17,7 +17,7 @@ import structlog
 
 from adapters.journal.codec import decode
 from adapters.sip.application import Now
-from adapters.sip.edge import Edge, EdgeError
+from adapters.sip.edge import Edge, EdgeError, Tap
 from adapters.sip.message import Request, Response
 from adapters.sip.peer import Device
 from adapters.sip.uri import Uri
@@ -40,9 +40,10 @@ _GONE_GRACE_S = 4.0
 class Session:
     """Owns the sockets and the shards of this process. All methods run on the loop's thread."""
 
-    def __init__(self, parts: SessionParts, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, parts: SessionParts, loop: asyncio.AbstractEventLoop, tap: Tap | None = None) -> None:
         self._parts, self._loop = parts, loop
-        self._edge = Edge(self._heard, self._closed, first_connection=int(_utc_now().timestamp() * 1000))
+        first = int(_utc_now().timestamp() * 1000)
+        self._edge = Edge(self._heard, self._closed, first_connection=first, tap=tap)
         switch = wire(
             parts,
             Hooks(

@@ -22,6 +22,7 @@ PREFIX = "SWITCHLOG_"
 _CLIENT = frozenset({"URL", "API_KEY"})
 """Names that belong to the command line as a client, not to the server."""
 _SECRET = frozenset({"admin_key", "clickhouse_password", "clickhouse_analyst_password"})
+_NUMBERS = frozenset({"workers", "trace_bytes", "hep_id"})
 ADMIN_KEY_LEAST = 16
 DIGESTS = ("SHA-256", "MD5")
 
@@ -76,6 +77,9 @@ class Settings(BaseSettings):
     tls_ca: str = Field("", description="of mutual TLS: not in this version")
     admin_key: str = Field("", description="an operator API key, taken as it is")
     webhook_allow: str = Field("", description="of webhooks: not in this version")
+    trace_bytes: int = Field(0, ge=0, description="SIP messages kept in the data folder, in bytes of disk; 0 = none")
+    hep: str = Field("", description="HEP3 collector that is sent every SIP message, numeric host:port; empty = none")
+    hep_id: int = Field(1, ge=0, lt=2**32, description="our number at that collector")
     log: Literal["auto", "json", "console"] = Field(
         "auto", description="json, console, or auto = console on a terminal"
     )
@@ -97,6 +101,13 @@ class Settings(BaseSettings):
     def _address(cls, value: str) -> str:
         if value:
             address(value)
+        return value
+
+    @field_validator("hep")
+    @classmethod
+    def _numeric(cls, value: str) -> str:
+        if value:
+            ipaddress.ip_address(address(value).host)
         return value
 
     @field_validator("http", "clickhouse_listen", "node")
@@ -210,7 +221,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         if not isinstance(value, (str, int)) or isinstance(value, bool):
             raise SettingsError(f"{path}: {name} must be text or a whole number")
         short = _known(name.removeprefix(PREFIX), str(path))
-        found[short] = value if short == "workers" else str(value)
+        found[short] = value if short in _NUMBERS else str(value)
     return found
 
 

@@ -29,6 +29,10 @@ _log = logging.getLogger(__name__)
 _CLOSE_TIMEOUT_S = 1.0
 
 
+Tap = Callable[[bool, str, str, str, bytes], None]
+"""Is shown every message: whether we sent it, transport, our address, the peer's, the bytes. Must not block."""
+
+
 class EdgeError(Exception):
     """A socket cannot be had; the text is one line that says which, why, and what to do."""
 
@@ -52,6 +56,7 @@ class Edge:
     parser's. `on_closed(flow)` tells that a stream connection is gone, except by `close()`. `client_tls` is used to
     connect out by TLS (default: certificates are checked against the system's authorities). Connections are numbered
     from `first_connection` on, which must differ from run to run: the journal remembers flows of earlier runs.
+    `tap` is shown all messages.
     """
 
     def __init__(
@@ -61,12 +66,14 @@ class Edge:
         limits: EdgeLimits | None = None,
         client_tls: ssl.SSLContext | None = None,
         first_connection: int = 0,
+        tap: Tap | None = None,
     ) -> None:
         self.limits = limits or EdgeLimits()
         self.counters = EdgeCounters()
         self._on_message = on_message
         self._on_closed = on_closed
         self._client_tls = client_tls
+        self._tap = tap
         self._udp: dict[str, UdpSocket] = {}
         self._servers: list[asyncio.Server] = []
         self._streams: dict[Flow, StreamConnection] = {}
@@ -95,6 +102,8 @@ class Edge:
 
         A UDP datagram that cannot be sent is dropped and counted: SIP repeats it.
         """
+        if self._tap is not None:
+            self._tap(True, flow.transport, flow.local, flow.remote, data)
         if flow.transport != "udp":
             stream = self._streams.get(flow)
             return stream is not None and stream.write(data)
@@ -266,6 +275,8 @@ class Edge:
     def _deliver(self, data: bytes, flow: Flow) -> bool:
         """Parses and hands on; False if the message was malformed."""
         self.counters.received += 1
+        if self._tap is not None:
+            self._tap(False, flow.transport, flow.local, flow.remote, data)
         message: Request | Response | None = None
         try:
             message = parse(data)

@@ -13,6 +13,23 @@ from domain.refusal import Refusal
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TENANTS = ("acme", "globex")
+_ALICE = {"leg": "x0", "side": "caller", "number": "1001", "device": "1001"}
+_BOB = {"leg": "x1", "side": "callee", "number": "1002", "device": "desk"}
+STORY: dict[str, Any] = {
+    "parties": [_ALICE, _BOB],
+    "steps": [
+        {
+            "time": START,
+            "takeover": False,
+            "node": "a",
+            "epoch": 1,
+            "heard": {"leg": "x0", "line": "INVITE", "raw": ""},
+            "events": [{"sequence": 1, "type": "call.offered", "summary": "1001 asks for 1002"}],
+            "said": [{"leg": "x1", "line": "INVITE", "raw": "INVITE sip:1002@acme.example SIP/2.0\r\n\r\n"}],
+        }
+    ],
+    "wire": [],
+}
 
 
 def key_of(role: Role, tenant: str | None = None) -> str:
@@ -89,6 +106,10 @@ class FakeQueries:
         ]
         more = len(found) > limit
         return EventPage(found[:limit], found[limit - 1]["position"] if more else len(self.rows), more)
+
+    async def story(self, scope: Scope, call: UUID) -> Item | None:
+        found = [row for row in self._of(scope, self.rows) if row["call_id"] == call]
+        return {**STORY, "call_id": call, "tenant": found[0]["tenant"]} if found else None
 
     async def health(self) -> Mapping[str, str]:
         return {"journal": "ok", "clickhouse": "does not answer" if self.down else "ok"}

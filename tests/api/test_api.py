@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -96,6 +97,19 @@ async def test_a_tenant_sees_its_own_only(site: Site, path: str) -> None:
     assert await site.items(f"{path}?tenant=acme", key) == await site.items(path, key)
     assert {item["tenant"] for item in await site.items(f"{path}?tenant=globex")} == {"globex"}
     is_problem(await site.ask("GET", f"{path}?tenant=globex", key), 404)
+
+
+async def test_the_story_of_a_call_is_its_tenants(site: Site) -> None:
+    mine, theirs = f"/v1/calls/{UUID(int=1)}", f"/v1/calls/{UUID(int=2)}"
+    key = key_of(Role.TENANT_ADMIN, "acme")
+    answer = await site.ask("GET", mine, key)
+    assert answer.status_code == 200
+    assert {"call_id", "tenant", "parties", "steps", "wire"} <= answer.json().keys()
+    is_problem(await site.ask("GET", theirs, key), 404)
+    assert (await site.ask("GET", theirs)).status_code == 200
+    is_problem(await site.ask("GET", f"/v1/calls/{UUID(int=999)}"), 404)
+    is_problem(await site.ask("GET", "/v1/calls/nonsense"), 422)
+    is_problem(await site.ask("GET", mine, key_of(Role.SUPERVISOR)), 403)
 
 
 async def test_a_tenant_admin_applies_and_exports_its_own_tenant(site: Site) -> None:

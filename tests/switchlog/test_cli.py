@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 import uvicorn
@@ -103,6 +104,19 @@ def test_a_table_for_people(site: Site, run: Run, command: str) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert "tenant" in ended.out.splitlines()[0]
     assert "globex" in ended.out
+
+
+def test_a_calls_story_is_a_ladder_with_events(site: Site, run: Run) -> None:
+    call = str(site.queries.rows[0]["call_id"])
+    ended = run("calls", "show", call)
+    assert (ended.code, ended.err) == (0, "")
+    head, first, *_ = ended.out.splitlines()
+    assert head.split() == ["1001", "switchlog", "1002", "desk", "events"]
+    assert "INVITE" in first and "call.offered" in first
+    assert json.loads(run("calls", "show", call, "--json").out)["call_id"] == call
+    assert "INVITE sip:1002@acme.example SIP/2.0" in run("calls", "show", call, "--raw").out
+    assert "SWITCHLOG_TRACE_BYTES" in run("calls", "show", call, "--wire").err
+    assert run("calls", "show", str(UUID(int=999))).code == 2
 
 
 def test_a_caller_cannot_steer_the_terminal(site: Site, run: Run) -> None:

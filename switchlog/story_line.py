@@ -1,0 +1,80 @@
+"""Events of a call in words: what each says to a person, and which SIP message was heard before it.
+
+What may live here: two tables by event class. An event that they do not know is told by its type alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain.base import Event
+from domain.call.call import Call
+from domain.values import Cause
+
+_SILENCE = frozenset({"the device did not answer at all", "the connection to the device is gone"})
+"""Reasons of our own: nothing was heard."""
+
+
+def _cause(why: Cause) -> str:
+    return f"{why.sip_status} {why.reason}"
+
+
+def _plan(event: Any) -> str:
+    plan = event.plan
+    return f"rule {plan.rule}: {plan.evidence} (directory {plan.version})"
+
+
+_SUMMARY: Mapping[type[Event], Callable[[Any], str]] = {
+    Call.Offered: lambda event: f"{event.extension} ({event.name}) asks for {event.dialled}",
+    Call.Routed: _plan,
+    Call.LegsDialed: lambda event: ", ".join(f"{leg.number} at {leg.device}" for leg in event.legs),
+    Call.LegRinging: lambda event: "early media" if event.sdp else "",
+    Call.LegsFailed: lambda event: _cause(event.why),
+    Call.Connected: lambda event: f"media {event.media}",
+    Call.RenegotiationRequested: lambda event: event.direction,
+    Call.Renegotiated: lambda event: "held" if event.held_by else "",
+    Call.RenegotiationRefused: lambda event: _cause(event.why),
+    Call.LegHungUp: lambda event: _cause(event.why),
+    Call.Ended: lambda event: f"{event.outcome} by {event.by}: {_cause(event.why)}",
+}
+
+
+def summary_of(event: Event) -> str:
+    """A few words beside the type; empty where the type says it all."""
+    words = _SUMMARY.get(type(event))
+    return words(event) if words else ""
+
+
+def _failure(event: Any) -> tuple[str, str] | None:
+    if event.why.reason in _SILENCE:
+        return None
+    return event.legs[0], f"{_cause(event.why)} (INVITE)"
+
+
+def _end(event: Any) -> tuple[str, str] | None:
+    if event.transaction is not None:
+        return event.leg, event.transaction.method
+    if event.outcome == "cancelled":
+        return event.leg, "CANCEL"
+    return None
+
+
+_HEARD: Mapping[type[Event], Callable[[Any], tuple[str, str] | None]] = {
+    Call.Offered: lambda event: (event.leg, event.transaction.method),
+    Call.LegRinging: lambda event: (event.leg, f"{183 if event.sdp else 180} (INVITE)"),
+    Call.LegsFailed: _failure,
+    Call.Connected: lambda event: (event.callee, "200 OK (INVITE)"),
+    Call.RenegotiationRequested: lambda event: (event.by, event.transaction.method),
+    Call.Renegotiated: lambda event: (event.to, "200 OK (INVITE)"),
+    Call.RenegotiationRefused: lambda event: (event.to, f"{_cause(event.why)} (INVITE)"),
+    Call.LegHungUp: lambda event: (event.leg, "200 OK (INVITE)"),
+    Call.ForkHungUp: lambda event: (event.leg, "200 OK (INVITE)"),
+    Call.Ended: _end,
+}
+
+
+def heard_of(event: Event) -> tuple[str, str] | None:
+    """(leg, message in words) that the event answers to; None if no message was."""
+    found = _HEARD.get(type(event))
+    return found(event) if found else None

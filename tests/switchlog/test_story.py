@@ -1,0 +1,155 @@
+"""A call's story: what it says that we said is, byte for byte, what we said."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from adapters.journal.codec import decode
+from adapters.sip.identifier import SipIdentifiers
+from adapters.sip.message import Request, Response
+from adapters.sip.text import to_wire
+from switchlog.ladder import draw
+from switchlog.story import Story, tell
+from tests.switchlog.exchange import Exchange
+from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, parties, talk
+
+
+def told(exchange: Exchange) -> Story:
+    """The story of the one call in the journal."""
+    (stream,) = {one.record.stream for one in exchange.journal.stored if one.record.category == "calls"}
+    story = tell(exchange.journal.read(stream), decode, SipIdentifiers(b"k" * 32))
+    assert story is not None
+    return story
+
+
+def said(exchange: Exchange) -> list[bytes]:
+    """What phones were really told, without registrations, challenges, and what is said without an event."""
+    silent = re.compile(rb"\ASIP/2.0 401 |\r\nCSeq: [0-9]+ REGISTER\r\n")
+    return [data for _, data in exchange.wire if not silent.search(data)]
+
+
+def hung_up(exchange: Exchange) -> None:
+    alice, _, answered, _ = talk(exchange)
+    alice.within(answered, "BYE")
+
+
+def held(exchange: Exchange) -> None:
+    alice, bob, answered, _ = talk(exchange)
+    alice.within(answered, "INVITE", HOLD)
+    reinvite = exchange.last(BOB)
+    assert isinstance(reinvite, Request)
+    bob.reply(reinvite, 200, SDP)
+
+
+def cancelled(exchange: Exchange) -> None:
+    alice, bob = parties(exchange)
+    branch = alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    bob.reply(invite, 180)
+    ringing = exchange.last(ALICE)
+    assert isinstance(ringing, Response)
+    alice.within(ringing, "CANCEL", branch=branch)
+
+
+def unknown(exchange: Exchange) -> None:
+    alice, _ = parties(exchange)
+    alice.invite("4711")
+
+
+def early(exchange: Exchange) -> None:
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    bob.reply(invite, 183, SDP)
+
+
+@pytest.mark.parametrize("play", [hung_up, held, unknown, early])
+def test_what_was_said_is_told_byte_for_byte(play: Callable[[Exchange], None]) -> None:
+    exchange = Exchange()
+    play(exchange)
+    messages = [to_wire(message.raw) for step in told(exchange).steps for message in step.said]
+    assert messages == said(exchange)
+    assert len(messages) >= 1
+
+
+def test_a_cancelled_call_is_told_with_its_cancel() -> None:
+    """The 200 of the CANCEL itself leaves no event."""
+    exchange = Exchange()
+    cancelled(exchange)
+    story = told(exchange)
+    assert story.steps[-1].heard is not None
+    assert story.steps[-1].heard.line == "CANCEL"
+    assert sorted(one.line for one in story.steps[-1].said) == ["487 Request Terminated (INVITE)", "CANCEL"]
+    wire = {data for _, data in exchange.wire}
+    assert {to_wire(one.raw) for one in story.steps[-1].said} <= wire
+
+
+def test_events_stand_beside_the_messages_that_caused_them() -> None:
+    exchange = Exchange()
+    hung_up(exchange)
+    story = told(exchange)
+    found = [(step.heard.line if step.heard else "", [one.type for one in step.events]) for step in story.steps]
+    assert found == [
+        ("INVITE", ["call.offered", "call.routed", "call.legs_dialed"]),
+        ("180 (INVITE)", ["call.leg_ringing"]),
+        ("200 OK (INVITE)", ["call.connected"]),
+        ("BYE", ["call.ended"]),
+    ]
+    assert [one.sequence for step in story.steps for one in step.events] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_take_over_is_marked() -> None:
+    before = Exchange()
+    alice, _, answered, _ = talk(before)
+    after = Exchange(before.journal, epoch=2, start_s=5)
+    alice.exchange = after
+    alice.within(answered, "BYE")
+    assert [step.takeover for step in told(after).steps] == [False, False, False, True]
+
+
+def test_media_keys_are_not_told() -> None:
+    exchange = Exchange()
+    alice, _ = parties(exchange)
+    alice.invite("1002", SDP + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0LWtleQ\r\n")
+    text = msgspec.json.encode(told(exchange)).decode()
+    assert "inline:***" in text
+    assert "c2VjcmV0LWtleQ" not in text
+
+
+def test_a_stream_of_something_else_has_no_story() -> None:
+    exchange = Exchange()
+    parties(exchange)
+    stream = exchange.journal.stored[0].record.stream
+    assert tell(exchange.journal.read(stream), decode, SipIdentifiers(b"k" * 32)) is None
+
+
+def test_the_ladder_shows_each_message_in_its_lane() -> None:
+    exchange = Exchange()
+    hung_up(exchange)
+    lines = list(draw(json.loads(msgspec.json.encode(told(exchange)))))
+    assert lines[0].split() == ["1001", "switchlog", "1002", "events"]
+    rows = [line[15:] for line in lines[1:]]
+    assert re.match(r"\|-+ INVITE -+>\| +\|", rows[0])
+    assert "call.offered  1001" in rows[0]
+    assert any(re.match(r"\|<-+ 100 Trying \(INVITE\) -+\| +\|", row) for row in rows)
+    assert any(re.match(r"\| +\|-+ INVITE -+>\|", row) for row in rows)
+    assert any(re.match(r"\| +\|<-+ 200 OK \(INVITE\) -+\|", row) for row in rows)
+
+
+def test_a_strangers_words_cannot_steer_the_terminal() -> None:
+    assert all(line.isprintable() for line in draw(_hostile()))
+
+
+def _hostile() -> dict[str, object]:
+    exchange = Exchange()
+    hung_up(exchange)
+    story: dict[str, object] = json.loads(msgspec.json.encode(told(exchange)))
+    text = json.dumps(story).replace("Trying", "\\u001b[2J").replace("asks for", "\\u0007")
+    return dict(json.loads(text))
