@@ -20,10 +20,38 @@ class CertificateError(Exception):
     """The server's certificate cannot be used or made; one line that says why and what to do."""
 
 
-def server_context(cert: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 or newer with this certificate chain. Raises CertificateError when the files cannot be used."""
+_CLIENT = {"off": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+
+
+def server_context(cert: Path, key: Path, ca: Path | None = None, client: str = "off") -> ssl.SSLContext:
+    """TLS 1.2 or newer with this certificate chain. Raises CertificateError when the files cannot be used.
+
+    `client` is `off`, `optional` or `required`: whether peers' certificates are asked for and checked against `ca`.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _identify(context, cert, key)
+    if ca is not None:
+        _trust(context, ca)
+    context.verify_mode = _CLIENT[client]
+    return context
+
+
+def client_context(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext:
+    """For connections that we open: peers are checked against `ca`, or the system's authorities if it is None.
+
+    We show our certificate if we are asked for it. Raises CertificateError.
+    """
+    context = ssl.create_default_context() if ca is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca is not None:
+        _trust(context, ca)
+    if cert is not None and key is not None:
+        _identify(context, cert, key)
+    return context
+
+
+def _identify(context: ssl.SSLContext, cert: Path, key: Path) -> None:
     try:
         context.load_cert_chain(cert, key, password=_no_password)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
@@ -31,7 +59,14 @@ def server_context(cert: Path, key: Path) -> ssl.SSLContext:
         raise CertificateError(
             f"TLS cannot use certificate {cert} with key {key}: {reason}; give a chain and its key, without password"
         ) from error
-    return context
+
+
+def _trust(context: ssl.SSLContext, ca: Path) -> None:
+    try:
+        context.load_verify_locations(ca)
+    except (OSError, ValueError) as error:
+        reason = "not PEM" if isinstance(error, ssl.SSLError) else _reason(error)
+        raise CertificateError(f"TLS cannot use the authorities in {ca}: {reason}; give their certificates") from error
 
 
 def _no_password() -> str:

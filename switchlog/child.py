@@ -33,6 +33,7 @@ def main() -> None:
     """`python -m switchlog.child ROLE PARENT_PID` with the settings as JSON on standard input."""
     role, parent = sys.argv[1], int(sys.argv[2])
     end_with_parent(parent)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a role asks for it
     settings = Settings.model_validate_json(sys.stdin.buffer.read())
     configure_logging(role, settings.log, in_a_thread=True)
     logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # what it says, our own errors say in a line

@@ -13,7 +13,7 @@ import yaml
 from switchlog.cli_client import MISUSED, CliError, local_api
 from switchlog.cli_output import note
 from switchlog.folder import HANDLE
-from switchlog.settings import Settings, address, is_loopback
+from switchlog.settings import Settings, address, addresses, is_loopback
 
 _TRY_EVERY_S = 0.2
 _TRY_FOR_S = 120.0
@@ -23,7 +23,7 @@ def start(settings: Settings) -> None:
     """Wait for the server in a thread that ends with the process. Raises CliError if strangers could use the demo."""
     for name in ("sip_udp", "sip_tcp", "sip_tls"):
         value = getattr(settings, name)
-        if value and not is_loopback(address(value).host):
+        if not all(is_loopback(one.host) for one in addresses(value)):
             line = f"the demo's passwords are public: SWITCHLOG_{name.upper()} must be a loopback address, not {value}"
             raise CliError(MISUSED, line)
     threading.Thread(target=_declare, args=(settings,), name="demo", daemon=True).start()

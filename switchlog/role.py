@@ -26,6 +26,13 @@ def stop_event() -> asyncio.Event:
     return stop
 
 
+def hang_up_event() -> asyncio.Event:
+    """Set by each SIGHUP: what is read from files outside is to be read again. To be called inside the running loop."""
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    return asked
+
+
 async def opened_journal(path: Path, stop: asyncio.Event) -> SqliteReader | None:
     """The journal's reader once the sessions have made the file; None when told to stop before. Raises JournalError."""
     while not stop.is_set():

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -17,15 +18,16 @@ from adapters.journal.sqlite import SqliteJournal
 from adapters.keys.master import KeyStoreError
 from adapters.keys.store import SecretStore
 from adapters.sip.edge import EdgeError
+from adapters.sip.rport import join_host_port
 from domain.ids import CONFIG_SHARD, SHARDS
 from domain.ports import JournalError
-from switchlog.certificate import CertificateError, self_signed, server_context
+from switchlog.certificate import CertificateError, client_context, self_signed, server_context
 from switchlog.desk import handlers
 from switchlog.folder import JOURNAL, SESSIONS_SOCKET
 from switchlog.office import Office, Writer
-from switchlog.role import RoleError, stop_event
+from switchlog.role import RoleError, hang_up_event, stop_event
 from switchlog.session import Session
-from switchlog.settings import Settings, address
+from switchlog.settings import Settings, addresses, is_wildcard
 from switchlog.trace import tap_of
 from switchlog.wiring import SessionParts
 
@@ -61,6 +63,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
         lambda: Office(application, store, Writer(node, term), _utc_now, journal.live(CONFIG_SHARD, 0.0))
     )
     tap = tap_of(settings)
+    tls = await asyncio.to_thread(_tls, settings)
     session = Session(
         SessionParts(
             node=node,
@@ -75,37 +78,67 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
         ),
         asyncio.get_running_loop(),
         tap,
+        tls.client,
     )
+    renew = hang_up_event()
     commands = CommandServer(settings.data / SESSIONS_SOCKET, handlers(office, session))
     calls = await session.take_over()
-    await _listen(settings, session)
+    await _listen(settings, session, tls)
     session.resume(calls)
     await commands.start()
     _log.info("sessions ready", tenants=len(office.directory().tenants))
+    reloading = asyncio.create_task(_reload(settings, session, renew))
     try:
         await stop.wait()
     finally:
+        reloading.cancel()
         await commands.close()
         await session.close()
         if tap is not None:
             await asyncio.to_thread(tap.close)
 
 
-async def _listen(settings: Settings, session: Session) -> None:
+async def _listen(settings: Settings, session: Session, tls: Tls) -> None:
     for transport, where in (("udp", settings.sip_udp), ("tcp", settings.sip_tcp), ("tls", settings.sip_tls)):
-        if not where:
-            continue
-        host, port = address(where)
-        advertise = f"{settings.sip_advertise}:{port}" if settings.sip_advertise else ""
-        context = _tls(settings, host) if transport == "tls" else None
-        await session.listen(transport, host, port, advertise, context)
+        for host, port in addresses(where):
+            advertised = settings.advertised(host)
+            advertise = join_host_port(advertised, port) if advertised else ""
+            await session.listen(transport, host, port, advertise, tls.server if transport == "tls" else None)
 
 
-def _tls(settings: Settings, host: str) -> ssl.SSLContext:
+class Tls(NamedTuple):
+    """The contexts of connections in and out; `server` is None if nobody is to come by TLS."""
+
+    server: ssl.SSLContext | None
+    client: ssl.SSLContext
+
+
+def _tls(settings: Settings) -> Tls:
+    """From the files as they are now. Raises CertificateError."""
+    ca = Path(settings.tls_ca) if settings.tls_ca else None
     if settings.tls_cert:
-        return server_context(Path(settings.tls_cert), Path(settings.tls_key))
-    names = tuple(dict.fromkeys(name for name in (settings.sip_advertise, host, "localhost") if name))
-    return server_context(*self_signed(settings.data, _utc_now(), names))
+        cert, key = Path(settings.tls_cert), Path(settings.tls_key)
+        return Tls(server_context(cert, key, ca, settings.tls_client), client_context(cert, key, ca))
+    if not settings.sip_tls:
+        return Tls(None, client_context(None, None, ca))
+    hosts = [one.host for one in addresses(settings.sip_tls)]
+    names = dict.fromkeys([*(settings.advertised(host) for host in hosts), *hosts, "localhost"])
+    made = self_signed(settings.data, _utc_now(), tuple(name for name in names if name and not is_wildcard(name)))
+    return Tls(server_context(*made, ca, settings.tls_client), client_context(None, None, ca))
+
+
+async def _reload(settings: Settings, session: Session, asked: asyncio.Event) -> None:
+    """Read the certificates again whenever that is asked for; those that cannot be used leave the old ones."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        try:
+            tls = await asyncio.to_thread(_tls, settings)
+        except CertificateError as error:
+            _log.error("certificates not read again, the old ones stay", reason=str(error))
+            continue
+        await session.renew_tls(*tls)
+        _log.info("certificates read again")
 
 
 def _dispatch(loop: asyncio.AbstractEventLoop, group: Callable[[], None]) -> None:

@@ -40,10 +40,17 @@ _GONE_GRACE_S = 4.0
 class Session:
     """Owns the sockets and the shards of this process. All methods run on the loop's thread."""
 
-    def __init__(self, parts: SessionParts, loop: asyncio.AbstractEventLoop, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        parts: SessionParts,
+        loop: asyncio.AbstractEventLoop,
+        tap: Tap | None = None,
+        client_tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`client_tls` is for connections that we open (default: the system's authorities, no certificate of ours)."""
         self._parts, self._loop = parts, loop
         first = int(_utc_now().timestamp() * 1000)
-        self._edge = Edge(self._heard, self._closed, first_connection=first, tap=tap)
+        self._edge = Edge(self._heard, self._closed, client_tls=client_tls, first_connection=first, tap=tap)
         switch = wire(
             parts,
             Hooks(
@@ -69,9 +76,13 @@ class Session:
     ) -> str:
         """Open a listener; returns `host:port` as bound. Raises EdgeError."""
         bound = await self._edge.listen(transport, host, port, tls)
-        self._addresses.announce(transport, advertise or bound.local)
+        self._addresses.announce(transport, advertise or bound.local, bound.local)
         _log.info("listening", transport=transport, address=bound.local)
         return bound.local
+
+    async def renew_tls(self, server: ssl.SSLContext | None, client: ssl.SSLContext) -> None:
+        """New connections use these certificates; open ones live on."""
+        await self._edge.renew_tls(server, client)
 
     async def take_over(self) -> tuple[Call, ...]:
         """Fold what the shards hold: before `listen`, so that nobody finds them unowned. Then `resume` the calls."""

@@ -50,17 +50,24 @@ def address(text: str) -> Address:
     return Address(host, int(port))
 
 
+def addresses(text: str) -> tuple[Address, ...]:
+    """Parse a comma list of `host:port`; none for an empty text. Raises ValueError."""
+    return tuple(address(one.strip()) for one in text.split(",")) if text else ()
+
+
 class Settings(BaseSettings):
     """What an installation is told from outside. Names are those of the variables, in lower case, without prefix."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     data: Path = Field(Path("data"), description="folder of everything that must last")
-    sip_udp: str = Field("127.0.0.1:5060", description="SIP over UDP, host:port, empty = off")
+    sip_udp: str = Field("127.0.0.1:5060", description="SIP over UDP: host:port or a comma list of them, empty = off")
     sip_tcp: str = Field("127.0.0.1:5060", description="SIP over TCP")
     sip_tls: str = Field("127.0.0.1:5061", description="SIP over TLS")
     sip_wss: str = Field("", description="SIP over WebSocket: not in this version")
-    sip_advertise: str = Field("", description="host that phones reach us at, if it is not the one listened on")
+    sip_advertise: str = Field(
+        "", description="host that phones reach us at, if it is not the one listened on; one of IPv4 and one of IPv6"
+    )
     sip_digest: str = Field("SHA-256,MD5", description="digest algorithms offered, in order")
     http: str = Field("127.0.0.1:8080", description="HTTP API")
     journal: str = Field("sqlite:", description="sqlite: = a file in the data folder")
@@ -74,7 +81,10 @@ class Settings(BaseSettings):
     media_ports: str = Field("", description="of relayed media: not in this version")
     tls_cert: str = Field("", description="certificate chain (PEM); empty = self-signed, made at the first start")
     tls_key: str = Field("", description="its private key (PEM)")
-    tls_ca: str = Field("", description="of mutual TLS: not in this version")
+    tls_ca: str = Field("", description="authorities (PEM) that peers' certificates are checked against")
+    tls_client: Literal["off", "optional", "required"] = Field(
+        "off", description="certificates of phones: off, optional = checked if there is one, or required"
+    )
     admin_key: str = Field("", description="an operator API key, taken as it is")
     webhook_allow: str = Field("", description="of webhooks: not in this version")
     trace_bytes: int = Field(0, ge=0, description="SIP messages kept in the data folder, in bytes of disk; 0 = none")
@@ -96,7 +106,13 @@ class Settings(BaseSettings):
         """Values come from `load` only, which knows names that nobody reads."""
         return (init_settings,)
 
-    @field_validator("sip_udp", "sip_tcp", "sip_tls", "http", "clickhouse_listen")
+    @field_validator("sip_udp", "sip_tcp", "sip_tls")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        addresses(value)
+        return value
+
+    @field_validator("http", "clickhouse_listen")
     @classmethod
     def _address(cls, value: str) -> str:
         if value:
@@ -117,7 +133,7 @@ class Settings(BaseSettings):
             raise ValueError("must not be empty")
         return value
 
-    @field_validator("sip_wss", "media_ports", "tls_ca", "webhook_allow", "node_timeout")
+    @field_validator("sip_wss", "media_ports", "webhook_allow", "node_timeout")
     @classmethod
     def _not_yet(cls, value: str) -> str:
         if value:
@@ -171,8 +187,24 @@ class Settings(BaseSettings):
             raise ValueError("use auto, json or console")
         return value
 
+    @field_validator("tls_client", mode="before")
+    @classmethod
+    def _tls_client(cls, value: object) -> object:
+        if value not in ("off", "optional", "required"):
+            raise ValueError("use off, optional or required")
+        return value
+
     @model_validator(mode="after")
     def _together(self) -> Settings:
+        if self.tls_client != "off" and not self.tls_ca:
+            raise ValueError(f"SWITCHLOG_TLS_CLIENT={self.tls_client} needs SWITCHLOG_TLS_CA: who signs them?")
+        for name in ("sip_udp", "sip_tcp", "sip_tls"):
+            for one in addresses(getattr(self, name)):
+                if is_wildcard(one.host) and not self.advertised(one.host):
+                    raise ValueError(
+                        f"{PREFIX}{name.upper()} listens on every address: set SWITCHLOG_SIP_ADVERTISE to the one"
+                        " that phones reach"
+                    )
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ValueError("SWITCHLOG_TLS_CERT and SWITCHLOG_TLS_KEY need each other")
         if not self.clickhouse_analyst_password and not is_loopback(address(self.clickhouse_listen).host):
@@ -180,6 +212,11 @@ class Settings(BaseSettings):
                 "SWITCHLOG_CLICKHOUSE_LISTEN is not a loopback address: set SWITCHLOG_CLICKHOUSE_ANALYST_PASSWORD"
             )
         return self
+
+    def advertised(self, host: str) -> str:
+        """What stands for a listener's host in messages: the first advertised one that fits its family, or nothing."""
+        names = [one.strip().strip("[]") for one in self.sip_advertise.split(",")]
+        return next((name for name in names if name and _same_family(name, host)), "")
 
     @property
     def digest_algorithms(self) -> tuple[str, ...]:
@@ -235,6 +272,19 @@ def _first_line(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     words = first["msg"].removeprefix("Value error, ")
     return f"{PREFIX}{str(first['loc'][0]).upper()}: {words}" if first["loc"] else words
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether to listen there is to listen on every address."""
+    return host in ("0.0.0.0", "::")
+
+
+def _same_family(name: str, host: str) -> bool:
+    """False if one is of IPv4 and the other of IPv6; a name is of both."""
+    try:
+        return ipaddress.ip_address(name).version == ipaddress.ip_address(host).version
+    except ValueError:
+        return True
 
 
 def is_loopback(host: str) -> bool:

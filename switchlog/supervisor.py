@@ -42,6 +42,13 @@ class Supervisor:
         """End all roles, those first that take work from outside."""
         self._stop.set()
 
+    def reload(self) -> None:
+        """Pass SIGHUP on: each role reads again what it takes from files outside, such as certificates."""
+        for child in self._children.values():
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.send_signal(signal.SIGHUP)
+
     async def run(self) -> int:
         """Until `stop` or a role that cannot run; returns the exit code."""
         watchers = [asyncio.create_task(self._watch(role)) for role in self._roles]

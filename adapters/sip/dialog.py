@@ -6,6 +6,7 @@ What may live here: pure building and reading of dialog state. No transactions, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv6Address
 
 import msgspec
 
@@ -18,18 +19,35 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
 
 
 class Addresses:
-    """What we call ourselves in Via and Contact, by transport: the advertised or the bound address."""
+    """What we call ourselves in Via, Contact and Service-Route: the advertised address, or the bound one."""
 
     def __init__(self) -> None:
-        self._by_transport: dict[str, str] = {}
+        self._by_local: dict[tuple[str, str], str] = {}
+        self._by_family: dict[tuple[str, bool], str] = {}
 
-    def announce(self, transport: str, address: str) -> None:
-        """From now on peers of this transport are told `address` (`host:port`)."""
-        self._by_transport[transport] = address
+    def announce(self, transport: str, address: str, local: str = "") -> None:
+        """From now on peers of this transport are told `address` (`host:port`).
+
+        With `local` (`host:port` as bound) only those that come to that listener are, and the peers of its family
+        (IPv4 or IPv6) to which we connect, if it is the family's first.
+        """
+        if local:
+            self._by_local[transport, local] = address
+            self._by_family.setdefault((transport, _is_ipv6(local)), address)
+        else:
+            self._by_family[transport, _is_ipv6(address)] = address
+            self._by_local = {key: one for key, one in self._by_local.items() if key[0] != transport}
 
     def of(self, flow: Flow) -> str:
         """`host:port` at which the peer of a flow reaches us."""
-        return self._by_transport.get(flow.transport, flow.local)
+        transport, local = flow.transport, flow.local
+        named = self._by_local.get((transport, local)) or self._by_family.get((transport, _is_ipv6(local)))
+        return named or local
+
+    def ours(self, host: str, port: int | None) -> bool:
+        """Whether a URI with this host (IPv6 in brackets) and port names one of our listeners."""
+        named = {*self._by_local.values(), *self._by_family.values(), *(local for _, local in self._by_local)}
+        return any(f"{host.lower()}:{port or standard}" in named for standard in (5060, 5061))
 
     def via(self, flow: Flow, branch: str) -> str:
         return f"SIP/2.0/{flow.transport.upper()} {self.of(flow)};branch={branch};rport"
@@ -37,6 +55,10 @@ class Addresses:
     def contact(self, flow: Flow, user: str) -> str:
         transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
         return f"<sip:{user}@{self.of(flow)}{transport}>"
+
+
+def _is_ipv6(address: str) -> bool:
+    return address.startswith("[")
 
 
 def request_of(method: str, dialog: Dialog, via: str, contact: str = "", display: str = "") -> Request:
@@ -84,9 +106,19 @@ def flow_to(target: Uri, routes: tuple[str, ...], flow: Flow) -> Flow:
     if flow.transport != "udp" or routes or target.params.get("transport", "udp") != "udp":
         return flow
     host, _, _ = flow.remote.rpartition(":")
-    if target.host != host:
+    if not _same_host(target.host, host):
         return flow
     return msgspec.structs.replace(flow, remote=f"{host}:{target.port or 5060}")
+
+
+def _same_host(named: str, heard: str) -> bool:
+    """IPv6 may be written in several ways (RFC 5118 4.1); `heard` is in the short one."""
+    if named == heard or not (_is_ipv6(named) and _is_ipv6(heard)):
+        return named == heard
+    try:
+        return str(IPv6Address(named[1:-1])) == heard[1:-1]
+    except ValueError:
+        return False
 
 
 def caller_dialog(request: Request, flow: Flow, tag: str, device: str, instance: str) -> Dialog:

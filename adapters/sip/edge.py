@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import logging
 import socket
@@ -16,10 +15,12 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from adapters.sip.edge_error import EdgeError, bind_failure, connect_failure
+from adapters.sip.edge_listener import StreamListener
 from adapters.sip.edge_stream import EdgeLimits, StreamConnection
 from adapters.sip.edge_udp import UdpSocket
 from adapters.sip.message import MessageError, Request, Response, parse, response_to
-from adapters.sip.rport import join_host_port, split_host_port, stamp_via
+from adapters.sip.rport import split_host_port, stamp_via
 from adapters.sip.text import to_wire
 from domain.values import Flow
 
@@ -31,10 +32,6 @@ _CLOSE_TIMEOUT_S = 1.0
 
 Tap = Callable[[bool, str, str, str, bytes], None]
 """Is shown every message: whether we sent it, transport, our address, the peer's, the bytes. Must not block."""
-
-
-class EdgeError(Exception):
-    """A socket cannot be had; the text is one line that says which, why, and what to do."""
 
 
 @dataclass
@@ -75,7 +72,7 @@ class Edge:
         self._client_tls = client_tls
         self._tap = tap
         self._udp: dict[str, UdpSocket] = {}
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[StreamListener] = []
         self._streams: dict[Flow, StreamConnection] = {}
         self._by_remote: dict[tuple[str, str], Flow] = {}
         self._connecting: dict[tuple[str, str], asyncio.Task[Flow]] = {}
@@ -95,7 +92,17 @@ class Edge:
                 return await self._listen_udp(host, port)
             return await self._listen_stream(transport, host, port, tls)
         except OSError as error:
-            raise EdgeError(_bind_failure(transport, host, port, error)) from error
+            raise EdgeError(bind_failure(transport, host, port, error)) from error
+
+    async def renew_tls(self, server: ssl.SSLContext | None, client: ssl.SSLContext) -> None:
+        """New connections use these contexts, in and out; those that are open live on with theirs."""
+        self._client_tls = client
+        if server is None:
+            return
+        _modern(server)
+        for listener in self._listeners:
+            if listener.secure:
+                await listener.renew(server)
 
     def send(self, flow: Flow, data: bytes) -> bool:
         """Sends one message. False if the flow's connection is gone (then `connect`, or fail what waits on it).
@@ -139,8 +146,8 @@ class Edge:
     async def close(self) -> None:
         """Stops listening and closes every connection, after a second at the latest."""
         self._closing = True
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            listener.close()
         for udp in self._udp.values():
             udp.close()
         self._udp.clear()
@@ -149,9 +156,9 @@ class Edge:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
         await self._close_streams()
-        for server in self._servers:
-            await server.wait_closed()
-        self._servers.clear()
+        for listener in self._listeners:
+            await listener.wait_closed()
+        self._listeners.clear()
 
     # --- the streams' side (StreamOwner)
 
@@ -210,17 +217,13 @@ class Edge:
         if (transport == "tls") != (tls is not None):
             raise EdgeError(f"cannot listen on {transport} {host}:{port}: tls, and only tls, needs a certificate")
         if tls is not None:
-            tls.minimum_version = max(tls.minimum_version, ssl.TLSVersion.TLSv1_2)
-        server = await asyncio.get_running_loop().create_server(
-            lambda: self._connection(transport, inbound=True),
-            host,
-            port,
-            ssl=tls,
-            ssl_handshake_timeout=self.limits.handshake_timeout_s if tls else None,
-            backlog=1024,
+            _modern(tls)
+        listener = StreamListener(
+            lambda: self._connection(transport, inbound=True), tls, self.limits.handshake_timeout_s
         )
-        self._servers.append(server)
-        return Flow(transport, join_host_port(*server.sockets[0].getsockname()[:2]), "")
+        await listener.open(host, port)
+        self._listeners.append(listener)
+        return Flow(transport, listener.local, "")
 
     def _connection(self, transport: str, inbound: bool) -> StreamConnection:
         self._numbered += 1
@@ -240,7 +243,7 @@ class Edge:
                     server_hostname=host if transport == "tls" else None,
                 )
         except (OSError, ValueError) as error:  # TimeoutError and ssl.SSLError are OSErrors
-            raise EdgeError(_connect_failure(transport, remote, error)) from error
+            raise EdgeError(connect_failure(transport, remote, error)) from error
         if connection.flow not in self._streams:
             raise EdgeError(f"cannot connect to {remote} by {transport}: closed at once, or too many connections")
         return connection.flow
@@ -307,28 +310,6 @@ class Edge:
         self.send(flow, answer.serialise())
 
 
-def _bind_failure(transport: str, host: str, port: int, error: OSError) -> str:
-    where = f"{transport} {join_host_port(host, port)}"
-    if error.errno == errno.EADDRINUSE:
-        flag = "u" if transport == "udp" else "t"
-        return (
-            f"cannot listen on {where}: another program uses this port"
-            f" (`ss -l{flag}np 'sport = :{port}'` names it); stop that program or choose another port"
-        )
-    if error.errno == errno.EACCES:
-        return f"cannot listen on {where}: not permitted; choose a port above 1023 or grant CAP_NET_BIND_SERVICE"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"cannot listen on {where}: this machine has no such address; choose one that `ip address` lists"
-    return f"cannot listen on {where}: {error.strerror or error}; check host and port"
-
-
-def _connect_failure(transport: str, remote: str, error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        reason = "no answer in time; check the address, the network and firewalls"
-    elif isinstance(error, ConnectionRefusedError):
-        reason = "refused; check that a SIP server listens there"
-    elif isinstance(error, ssl.SSLError):
-        reason = f"TLS failed ({error.reason or error}); check its certificate and the authorities trusted here"
-    else:
-        reason = f"{error}; check the address"
-    return f"cannot connect to {remote} by {transport}: {reason}"
+def _modern(tls: ssl.SSLContext) -> None:
+    """No version of TLS below 1.2 (RFC 8996)."""
+    tls.minimum_version = max(tls.minimum_version, ssl.TLSVersion.TLSv1_2)

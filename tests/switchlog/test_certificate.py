@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from switchlog.certificate import CertificateError, self_signed, server_context
+from switchlog.certificate import CertificateError, client_context, self_signed, server_context
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -75,3 +76,17 @@ def test_a_key_with_a_password_is_refused_without_asking(tmp_path: Path) -> None
     )
     with pytest.raises(CertificateError, match="password"):
         server_context(cert, locked)
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_authorities_that_cannot_be_used(tmp_path: Path, side: str) -> None:
+    cert, key = made(tmp_path)
+
+    def context(ca: Path) -> ssl.SSLContext:
+        return server_context(cert, key, ca, "required") if side == "server" else client_context(None, None, ca)
+
+    context(cert)  # it is its own authority
+    with pytest.raises(CertificateError, match="No such file or directory; give their certificates"):
+        context(tmp_path / "none.pem")
+    with pytest.raises(CertificateError, match="not PEM"):
+        context(key)

@@ -248,7 +248,7 @@ def test_settings_are_shown_and_a_wrong_one_ends_serve(run: Run, monkeypatch: py
 
 
 def test_the_demo_is_for_loopback_only(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SWITCHLOG_SIP_TCP", "0.0.0.0:5060")
+    monkeypatch.setenv("SWITCHLOG_SIP_TCP", "127.0.0.1:5060,192.0.2.1:5060")
     ended = run("serve", "--demo", "--data", str(tmp_path))
     assert ended.code == 2
     assert "SWITCHLOG_SIP_TCP must be a loopback address" in ended.err

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from switchlog.settings import Settings, SettingsError, address, load
+from switchlog.settings import Settings, SettingsError, address, addresses, load
 
 BAD = [
     ("SWITCHLOG_SIP_UPD", "127.0.0.1:5060", "unknown setting SWITCHLOG_SIP_UPD"),
     ("SWITCHLOG_http", "127.0.0.1:1", "unknown setting SWITCHLOG_http"),
     ("SWITCHLOG_SIP_UDP", "5060", "is not host:port"),
     ("SWITCHLOG_SIP_UDP", "::1:5060", "in brackets"),
+    ("SWITCHLOG_SIP_TCP", "127.0.0.1:5060,", "is not host:port"),
+    ("SWITCHLOG_SIP_TCP", "127.0.0.1:5060;[::1]:5060", "is not host:port"),
+    ("SWITCHLOG_SIP_UDP", "0.0.0.0:5060", "set SWITCHLOG_SIP_ADVERTISE"),
+    ("SWITCHLOG_TLS_CLIENT", "maybe", "use off, optional or required"),
+    ("SWITCHLOG_TLS_CLIENT", "required", "needs SWITCHLOG_TLS_CA"),
     ("SWITCHLOG_HTTP", "127.0.0.1:70000", "is not host:port"),
     ("SWITCHLOG_HTTP", "", "must not be empty"),
     ("SWITCHLOG_SIP_WSS", "127.0.0.1:5062", "does not have it yet"),
@@ -88,7 +93,19 @@ def test_secrets_are_not_shown() -> None:
     assert shown["SWITCHLOG_CLICKHOUSE"] == "clickhouse://switchlog:********@127.0.0.1:9000/switchlog"
 
 
+def test_what_stands_for_a_listener_is_of_its_family() -> None:
+    both = load(environment={"SWITCHLOG_SIP_ADVERTISE": "192.0.2.1, [2001:db8::1]", "SWITCHLOG_SIP_UDP": "[::]:5060"})
+    hosts = ("127.0.0.1", "0.0.0.0", "::", "::1")
+    assert [both.advertised(host) for host in hosts] == ["192.0.2.1"] * 2 + ["2001:db8::1"] * 2
+    name = load(environment={"SWITCHLOG_SIP_ADVERTISE": "pbx.example"})
+    assert {name.advertised(host) for host in hosts} == {"pbx.example"}
+    with pytest.raises(SettingsError, match="SIP_TCP listens on every address"):
+        load(environment={"SWITCHLOG_SIP_ADVERTISE": "192.0.2.1", "SWITCHLOG_SIP_TCP": "127.0.0.1:1,[::]:1"})
+
+
 def test_addresses() -> None:
+    assert addresses("127.0.0.1:5060, [::1]:5070") == (("127.0.0.1", 5060), ("::1", 5070))
+    assert addresses("") == ()
     assert address("[::1]:5060") == ("::1", 5060)
     assert address("localhost:0") == ("localhost", 0)
     assert load(environment={"SWITCHLOG_SIP_DIGEST": "md5"}).digest_algorithms == ("MD5",)
