@@ -5,7 +5,6 @@ Everything here is a pure function; chance and time come in as arguments.
 
 from __future__ import annotations
 
-import base64
 from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
@@ -66,15 +65,31 @@ def registration_id(tenant: str, number: str, opened_at_ms: int) -> UUID:
 
 def leg_id(call: UUID, index: int) -> str:
     """A leg's id, unique in the world: the call's id in 26 letters of base32 and the leg's number."""
-    return f"{base64.b32encode(call.bytes).decode().rstrip('=').lower()}{index}"
+    return f"{_letters(call)}{index}"
 
 
 @lru_cache(maxsize=8192)
 def call_of_leg(leg: str) -> UUID:
-    """The call that a leg id names. Cached: asked for twenty times a call, 27 us each.
+    """The call that a leg id names. Cached: asked for twenty times a call.
 
     Raises ValueError when `leg` is not a leg id.
     """
-    if len(leg) < 27 or not leg[26:].isdigit():
+    if len(leg) < 27 or not leg[26:].isdigit() or not (leg[:26].isascii() and leg[:26].isalnum()):
         raise ValueError(f"not a leg id: {leg!r}")
-    return UUID(bytes=base64.b32decode(leg[:26].upper() + "======"))
+    return UUID(int=int(leg[:26].translate(_DIGITS), 32) >> 2)
+
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [high + low for high in _BASE32 for low in _BASE32]
+_DIGITS = str.maketrans(
+    _BASE32 + _BASE32[:26].upper() + "0189",
+    "0123456789abcdefghijklmnopqrstuv" + "0123456789abcdefghijklmnop" + "....",
+    "",
+)
+"""RFC 4648's letters as Python's digits of base 32; what is no letter of its becomes no digit."""
+
+
+@lru_cache(maxsize=8192)
+def _letters(call: UUID) -> str:
+    bits = call.int << 2  # 130 bits: 13 pairs of letters
+    return "".join([_PAIRS[(bits >> shift) & 1023] for shift in range(120, -1, -10)])

@@ -23,7 +23,7 @@ _PLAIN_NAME = re.compile(r"""(?:"([^"\\]*)" ?)?<([^<>"]+)>(?:;tag=([A-Za-z0-9.!%
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9.!%*_+`'~-]+)\s*")
 _NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _SEPARATORS = {",": re.compile('[",<>]'), ";": re.compile('[";]')}
-_PARAM_TEXT = r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)'
+_PARAM_TEXT = r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]+))\s*(?:,|$)'
 _PARAM = re.compile(_PARAM_TEXT)
 _PARAMS = re.compile(f"(?>{_PARAM_TEXT})*")  # atomic: linear time also in what does not match
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)

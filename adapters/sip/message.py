@@ -53,6 +53,8 @@ _LISTS = frozenset(
 _SINGLE = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Content-Type", "Max-Forwards", "Expires")
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
+_SINGLE_VALUE = re.compile(r"[^,\s](?:[^,]*[^,\s])?")  # a list of one, with no blanks to strip
+_METHODS = frozenset({"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "OPTIONS", "PRACK", "REGISTER", "UPDATE"})
 _URI_NEVER = re.compile(r'[\x00-\x20\x7f<>"]')
 HEAD_END = re.compile(rb"\n\r?\n")
 _T = TypeVar("_T")
@@ -93,14 +95,19 @@ class Message:
 
     def get(self, name: str) -> str | None:
         """The first raw value."""
-        return self.firsts().get(name)
+        return (self._first or self.firsts()).get(name)
 
     def get_all(self, name: str) -> list[str]:
         """All values; those of list headers are split at their commas."""
-        if name not in self.firsts():
+        first = self._first or self.firsts()
+        value = first.get(name)
+        if value is None:
             return []
-        values = [value for header, value in self.headers if header == name]
-        if name not in _LISTS:
+        if len(first) == len(self.headers):  # no name twice
+            values = [value]
+        else:
+            values = [value for header, value in self.headers if header == name]
+        if name not in _LISTS or (len(values) == 1 and _SINGLE_VALUE.fullmatch(value)):
             return values
         return [one for value in values for one in self._parsed(name, split_list, value)]
 
@@ -157,14 +164,13 @@ class Message:
 
     @property
     def call_id(self) -> str:
-        return self.firsts().get("Call-ID") or ""
+        return self.get("Call-ID") or ""
 
     def serialise(self) -> bytes:
         """The message as sent: headers in order, the right Content-Length last."""
-        lines = [self._start_line()]
-        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return to_wire("\r\n".join(lines)) + self.body
+        lines = "\r\n".join([f"{name}: {value}" for name, value in self.headers if name != "Content-Length"])
+        text = f"{self._start_line()}\r\n{lines}\r\nContent-Length: {len(self.body)}\r\n\r\n"
+        return to_wire(text) + self.body
 
     def original(self) -> bytes:
         """The bytes as they were received, with their folds, names and line ends; `serialise()` after any change.
@@ -314,7 +320,7 @@ def _start(line: str) -> tuple[Request | Response, MessageError | None]:
         return Response(int(status), reason), None
     plain = line.rstrip(" ")
     parts = plain.split(" ")
-    if len(parts) < 3 or not parts[0] or not set(parts[0]) <= _TOKEN:
+    if len(parts) < 3 or (parts[0] not in _METHODS and not (parts[0] and set(parts[0]) <= _TOKEN)):
         raise MessageError(400, "No SIP message")
     request = Request(parts[0], " ".join(parts[1:-1]))
     version = parts[-1].upper()

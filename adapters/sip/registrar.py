@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from adapters.sip.dialog import check_routes, flow_to, host_of, instance_of
 from adapters.sip.header import NameAddr
@@ -51,8 +52,14 @@ def granted(request: Request, contacts: tuple[Contact, ...], now: datetime, tag:
         response.add("Contact", f"<{contact.uri}>;expires={left_s}{instance}")
     for path in request.get_all("Path"):
         response.add("Path", path)
-    response.add("Date", now.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    response.add("Date", _date(int(now.timestamp())))
     return response
+
+
+@lru_cache(maxsize=4)
+def _date(at: int) -> str:
+    """A Unix second as RFC 3261 20.17 writes it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
 def refused(request: Request, why: RegisterRefused, tag: str) -> Response:

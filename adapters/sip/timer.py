@@ -13,6 +13,8 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 Owner = TypeVar("Owner")
+Deadline = tuple[float, int, Owner, "Timer"]
+"""When, the number of its start, whose, which."""
 
 
 class Timer(Enum):
@@ -87,8 +89,10 @@ class TimerQueues(Generic[Owner]):
 
     def __init__(self, counts: Callable[[Owner, Timer], bool]) -> None:
         self._counts = counts
-        self._queues: dict[tuple[Timer, float], deque[tuple[float, int, Owner, Timer]]] = {}
+        self._queues: dict[tuple[Timer, float], deque[Deadline[Owner]]] = {}
         self._started = 0
+        self._next: Deadline[Owner] | None = None
+        """The earliest of all, once it was looked for: new ones are held against it."""
 
     def start(self, now: float, duration_s: float, owner: Owner, timer: Timer) -> None:
         """Adds a deadline; `now` in monotonic seconds. Equal deadlines come up in the order of starting."""
@@ -99,18 +103,26 @@ class TimerQueues(Generic[Owner]):
         at = now + duration_s
         if queue and queue[-1][0] > at:
             at = queue[-1][0]  # the caller's clock went back, which it says it does not
-        queue.append((at, self._started, owner, timer))
+        entry = (at, self._started, owner, timer)
+        queue.append(entry)
+        if self._next is not None and at < self._next[0]:
+            self._next = entry
 
     def first(self) -> float | None:
         """The earliest deadline that counts."""
-        queue = self._first_queue()
-        return queue[0][0] if queue else None
+        known = self._next
+        if known is None or not self._counts(known[2], known[3]):
+            queue = self._first_queue()
+            known = self._next = queue[0] if queue else None
+        return known[0] if known is not None else None
 
     def due(self, now: float) -> tuple[Owner, Timer] | None:
         """Takes out the earliest deadline that counts, if its moment has come."""
-        queue = self._first_queue()
-        if queue is None or queue[0][0] > now:
+        at = self.first()
+        queue = self._first_queue() if at is not None and at <= now else None
+        if queue is None:
             return None
+        self._next = None
         _, _, owner, timer = queue.popleft()
         return owner, timer
 
@@ -118,17 +130,18 @@ class TimerQueues(Generic[Owner]):
         """Takes out the longest running of these timers."""
         for (kind, _), queue in self._queues.items():
             if kind is timer and self._skip(queue):
+                self._next = None
                 return queue.popleft()[2]
         return None
 
-    def _first_queue(self) -> deque[tuple[float, int, Owner, Timer]] | None:
+    def _first_queue(self) -> deque[Deadline[Owner]] | None:
         first = None
         for queue in self._queues.values():
             if queue and self._skip(queue) and (first is None or queue[0] < first[0]):
                 first = queue
         return first
 
-    def _skip(self, queue: deque[tuple[float, int, Owner, Timer]]) -> bool:
+    def _skip(self, queue: deque[Deadline[Owner]]) -> bool:
         """Drop what no longer counts from the front; False if nothing is left."""
         counts = self._counts
         while queue:

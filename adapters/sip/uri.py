@@ -66,6 +66,8 @@ class Uri(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         if self.scheme == "tel":
             return f"tel:{self.user}{write_params(self.params)}"
+        if not (self.params or self.password or self.headers) and self.user:
+            return f"{self.scheme}:{self.user}@{self.host}" + (f":{self.port}" if self.port is not None else "")
         userinfo = self.user + (f":{self.password}" if self.password else "")
         port = f":{self.port}" if self.port is not None else ""
         headers = f"?{self.headers}" if self.headers else ""

@@ -57,3 +57,12 @@ def test_no_changed_text_passes(piece: str, at: int) -> None:
         if changed != text:
             assert OURS.leg_of_tag(changed) in (None, LEG)
             assert OURS.read_branch(changed) in (None, Branch(LEG, 1))
+
+
+def test_what_a_stranger_makes_up_is_not_kept() -> None:
+    ours = SipIdentifiers(b"k" * 32)
+    mac = "0" * 16
+    for _ in range(2):
+        assert ours.leg_of_tag(f"05.{LEG}.{mac}") is None
+        assert ours.read_branch(f"z9hG4bK.05.{LEG}.1.{mac}") is None
+    assert ours.leg_of_tag(ours.tag(LEG)) == LEG
