@@ -5,6 +5,7 @@ All parsers raise MessageError (a ValueError): whoever wrote the text is to be a
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import unquote
 
@@ -87,6 +88,16 @@ def same_resource(one: str, other: str) -> bool:
         return _resource(Uri.parse(one)) == _resource(Uri.parse(other))
     except MessageError:
         return False
+
+
+def names_a_server(text: str) -> bool:
+    """Whether a URI names a server by its numeric address, and nobody at it."""
+    try:
+        uri = Uri.parse(text)
+        ipaddress.ip_address(uri.host.strip("[]"))
+    except ValueError:
+        return False
+    return not uri.user
 
 
 def _resource(uri: Uri) -> tuple[str, str, str, int]:

@@ -117,6 +117,15 @@ def test_credentials_are_good_for_one_request_uri(uri: str, same: bool) -> None:
     assert isinstance(check(credentials(), uri=uri), Verified if same else Refused)
 
 
+@pytest.mark.parametrize(
+    ("uri", "good"), [("sip:127.0.0.1:5070", True), ("sip:[::1]", True), ("sip:1@127.0.0.1", False)]
+)
+def test_a_client_may_name_the_server_by_its_address(uri: str, good: bool) -> None:
+    challenge = challenger().challenges(REALM, SOURCE, NOW)[0]
+    made = answer(challenge, "REGISTER", uri, "1001", "pa ss", "c")
+    assert isinstance(check(made), Verified if good else Refused)
+
+
 def test_an_unknown_user_is_no_different_from_a_wrong_password() -> None:
     asked: list[str] = []
 
