@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from api.ports import Queries
 from api.problem import problem
@@ -34,6 +37,17 @@ _SCRIPT = """SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger", deepLin
 _POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 
 
+class Totals(Collector):
+    """Counters that others keep: from 0 again when they start again, as Prometheus expects."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        for name, value in self.values.items():
+            yield CounterMetricFamily(f"switchlog_{name}", name.replace("_", " "), value=value)
+
+
 class Meter:
     """Counts requests by route and status, for `/metrics`."""
 
@@ -43,9 +57,14 @@ class Meter:
             "switchlog_http_requests", "HTTP requests answered", ("method", "route", "status"), registry=self.registry
         )
         self._gauges: dict[str, Gauge] = {}
+        self._totals = Totals()
+        self.registry.register(self._totals)
 
     def set(self, name: str, value: float) -> None:
-        """A gauge `switchlog_NAME`."""
+        """A gauge `switchlog_NAME`, or a counter if the name ends in `_total`."""
+        if name.endswith("_total"):
+            self._totals.values[name.removesuffix("_total")] = value
+            return
         if name not in self._gauges:
             self._gauges[name] = Gauge(f"switchlog_{name}", name.replace("_", " "), registry=self.registry)
         self._gauges[name].set(value)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from domain import apikey, extension, registration, tenant
+from domain import apikey, extension, guard, registration, tenant
 from domain.base import Event
 from domain.call import call
 
 _BY_CATEGORY: Mapping[str, tuple[Iterable[type[Event]], ...]] = {
     "calls": (call.EVENTS,),
     "registrations": (registration.EVENTS,),
+    "security": (guard.EVENTS,),
     "config": (tenant.EVENTS, extension.EVENTS, apikey.EVENTS),
 }
 
@@ -40,4 +41,4 @@ _events, _categories = _collect()
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(_events)
 """Type name -> event class."""
 CATEGORIES: Mapping[str, str] = MappingProxyType(_categories)
-"""Type name -> `calls`, `registrations` or `config`."""
+"""Type name -> `calls`, `registrations`, `security` or `config`."""

@@ -54,6 +54,11 @@ def shard_of_registration(tenant: str, number: str) -> int:
     return _hash64("registration", tenant, number) % SHARDS
 
 
+def shard_of_guard(tenant: str) -> int:
+    """The one shard of what is counted about a tenant."""
+    return _hash64("guard", tenant) % SHARDS
+
+
 def registration_id(tenant: str, number: str, opened_at_ms: int) -> UUID:
     """The stream of an address-of-record's bindings, from the first one (Unix milliseconds) to the end of the last.
 

@@ -8,7 +8,7 @@ is dropped, never one call repaired.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, cast
 from uuid import UUID
@@ -95,7 +95,9 @@ class Board:
         self._offers: dict[str, UUID] = {}
         self._alarms: list[tuple[datetime, UUID, str]] = []
         self._armed: dict[UUID, datetime] = {}
-        self._waiting = 0
+        self.submitted = 0
+        self.answered = 0
+        """of what was submitted, by the journal: the difference waits"""
 
     # --- ownership
 
@@ -131,6 +133,14 @@ class Board:
     def live_calls(self) -> tuple[Call, ...]:
         """Every call in memory, also those kept only to repeat what was said."""
         return tuple(call for shard in self._shards.values() for call in shard.calls.values())
+
+    @property
+    def bindings(self) -> Iterator[tuple[str, Contact]]:
+        """Every binding in memory with its tenant."""
+        for shard in self._shards.values():
+            for registration in shard.registrations.values():
+                for contact in registration.contacts.values():
+                    yield registration.tenant, contact
 
     @property
     def open_calls(self) -> int:
@@ -218,6 +228,12 @@ class Board:
         until = held_until(registration) if registration else None
         self._submit(shard, events, until, lambda: done(contacts), lost)
 
+    def append(self, shard: int, make: Callable[[int], tuple[Event, ...]]) -> None:
+        """Facts about something that nobody holds in memory; `make` gets the epoch. Raises JournalFull and NotOwned."""
+        owned = self._owned(shard)
+        self._make_room()
+        self._submit(owned, make(owned.epoch), 0.0, _nothing)
+
     # --- time
 
     def next_deadline(self) -> datetime | None:
@@ -265,8 +281,9 @@ class Board:
         return shard
 
     def _make_room(self) -> None:
-        if self._waiting >= SUBMISSIONS_LIMIT:
-            raise JournalFull(f"{self._waiting} submissions wait for the journal")
+        waiting = self.submitted - self.answered
+        if waiting >= SUBMISSIONS_LIMIT:
+            raise JournalFull(f"{waiting} submissions wait for the journal")
 
     def _step(
         self,
@@ -326,7 +343,7 @@ class Board:
         number, epoch = shard.number, shard.epoch
 
         def done(result: int | OwnershipLost) -> None:
-            self._waiting -= 1
+            self.answered += 1
             if isinstance(result, OwnershipLost):
                 self._lose(shard, result.reason)
             current = self._shards.get(number)
@@ -343,7 +360,7 @@ class Board:
         except Exception as error:  # memory ran ahead of a journal that has not got it: read it anew, whatever it was
             self._lose(shard, str(error))
             raise
-        self._waiting += 1
+        self.submitted += 1
 
     def _lose(self, shard: Shard, reason: str) -> None:
         if self.drop(shard.number, shard.epoch):

@@ -14,10 +14,13 @@ from switchlog.session import Session
 
 
 def handlers(office: Office, session: Session) -> Mapping[str, Handler]:
-    """`ping`, `apply`, `export` and `keys.create`; each may raise Refusal."""
+    """`ping`, `metrics`, `apply`, `export` and `keys.create`; each may raise Refusal."""
 
     async def ping(command: Command) -> dict[str, Any]:
         return {"calls": session.board.open_calls, "version": office.directory().version}
+
+    async def metrics(command: Command) -> dict[str, float]:
+        return session.metrics()
 
     def apply(command: Command) -> Applied:
         documents = msgspec.convert(command.args["documents"], list[Document])
@@ -29,4 +32,4 @@ def handlers(office: Office, session: Session) -> Mapping[str, Handler]:
     def create_key(command: Command) -> dict[str, str | None]:
         return office.create_key(command.args["role"], command.args.get("tenant"), command.actor, command.id)
 
-    return {"ping": ping, "apply": apply, "export": export, "keys.create": create_key}
+    return {"ping": ping, "metrics": metrics, "apply": apply, "export": export, "keys.create": create_key}

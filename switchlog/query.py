@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -107,11 +108,15 @@ class ApiQueries:
         return found
 
     async def gauges(self) -> Mapping[str, float]:
-        return {
+        found = {
             "calls": float(len(self._live.calls())),
             "registrations": float(len(self._live.bindings(datetime.now(UTC)))),
             "journal_position": float(self._live.cursor.get(PARTITION, 0)),
         }
+        with contextlib.suppress(Refusal, KeyError):  # the sessions are being started again: what is known is shown
+            sessions = self._parts["sessions"]
+            found |= await sessions.call("metrics", {}, "system", f"metrics-{asyncio.get_running_loop().time()}")
+        return found
 
     # --- in threads
 

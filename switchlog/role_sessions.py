@@ -18,7 +18,9 @@ from adapters.journal.sqlite import SqliteJournal
 from adapters.keys.master import KeyStoreError
 from adapters.keys.store import SecretStore
 from adapters.sip.edge import EdgeError
+from adapters.sip.gate import GateSettings, Policy
 from adapters.sip.rport import join_host_port
+from adapters.sip.source import SourceLimits
 from domain.ids import CONFIG_SHARD, SHARDS
 from domain.ports import JournalError
 from switchlog.certificate import CertificateError, client_context, self_signed, server_context
@@ -27,7 +29,7 @@ from switchlog.folder import JOURNAL, SESSIONS_SOCKET
 from switchlog.office import Office, Writer
 from switchlog.role import RoleError, hang_up_event, stop_event
 from switchlog.session import Session
-from switchlog.settings import Settings, addresses, is_wildcard
+from switchlog.settings import Settings, addresses, is_wildcard, networks
 from switchlog.trace import tap_of
 from switchlog.wiring import SessionParts
 
@@ -75,6 +77,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
             identifier_secret=store.wire_secret("identifier"),
             nonce_secret=store.wire_secret("nonce"),
             algorithms=settings.digest_algorithms,
+            gate=_gate(settings),
         ),
         asyncio.get_running_loop(),
         tap,
@@ -104,6 +107,11 @@ async def _listen(settings: Settings, session: Session, tls: Tls) -> None:
             advertised = settings.advertised(host)
             advertise = join_host_port(advertised, port) if advertised else ""
             await session.listen(transport, host, port, advertise, tls.server if transport == "tls" else None)
+
+
+def _gate(settings: Settings) -> GateSettings:
+    allow, deny, exempt = (networks(one) for one in (settings.sip_allow, settings.sip_deny, settings.sip_exempt))
+    return GateSettings(Policy(allow, deny, exempt), SourceLimits(rate=settings.sip_rate, burst=4 * settings.sip_rate))
 
 
 class Tls(NamedTuple):

@@ -6,9 +6,11 @@ What may live here: the loop's side of things (timers, threads, sockets) that th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +20,8 @@ import structlog
 from adapters.journal.codec import decode
 from adapters.sip.application import Now
 from adapters.sip.edge import Edge, EdgeError, Tap
+from adapters.sip.gate import Knowledge
+from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import Request, Response
 from adapters.sip.peer import Device
 from adapters.sip.uri import Uri
@@ -29,6 +33,7 @@ from domain.ports import JournalError, JournalFull, Stored
 from domain.switchboard import NotOwned
 from domain.values import UNREACHABLE, Dialog, Flow
 from switchlog.call_log import log_events
+from switchlog.sentry import Load, Sentry
 from switchlog.wiring import Hooks, SessionParts, wire
 
 _log = structlog.get_logger(__name__)
@@ -49,8 +54,18 @@ class Session:
     ) -> None:
         """`client_tls` is for connections that we open (default: the system's authorities, no certificate of ours)."""
         self._parts, self._loop = parts, loop
+        identifiers = SipIdentifiers(parts.identifier_secret)
+        knowledge = Knowledge(
+            ours=lambda tag: identifiers.leg_of_tag(tag) is not None,
+            ours_branch=lambda branch: identifiers.read_branch(branch) is not None,
+            known=lambda key: key in self._layer,
+            serves=lambda domain: parts.directory().tenant_of(domain) is not None,
+        )
+        self._sentry = Sentry(parts.gate, knowledge, parts.nonce_secret, parts.node, _utc_now)
         first = int(_utc_now().timestamp() * 1000)
-        self._edge = Edge(self._heard, self._closed, client_tls=client_tls, first_connection=first, tap=tap)
+        self._edge = Edge(
+            self._heard, self._closed, client_tls=client_tls, first_connection=first, tap=tap, gate=self._sentry.gate
+        )
         switch = wire(
             parts,
             Hooks(
@@ -62,6 +77,7 @@ class Session:
                 unreachable=self._unreachable,
                 device_back=self._device_back,
                 new_call=_new_call,
+                witness=self._sentry,
             ),
         )
         self._layer, self._peers, self._addresses = switch.layer, switch.peers, switch.addresses
@@ -89,6 +105,10 @@ class Session:
         streams = await asyncio.to_thread(self._live_streams, tuple(range(SHARDS)))
         calls = self.board.load({number: self._parts.epochs[number] for number in range(SHARDS)}, streams, decode)
         _log.info("shards taken over", shards=SHARDS, calls=len(calls))
+        for tenant, contact in self.board.bindings:
+            with contextlib.suppress(ValueError):  # a flow of long ago need not name an address
+                self._sentry.proved(contact.flow, tenant, contact.device)
+        self._sentry.start(self.board, self._load)
         return calls
 
     def resume(self, calls: Iterable[Call]) -> None:
@@ -101,11 +121,20 @@ class Session:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._sentry.close()
         if self._timer is not None:
             self._timer.cancel()
         await self._edge.close()
 
+    def metrics(self) -> dict[str, float]:
+        """Numbers for `/metrics`."""
+        edge = {f"sip_{name}_total": float(count) for name, count in asdict(self._edge.counters).items()}
+        return edge | dict(self._sentry.metrics()) | {"sip_transactions": float(len(self._layer))}
+
     # --- the edge's side
+
+    def _load(self) -> Load:
+        return Load(self._edge.lane_age_s, len(self._layer) / self._layer.max_transactions)
 
     def _heard(self, message: Request | Response, flow: Flow) -> None:
         try:

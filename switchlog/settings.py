@@ -55,6 +55,14 @@ def addresses(text: str) -> tuple[Address, ...]:
     return tuple(address(one.strip()) for one in text.split(",")) if text else ()
 
 
+def networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Parse networks or addresses separated by commas. Raises ValueError."""
+    try:
+        return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",") if one.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}: use networks such as 192.0.2.0/24, separated by commas") from None
+
+
 class Settings(BaseSettings):
     """What an installation is told from outside. Names are those of the variables, in lower case, without prefix."""
 
@@ -69,6 +77,12 @@ class Settings(BaseSettings):
         "", description="host that phones reach us at, if it is not the one listened on; one of IPv4 and one of IPv6"
     )
     sip_digest: str = Field("SHA-256,MD5", description="digest algorithms offered, in order")
+    sip_rate: float = Field(
+        50.0, ge=0, description="requests outside dialogs a second from one address that has not proved itself; 0 = any"
+    )
+    sip_exempt: str = Field("127.0.0.0/8,::1", description="networks without limits for each address")
+    sip_allow: str = Field("", description="the only networks that are heard; empty = all")
+    sip_deny: str = Field("", description="networks that are never heard")
     http: str = Field("127.0.0.1:8080", description="HTTP API")
     journal: str = Field("sqlite:", description="sqlite: = a file in the data folder")
     clickhouse: str = Field("embedded", description="embedded, or clickhouse://user:password@host:port/database")
@@ -163,6 +177,12 @@ class Settings(BaseSettings):
             url = urlsplit(value)
             if url.scheme != "clickhouse" or not url.hostname or url.port is None:
                 raise ValueError("use embedded or clickhouse://user:password@host:port/database")
+        return value
+
+    @field_validator("sip_exempt", "sip_allow", "sip_deny")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        networks(value)
         return value
 
     @field_validator("sip_digest")

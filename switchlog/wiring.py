@@ -14,6 +14,7 @@ from adapters.journal.codec import encode
 from adapters.sip.application import Application, Now, Parts
 from adapters.sip.auth import Challenger
 from adapters.sip.dialog import Addresses
+from adapters.sip.gate import GateSettings, Unwitnessed, Witness
 from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.peer import Device, Peers
 from adapters.sip.perform import Performer
@@ -39,6 +40,7 @@ class SessionParts(NamedTuple):
     identifier_secret: bytes
     nonce_secret: bytes
     algorithms: tuple[str, ...]
+    gate: GateSettings = GateSettings()
 
 
 class Hooks(NamedTuple):
@@ -55,6 +57,7 @@ class Hooks(NamedTuple):
     unreachable: Callable[[Call, str], None]
     device_back: Callable[[Device], None]
     new_call: Callable[[str, datetime], UUID]
+    witness: Witness = Unwitnessed()
 
 
 class Switch(NamedTuple):
@@ -106,6 +109,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
             new_call=hooks.new_call,
             clock=hooks.clock,
             device_back=hooks.device_back,
+            witness=hooks.witness,
         )
     )
     return Switch(layer, peers, addresses, board, application, perform)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from adapters.sip import registrar, translate
-from adapters.sip.auth import Asked, Stale, Verified
+from adapters.sip.auth import Asked, Refused, Stale, Verified
 from adapters.sip.dialog import ALLOW, contact_instance, contact_uri, transaction_of
+from adapters.sip.gate import Failing
 from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.nonce import Use
 from adapters.sip.outgoing import Now, Outgoing, Parts
@@ -43,6 +44,8 @@ __all__ = ["Application", "Now", "Parts"]
 _RETRY_AFTER_S = 2
 _CREDENTIALS = 4
 """Authorization values of one request that are looked at: each costs a digest."""
+_BLAME = {404: Failing.UNKNOWN_DOMAIN, 481: Failing.STRANGER}
+"""What a refusal says about its source: scanners try domains, strangers guess dialogs."""
 
 
 class Proof(NamedTuple):
@@ -101,6 +104,8 @@ class Application:
         except MessageError as error:
             self._answer(event, self._reply(request, error.status, error.reason), now)
         except NotAllowed as error:
+            if (how := _BLAME.get(error.status)) is not None:
+                self._parts.witness.failed(event.flow, how)
             self._answer(event, self._reply(request, error.status, error.reason), now)
         except (JournalFull, NotOwned):
             response = self._reply(request, 503)
@@ -279,7 +284,7 @@ class Application:
         """Who proved itself, or None after a challenge was sent. Nothing is journaled here."""
         request, parts, at = event.request, self._parts, now.utc.timestamp()
         asked = Asked(request.method, request.uri, event.flow.remote.rpartition(":")[0])
-        stale = False
+        stale = wrong = False
         for value in request.get_all("Authorization")[:_CREDENTIALS]:
             verdict = parts.challenger.check(
                 value,
@@ -288,8 +293,12 @@ class Application:
                 at,
             )
             if isinstance(verdict, Verified) and verdict.realm == domain:
+                parts.witness.proved(event.flow, tenant, verdict.username)
                 return Proof(verdict.username, self._forgets(event, verdict.use))
             stale = stale or isinstance(verdict, Stale)
+            wrong = wrong or isinstance(verdict, Refused)
+        if wrong and not stale:
+            parts.witness.failed(event.flow, Failing.WRONG_PASSWORD, tenant)
         response = self._reply(request, 401)
         for challenge in parts.challenger.challenges(domain, asked.source, at, stale):
             response.add("WWW-Authenticate", challenge)

@@ -16,9 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.sip.edge_error import EdgeError, bind_failure, connect_failure
+from adapters.sip.edge_gate import GatedDelivery
 from adapters.sip.edge_listener import StreamListener
 from adapters.sip.edge_stream import EdgeLimits, StreamConnection
 from adapters.sip.edge_udp import UdpSocket
+from adapters.sip.gate import Failing, Gate
 from adapters.sip.message import MessageError, Request, Response, parse, response_to
 from adapters.sip.rport import split_host_port, stamp_via
 from adapters.sip.text import to_wire
@@ -54,6 +56,7 @@ class Edge:
     connect out by TLS (default: certificates are checked against the system's authorities). Connections are numbered
     from `first_connection` on, which must differ from run to run: the journal remembers flows of earlier runs.
     `tap` is shown all messages.
+    `gate` rules on what comes in, before it is parsed; without one everything does.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Edge:
         client_tls: ssl.SSLContext | None = None,
         first_connection: int = 0,
         tap: Tap | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.limits = limits or EdgeLimits()
         self.counters = EdgeCounters()
@@ -79,6 +83,7 @@ class Edge:
         self._numbered = first_connection
         self._closing = False
         self._drained = asyncio.Event()
+        self._gated = GatedDelivery(gate, self._deliver, self.send) if gate else None
 
     # --- the owner's side
 
@@ -119,6 +124,11 @@ class Edge:
             self.counters.dropped_sends += 1
         return True
 
+    @property
+    def lane_age_s(self) -> float:
+        """How long the first of the new requests has waited for its turn."""
+        return self._gated.lane.age_s if self._gated else 0.0
+
     def alive(self, flow: Flow) -> bool:
         """Whether the stream connection of a flow is open."""
         return flow in self._streams
@@ -146,6 +156,8 @@ class Edge:
     async def close(self) -> None:
         """Stops listening and closes every connection, after a second at the latest."""
         self._closing = True
+        if self._gated is not None:
+            self._gated.lane.clear()
         for listener in self._listeners:
             listener.close()
         for udp in self._udp.values():
@@ -164,7 +176,8 @@ class Edge:
 
     def opened(self, connection: StreamConnection) -> bool:
         """Takes a new connection in; False above the limit."""
-        if self._closing or len(self._streams) >= self.limits.max_connections:
+        full = self._closing or len(self._streams) >= self.limits.max_connections
+        if full or (self._gated and connection.inbound and not self._gated.connects(connection.flow)):
             self.counters.refused_connections += 1
             return False
         flow = connection.flow
@@ -174,10 +187,16 @@ class Edge:
 
     def heard(self, connection: StreamConnection, data: bytes) -> None:
         """A whole message of a connection."""
-        if not self._deliver(data, connection.flow):
+
+        def malformed() -> None:
             connection.malformed += 1
             if connection.malformed >= self.limits.max_malformed:
                 connection.close()
+
+        if self._gated is not None:
+            self._gated.heard(data, connection.flow, malformed)
+        elif not self._deliver(data, connection.flow):
+            malformed()
 
     def unframed(self, connection: StreamConnection, error: MessageError) -> None:
         """A connection on which no next message can be found."""
@@ -187,6 +206,8 @@ class Edge:
         """A connection is gone."""
         flow = connection.flow
         self._streams.pop(flow, None)
+        if self._gated is not None and connection.inbound:
+            self._gated.disconnected(flow)
         if self._by_remote.get((flow.transport, flow.remote)) == flow:
             del self._by_remote[(flow.transport, flow.remote)]
         if not self._closing:
@@ -207,7 +228,10 @@ class Edge:
             if not data.strip(b"\r\n\0"):
                 self.counters.keepalives += 1
                 return
-            self._deliver(data, Flow("udp", udp.local, remote))
+            if self._gated is not None:
+                self._gated.heard(data, Flow("udp", udp.local, remote))
+            else:
+                self._deliver(data, Flow("udp", udp.local, remote))
 
         udp = UdpSocket(str(address[0]), int(address[1]), on_datagram)
         self._udp[udp.local] = udp
@@ -297,6 +321,8 @@ class Edge:
     def _malformed(self, error: MessageError, flow: Flow) -> None:
         """Answers a request that could be read far enough, without any state; drops everything else."""
         self.counters.malformed += 1
+        if self._gated is not None:
+            self._gated.failed(flow, Failing.MALFORMED)
         request = error.request
         if request is None or request.method == "ACK":
             return

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from adapters.sip import translate
 from adapters.sip.auth import Challenger
+from adapters.sip.gate import Unwitnessed, Witness
 from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import Response
 from adapters.sip.peer import Device, Peers
@@ -62,6 +63,8 @@ class Parts(NamedTuple):
     """Only for what happens after durability, when no message brings its time along."""
     device_back: Callable[[Device], None]
     """A device is heard on another stream than before: what is owed to it can be said now."""
+    witness: Witness = Unwitnessed()
+    """Told who proved itself and who failed, for the budgets of sources."""
 
 
 class Outgoing:

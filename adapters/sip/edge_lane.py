@@ -1,0 +1,82 @@
+"""The second lane of the edge: new requests wait here while what is under way goes first.
+
+What may live here: a bounded queue that is worked off a few at a time between two looks at the sockets. A message whose
+Call-ID waits here goes behind it, so that a CANCEL never overtakes its INVITE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from domain.values import Flow
+
+LIMIT = 2_000
+_SLICE = 8
+"""handled between two looks at the sockets: some milliseconds"""
+
+
+class Waiting(NamedTuple):
+    """A message and what to do if it turns out to be malformed."""
+
+    data: bytes
+    flow: Flow
+    call_id: bytes
+    since: float
+    malformed: Callable[[], None]
+
+
+class Lane:
+    """`work(waiting)` is called for each message in turn, on the loop."""
+
+    def __init__(self, work: Callable[[Waiting], None], loop: asyncio.AbstractEventLoop) -> None:
+        self._work, self._loop = work, loop
+        self._queue: deque[Waiting] = deque()
+        self._call_ids: dict[bytes, int] = {}
+        self._scheduled = False
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def __contains__(self, call_id: bytes) -> bool:
+        return call_id in self._call_ids
+
+    @property
+    def age_s(self) -> float:
+        """How long the first one has waited."""
+        return self._loop.time() - self._queue[0].since if self._queue else 0.0
+
+    def put(self, waiting: Waiting) -> bool:
+        """False if there is no room."""
+        if len(self._queue) >= LIMIT:
+            return False
+        self._queue.append(waiting)
+        self._call_ids[waiting.call_id] = self._call_ids.get(waiting.call_id, 0) + 1
+        self._soon()
+        return True
+
+    def clear(self) -> None:
+        self._queue.clear()
+        self._call_ids.clear()
+
+    def _soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        for _ in range(min(_SLICE, len(self._queue))):
+            waiting = self._queue.popleft()
+            left = self._call_ids[waiting.call_id] - 1
+            if left:
+                self._call_ids[waiting.call_id] = left
+            else:
+                del self._call_ids[waiting.call_id]
+            self._work(waiting)
+            if not self._queue:  # the edge was closed meanwhile, or there is nothing left
+                return
+        if self._queue:
+            self._soon()
