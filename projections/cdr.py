@@ -20,9 +20,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from domain.base import Context, Event
+from domain.base import Event
 from domain.call.call import Call
 from domain.values import ANSWERED_ELSEWHERE, Cause
+from projections.excerpt import Seen, table
 from projections.row import CdrRow, LegRow, SegmentRow
 
 DISPOSITIONS = frozenset({"answered", "no_answer", "busy", "rejected", "cancelled", "failed", "lost"})
@@ -38,7 +39,7 @@ class CallRecord(NamedTuple):
     segments: tuple[SegmentRow, ...]
 
 
-def fold_cdr(events: Iterable[Event]) -> CallRecord | None:
+def fold_cdr(events: Iterable[Seen]) -> CallRecord | None:
     """The record of a call after `events` of its one stream, in order; None before the offer."""
     fold = CallFold()
     for event in events:
@@ -48,6 +49,11 @@ def fold_cdr(events: Iterable[Event]) -> CallRecord | None:
 
 class _Leg:
     """A leg so far."""
+
+    __slots__ = (
+        "answered_at", "device", "ended_at", "leg", "number", "rung_at", "side", "sip_call_id", "started_at",
+        "user_agent", "why",
+    )  # fmt: skip
 
     def __init__(self, leg: str, side: str, number: str, user_agent: str, dialog: Any, started_at: datetime) -> None:
         self.leg, self.side, self.number, self.user_agent = leg, side, number, user_agent
@@ -78,19 +84,22 @@ class CallFold:
         self.caller = ""
         self.held_by: tuple[str, ...] = ()
         self.legs: dict[str, _Leg] = {}
-        self.ended: Call.Ended | None = None
+        self.ended: Any = None
         self._held_since: datetime | None = None
         self._hold = timedelta()
         self._rule, self._route_version = "", 0
         self._writer: tuple[str, int] | None = None
         self._takeovers = 0
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Seen) -> None:
         """Take the next event in; one that was taken in before changes nothing."""
         if event.originator_version <= self.version:
             return
         self.version = event.originator_version
-        self._written_by(event.context)
+        writer = (event.context.node, event.context.epoch)
+        if writer != self._writer:
+            self._takeovers += self._writer is not None
+            self._writer = writer
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event)
@@ -112,11 +121,6 @@ class CallFold:
         return "held" if self.held_by else "talking"
 
     # --- events
-
-    def _written_by(self, context: Context) -> None:
-        writer = (context.node, context.epoch)
-        self._takeovers += self._writer is not None and writer != self._writer
-        self._writer = writer
 
     def _offered(self, event: Call.Offered) -> None:
         self.call_id, self.tenant = event.originator_id, event.context.tenant
@@ -257,7 +261,7 @@ class CallFold:
         )
 
 
-_HANDLERS: Mapping[type[Event], Callable[[CallFold, Any], None]] = {
+_EVENTS: Mapping[type[Event], Callable[[CallFold, Any], None]] = {
     Call.Offered: CallFold._offered,
     Call.Routed: CallFold._routed,
     Call.LegsDialed: CallFold._dialed,
@@ -268,6 +272,7 @@ _HANDLERS: Mapping[type[Event], Callable[[CallFold, Any], None]] = {
     Call.LegHungUp: CallFold._hung_up,
     Call.Ended: CallFold._ended,
 }
+_HANDLERS = table(_EVENTS)
 
 
 def _between(start: datetime | None, end: datetime | None) -> int | None:

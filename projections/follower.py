@@ -1,12 +1,15 @@
 """Following the journal into the tables: records in, rows first, cursor after.
 
-What may live here: the order of those steps. A step that failed is said again from the same place, and whatever it
-wrote already is written again with the same keys and versions; so nothing is lost and nothing counts twice.
+What may live here: the order of those steps, and their pace. A step that failed is said again from the same place, and
+whatever it wrote already is written again with the same keys and versions; so nothing is lost and nothing counts twice.
+A cursor is saved when everything before it is written; rows that somebody waits for are written before that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +21,23 @@ from projections.projection import Projection
 BATCH = 2_000
 
 
+class Pace(NamedTuple):
+    """How long rows may wait for others: an insert has a price by table and not by row.
+
+    Urgent rows are written `urgent_s` after the last writing at the latest or, where more than `few` calls wait by
+    then, after `busy_s`; all others after `patient_s`; and everything once `records` records are taken in.
+    """
+
+    urgent_s: float = 0.0
+    busy_s: float = 0.0
+    few: int = 25
+    patient_s: float = 0.0
+    records: int = 1
+
+
+AT_ONCE = Pace()
+
+
 class Target:
     """One generation of one projection, and how far it is filled; `set_aside` counts the records it could not take."""
 
@@ -25,6 +45,7 @@ class Target:
         self.projection, self.state = projection, state
         self._parked: dict[int, Parked] = {}
         self._newest = state.updated_at
+        self._rows = 0
         self.set_aside = 0
 
     def take(self, batch: Batch) -> None:
@@ -36,9 +57,15 @@ class Target:
                 self._parked[stored.position] = self._unfit(stored, batch.cursor, str(error))
             self._newest = max(self._newest, stored.record.time)
 
+    def write_urgent(self, generations: Generations) -> None:
+        """Write the rows that somebody waits for. Raises Unavailable."""
+        if self.projection.urgent:
+            self._rows += self._insert(generations, urgent=True)
+            self.projection.written(urgent=True)
+
     def write(self, generations: Generations) -> int:
-        """Write the rows and the records set aside; returns how many rows. Raises Unavailable."""
-        rows = sum(generations.insert(self.state.generation, rows) for rows in self.projection.rows())
+        """Write all rows and the records set aside; returns how many rows since the last state. Raises Unavailable."""
+        rows = self._rows + self._insert(generations, urgent=False)
         if self._parked:
             generations.park(list(self._parked.values()))
             self.set_aside = generations.parked(self.state.name, self.state.generation)
@@ -58,7 +85,11 @@ class Target:
         """`state` is saved."""
         self.state = state
         self._parked = {}
+        self._rows = 0
         self.projection.written()
+
+    def _insert(self, generations: Generations, *, urgent: bool) -> int:
+        return sum(generations.insert(self.state.generation, rows) for rows in self.projection.rows(urgent=urgent))
 
     def _unfit(self, stored: Stored, cursor: Cursor, reason: str) -> Parked:
         record = stored.record
@@ -79,33 +110,67 @@ class Target:
 class Follower:
     """Fills `targets` from one reading of the journal. One thread.
 
-    It starts at the least of their cursors: taking a record in again changes nothing.
+    It starts at the least of their cursors: taking a record in again changes nothing. `cursor` is after what was taken
+    in, which may not all be written yet: `flush` sees to that.
     """
 
-    def __init__(self, source: Source, generations: Generations, targets: Sequence[Target]) -> None:
-        self._source, self._generations = source, generations
+    def __init__(
+        self,
+        source: Source,
+        generations: Generations,
+        targets: Sequence[Target],
+        pace: Pace = AT_ONCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._generations, self._pace, self._clock = source, generations, pace, clock
         self.targets = list(targets)
         self.cursor: Cursor = least([target.state.cursor for target in targets])
+        self._waiting = 0
+        """records taken in since a state was saved"""
+        self._since = self._urgent_at = clock() - pace.urgent_s
 
     def step(self, limit: int = BATCH) -> int:
-        """Take in and write the next records; returns how many they were. Raises JournalError or Unavailable.
+        """Take in the next records and write what is due; returns how many they were.
 
-        After an error the next step goes on where this one stood.
+        Raises JournalError or Unavailable. After an error the next step goes on where this one stood: nothing more is
+        read before what is due is written.
         """
+        self._write_due()
         batch = self._source.follow(self.cursor, limit)
         if batch.records:
             for target in self.targets:
                 target.take(batch)
-            self._write(batch.cursor)
+            if not self._waiting:
+                self._since = self._clock()
+            self._waiting += len(batch.records)
+            self.cursor = dict(batch.cursor)
+            self._write_due()
         return len(batch.records)
 
-    def _write(self, cursor: Cursor) -> None:
+    def flush(self) -> None:
+        """Write everything that was taken in, and how far that is. Raises Unavailable."""
+        if not self._waiting:
+            return
         written = [target.write(self._generations) for target in self.targets]
-        states = [target.next_state(cursor, rows) for target, rows in zip(self.targets, written, strict=True)]
+        states = [target.next_state(self.cursor, rows) for target, rows in zip(self.targets, written, strict=True)]
         self._generations.save(states)
         for target, state in zip(self.targets, states, strict=True):
             target.settle(state)
-        self.cursor = dict(cursor)
+        self._waiting = 0
+        self._urgent_at = self._clock()
+
+    def _write_due(self) -> None:
+        if not self._waiting:
+            return
+        now = self._clock()
+        if self._waiting >= self._pace.records or now - self._since >= self._pace.patient_s:
+            self.flush()
+        elif urgent := sum(target.projection.urgent for target in self.targets):
+            if now - self._urgent_at < (self._pace.busy_s if urgent > self._pace.few else self._pace.urgent_s):
+                return
+            for target in self.targets:
+                target.write_urgent(self._generations)
+            self._urgent_at = self._clock()
 
 
 def least(cursors: Sequence[Cursor]) -> Cursor:

@@ -15,6 +15,7 @@ import msgspec
 
 from domain.ports import Batch, Cursor, Stored
 from projections.cdr import CallFold
+from projections.excerpt import excerpts
 from projections.ports import Decode, LiveSource
 from projections.registrations import BindingFold
 from projections.row import RegistrationRow
@@ -42,7 +43,7 @@ class Live:
     """`load` it, then `apply` each batch from `cursor` on. What cannot be read is counted in `skipped`."""
 
     def __init__(self, decode: Decode) -> None:
-        self._decode = decode
+        self._decode = excerpts(decode)
         self._lock = Lock()
         self._calls: dict[UUID, CallFold] = {}
         self._bindings: dict[UUID, BindingFold] = {}

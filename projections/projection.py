@@ -32,51 +32,70 @@ class Projection(Protocol):
     def take(self, stored: Stored) -> None:
         """Take a record in. Raises Poison if it cannot be, JournalError if the journal cannot be read now."""
 
-    def rows(self) -> list[Rows]:
-        """What is to be written for the records taken in since `written`."""
+    @property
+    def urgent(self) -> int:
+        """How many calls there are whose rows somebody waits for."""
 
-    def written(self) -> None:
-        """The rows are in the tables."""
+    def rows(self, *, urgent: bool = False) -> list[Rows]:
+        """What is to be written for the records taken in since `written`, or the urgent part of it."""
+
+    def written(self, *, urgent: bool = False) -> None:
+        """The rows, or the urgent ones, are in the tables."""
 
 
 class CallRecords:
-    """`cdr`, `cdr_legs` and `segments`: each changed call folded as a whole."""
+    """`cdr`, `cdr_legs` and `segments`: each changed call folded as a whole. Rows of calls that ended are urgent: a
+    short call is written once."""
 
     tables = ("cdr", "cdr_legs", "segments")
 
     def __init__(self, decode: Decode, read: Read, held: int = CALLS_HELD) -> None:
         self._streams = Streams(CallFold, decode, read, held)
-        self._changed: dict[UUID, None] = {}
+        self._changed: dict[UUID, CallFold] = {}
+        self._ended: dict[UUID, CallFold] = {}
+
+    @property
+    def urgent(self) -> int:
+        return len(self._ended)
 
     def take(self, stored: Stored) -> None:
-        if stored.record.category != "calls":
+        record = stored.record
+        if record.category != "calls":
             return
         try:
             self._streams.take(stored)
         finally:
-            if stored.record.stream in self._streams:
-                self._changed[stored.record.stream] = None
+            if record.stream in self._streams:
+                fold = self._streams[record.stream]
+                if fold.ended is None:
+                    self._changed[record.stream] = fold
+                else:
+                    self._changed.pop(record.stream, None)
+                    self._ended[record.stream] = fold
 
-    def rows(self) -> list[Rows]:
-        records = [record for stream in self._changed if (record := self._streams[stream].record())]
-        return [
-            Rows("cdr", CdrRow, [record.cdr for record in records]),
+    def rows(self, *, urgent: bool = False) -> list[Rows]:
+        folds = [*self._ended.values(), *(() if urgent else self._changed.values())]
+        records = [record for fold in folds if (record := fold.record())]
+        return [  # whoever sees a call's record finds the rest of it
             Rows("cdr_legs", LegRow, [leg for record in records for leg in record.legs]),
             Rows("segments", SegmentRow, [segment for record in records for segment in record.segments]),
+            Rows("cdr", CdrRow, [record.cdr for record in records]),
         ]
 
-    def written(self) -> None:
-        for stream in self._changed:
-            if self._streams[stream].ended is not None:
-                self._streams.forget(stream)
-        self._changed = {}
-        self._streams.trim()
+    def written(self, *, urgent: bool = False) -> None:
+        for stream in self._ended:
+            self._streams.forget(stream)
+        self._ended = {}
+        if not urgent:
+            self._changed = {}
+            self._streams.trim()
 
 
 class CallEvents:
     """`events`: every event of every call, also of types that this version does not know."""
 
     tables = ("events",)
+    urgent = 0
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[UUID, int], EventRow] = {}
@@ -86,17 +105,19 @@ class CallEvents:
         if record.category == "calls":
             self._waiting[record.stream, record.sequence] = event_row(stored)
 
-    def rows(self) -> list[Rows]:
-        return [Rows("events", EventRow, list(self._waiting.values()))]
+    def rows(self, *, urgent: bool = False) -> list[Rows]:
+        return [] if urgent else [Rows("events", EventRow, list(self._waiting.values()))]
 
-    def written(self) -> None:
-        self._waiting = {}
+    def written(self, *, urgent: bool = False) -> None:
+        if not urgent:
+            self._waiting = {}
 
 
 class Registrations:
     """`registrations`: each binding from its beginning to its end."""
 
     tables = ("registrations",)
+    urgent = 0
 
     def __init__(self, decode: Decode, read: Read, held: int = REGISTRATIONS_HELD) -> None:
         self._streams = Streams(BindingFold, decode, read, held)
@@ -107,12 +128,13 @@ class Registrations:
             for row in self._streams.take(stored).changed():
                 self._waiting[row.tenant, row.aor, row.contact, row.bound_at] = row
 
-    def rows(self) -> list[Rows]:
-        return [Rows("registrations", RegistrationRow, list(self._waiting.values()))]
+    def rows(self, *, urgent: bool = False) -> list[Rows]:
+        return [] if urgent else [Rows("registrations", RegistrationRow, list(self._waiting.values()))]
 
-    def written(self) -> None:
-        self._waiting = {}
-        self._streams.trim()
+    def written(self, *, urgent: bool = False) -> None:
+        if not urgent:
+            self._waiting = {}
+            self._streams.trim()
 
 
 Make = Callable[[Decode, Read], Projection]

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from domain.ports import JournalError
-from projections.follower import BATCH, Follower
+from projections.follower import AT_ONCE, BATCH, Follower, Pace
 from projections.generation import LIVE, Generations, State
 from projections.ports import Decode, Source, Unavailable
 from projections.projection import PROJECTIONS, named
@@ -25,9 +25,11 @@ from projections.rebuild import Job, Outcome, Workshop, rebuild, target, verify
 
 log = logging.getLogger(__name__)
 
-FLUSH_S = 0.25
-"""At most one batch in this time while the journal flows slowly: the engine's price is by batch, about 10 ms of CPU a
-table, not by row. A record must be visible within a second of its call's end."""
+POLL_S = 0.05
+"""How often the journal is looked into while it flows slowly."""
+PACE = Pace(urgent_s=0.2, busy_s=0.4, few=25, patient_s=1.0, records=20_000)
+"""The engine's price is by batch, some ms of CPU a table, not by row. A record must be visible within a second of its
+call's end; nobody waits for the rows of a call that goes on, for events and bindings as much."""
 BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 JOBS_REMEMBERED = 50
 
@@ -58,13 +60,14 @@ class Projector:
         generations: Generations,
         decode: Decode,
         *,
-        flush_s: float = FLUSH_S,
+        pace: Pace = AT_ONCE,
+        poll_s: float = POLL_S,
         batch: int = BATCH,
         job_batch: int = JOB_BATCH,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._generations, self._decode = source, generations, decode
-        self._flush_s, self._batch, self._job_batch, self._clock = flush_s, batch, job_batch, clock
+        self._pace, self._poll_s, self._batch, self._job_batch, self._clock = pace, poll_s, batch, job_batch, clock
         self._live: Follower | None = None
         self._wanted: SimpleQueue[str] = SimpleQueue()
         self._lock = Lock()
@@ -109,7 +112,6 @@ class Projector:
         """Follow the journal and do the jobs until `stop`. Errors of the journal and the warehouse are waited out."""
         failures = 0
         while not stop.is_set():
-            started = self._clock()
             try:
                 busy = self.advance()
                 failures = 0
@@ -119,7 +121,7 @@ class Projector:
                 failures += 1
                 continue
             if not busy:
-                stop.wait(max(self._flush_s - (self._clock() - started), 0.001))
+                stop.wait(self._poll_s)
         self._close_job("the projector was stopped")
 
     def advance(self) -> bool:
@@ -133,6 +135,12 @@ class Projector:
         working = self._advance_job(live)
         self._publish_status(live, full)
         return full or working
+
+    def flush(self) -> None:
+        """Write what was taken in and waits for more. Raises Unavailable."""
+        if self._live is not None:
+            self._live.flush()
+            self._publish_status(self._live, full=False)
 
     def _open(self) -> Follower:
         """Take the live generations up, or begin the first; tidy up after jobs that never finished."""
@@ -152,7 +160,7 @@ class Projector:
         self._generations.save([one.state for one in targets])
         for one in targets:
             one.set_aside = self._generations.parked(one.state.name, one.state.generation)
-        return Follower(self._source, self._generations, targets)
+        return Follower(self._source, self._generations, targets, self._pace, self._clock)
 
     def _current(self, name: str, known: list[State]) -> State:
         """The live state of a projection, its revision raised; without one, the first or the next generation."""

@@ -7,6 +7,7 @@ outcome. It runs in the live follower's thread, so while a step runs the live ta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -14,13 +15,15 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from domain.ports import JournalError
-from projections.follower import Follower, Target, covers
+from projections.follower import Follower, Pace, Target, covers
 from projections.generation import BUILDING, LIVE, RETIRED, Generations, State
 from projections.ports import Decode, Source, Unavailable
 from projections.projection import PROJECTIONS, named
 
 BATCH = 4_000
 """Records of one step: live rows wait for about as long as these take."""
+BATCHES = 5
+"""Steps until the rows are written: the larger the inserts, the fewer."""
 
 T = TypeVar("T")
 
@@ -74,7 +77,7 @@ def rebuild(shop: Workshop, name: str) -> Job:
     builder, records = yield from _fill(shop, named(name))
     for new in builder.targets:
         old = next(one for one in shop.live.targets if one.state.name == new.state.name)
-        yield from _insist(partial(_replace, shop, old, new))
+        yield from _insist(partial(_replace, shop, builder, old, new))
         tables = new.projection.tables
         yield from _insist(partial(shop.generations.publish, tables, new.state.generation))
         yield from _insist(partial(shop.generations.drop, tables, old.state.generation))
@@ -94,6 +97,7 @@ def verify(shop: Workshop, name: str) -> Job:
         while not covers(live.cursor, goal):
             yield from _insist(live.step)
             yield Progress("catching up", _position(live), _position(builder))
+        yield from _insist(live.flush)
         differences = yield from _insist(lambda: _compare(shop, scratch))
     finally:
         live.targets = [one for one in live.targets if one not in scratch]
@@ -104,12 +108,19 @@ def verify(shop: Workshop, name: str) -> Job:
 def _fill(shop: Workshop, names: Sequence[str]) -> Generator[Progress, None, tuple[Follower, int]]:
     """New generations that have seen the whole journal as it is at the moment of return."""
     states = yield from _insist(lambda: _begin(shop, names))
-    builder = Follower(shop.source, shop.generations, [target(shop.source, shop.decode, state) for state in states])
+    targets = [target(shop.source, shop.decode, state) for state in states]
+    builder = Follower(
+        shop.source,
+        shop.generations,
+        targets,
+        Pace(urgent_s=math.inf, busy_s=math.inf, patient_s=math.inf, records=BATCHES * shop.batch),
+    )
     records = 0
     while True:
         count = yield from _insist(lambda: builder.step(shop.batch))
         records += count
         if count < shop.batch:
+            yield from _insist(builder.flush)
             return builder, records
         yield Progress("reading", _position(builder), max(_position(builder), _position(shop.live)))
 
@@ -126,8 +137,11 @@ def _begin(shop: Workshop, names: Sequence[str]) -> list[State]:
     return states
 
 
-def _replace(shop: Workshop, old: Target, new: Target) -> None:
-    """From now on `new` is the live one: one insert says so, the views follow."""
+def _replace(shop: Workshop, builder: Follower, old: Target, new: Target) -> None:
+    """From now on `new` is the live one: one insert says so, the views follow. It has seen what the old one has."""
+    while not covers(builder.cursor, shop.live.cursor):
+        builder.step(shop.batch)
+    builder.flush()
     retired = _next(old.state, RETIRED)
     live = _next(new.state, LIVE)
     shop.generations.save([live, retired])

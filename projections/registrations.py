@@ -6,12 +6,12 @@ A refresh prolongs the row; a device that comes back at another URI ends it (`re
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from domain.base import Event
 from domain.registration import Registration
-from domain.values import Contact
+from projections.excerpt import Seen, table
 from projections.row import RegistrationRow
 
 
@@ -24,31 +24,33 @@ class BindingFold:
         """URI -> the binding that holds"""
         self._changed: list[RegistrationRow] = []
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Seen) -> None:
         """Take the next event in; one that was taken in before changes nothing."""
         self._changed = []
         if event.originator_version <= self.version:
             return
         self.version = event.originator_version
-        if isinstance(event, Registration.ContactBound):
-            self._bind(event)
-        elif isinstance(event, Registration.ContactsRemoved):
-            for uri in event.uris:
-                self._end(uri, event.timestamp, event.reason)
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
 
     def changed(self) -> tuple[RegistrationRow, ...]:
         """The rows that the last event changed."""
         return tuple(self._changed)
 
-    def _bind(self, event: Registration.ContactBound) -> None:
+    def _bind(self, event: Any) -> None:
         contact = event.contact
         if event.replaces and event.replaces != contact.uri:
             self._end(event.replaces, event.timestamp, "replaced")
         before = self.bound.get(contact.uri)
-        row = _row(event.context.tenant, event.number, contact, before.bound_at if before else event.timestamp)
-        row = msgspec.structs.replace(row, version=self.version)
+        bound_at = before.bound_at if before else event.timestamp
+        row = _row(event.context.tenant, event.number, contact, bound_at, self.version)
         self.bound[contact.uri] = row
         self._changed.append(row)
+
+    def _remove(self, event: Registration.ContactsRemoved) -> None:
+        for uri in event.uris:
+            self._end(uri, event.timestamp, event.reason)
 
     def _end(self, uri: str, at: datetime, cause: str) -> None:
         row = self.bound.pop(uri, None)
@@ -56,7 +58,10 @@ class BindingFold:
             self._changed.append(msgspec.structs.replace(row, ended_at=at, cause=cause, version=self.version))
 
 
-def _row(tenant: str, number: str, contact: Contact, bound_at: datetime) -> RegistrationRow:
+_HANDLERS = table({Registration.ContactBound: BindingFold._bind, Registration.ContactsRemoved: BindingFold._remove})
+
+
+def _row(tenant: str, number: str, contact: Any, bound_at: datetime, version: int) -> RegistrationRow:
     return RegistrationRow(
         tenant=tenant,
         aor=number,
@@ -70,5 +75,5 @@ def _row(tenant: str, number: str, contact: Contact, bound_at: datetime) -> Regi
         expires_at=contact.expires_at,
         ended_at=None,
         cause="",
-        version=0,
+        version=version,
     )

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-from domain.base import Event
 from domain.ports import Stored
+from projections.excerpt import Seen, excerpts
 from projections.ports import Decode, Poison
 
 Read = Callable[[UUID], Sequence[Stored]]
@@ -22,7 +22,7 @@ class Fold(Protocol):
 
     version: int
 
-    def apply(self, event: Event) -> None: ...
+    def apply(self, event: Seen) -> None: ...
 
 
 F = TypeVar("F", bound=Fold)
@@ -32,7 +32,7 @@ class Streams(Generic[F]):
     """At most about `limit` folds, the least recently touched are forgotten first (in `trim` only)."""
 
     def __init__(self, make: Callable[[], F], decode: Decode, read: Read, limit: int) -> None:
-        self._make, self._decode, self._read, self._limit = make, decode, read, limit
+        self._make, self._decode, self._read, self._limit = make, excerpts(decode), read, limit
         self._folds: dict[UUID, F] = {}
 
     def __len__(self) -> int:
@@ -76,14 +76,14 @@ class Streams(Generic[F]):
                     continue
         return fold
 
-    def _event(self, stored: Stored) -> Event:
+    def _event(self, stored: Stored) -> Seen:
         try:
             return self._decode(stored.record.type, stored.record.data)
         except Exception as error:  # whatever is wrong with one record is that record's
             raise Poison(str(error)) from error
 
 
-def _apply(fold: Fold, event: Event) -> None:
+def _apply(fold: Fold, event: Seen) -> None:
     try:
         fold.apply(event)
     except Exception as error:  # one record must not stop all the others

@@ -17,7 +17,7 @@ from domain.ports import JournalError
 from domain.refusal import Refusal
 from projections.generation import Generations
 from projections.ports import Unavailable
-from projections.projector import Projector
+from projections.projector import PACE, Projector
 from switchlog.folder import JOURNAL, PROJECTOR_SOCKET
 from switchlog.role import RoleError, opened_journal, stop_event
 from switchlog.settings import Settings
@@ -40,7 +40,7 @@ async def run(settings: Settings) -> None:
     if reader is None:
         return
     warehouse = Warehouse(where)
-    projector = Projector(reader, Generations(warehouse, schema(), WarehouseError), decode)
+    projector = Projector(reader, Generations(warehouse, schema(), WarehouseError), decode, pace=PACE)
     ended, abandoned = threading.Event(), threading.Event()
     following = asyncio.create_task(asyncio.to_thread(_follow, projector, ended, abandoned))
     commands = CommandServer(settings.data / PROJECTOR_SOCKET, handlers(projector))
@@ -68,6 +68,7 @@ def _follow(projector: Projector, ended: threading.Event, abandoned: threading.E
     with contextlib.suppress(Unavailable, JournalError):
         while not abandoned.is_set() and time.monotonic() < until and projector.advance():
             pass
+        projector.flush()
 
 
 def handlers(projector: Projector) -> Mapping[str, Handler]:

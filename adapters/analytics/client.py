@@ -11,8 +11,11 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from clickhouse_driver import Client  # type: ignore[import-untyped]
+from clickhouse_driver import Client, defines  # type: ignore[import-untyped]
 from clickhouse_driver import errors as driver_errors
+from clickhouse_driver.block import ColumnOrientedBlock  # type: ignore[import-untyped]
+
+from adapters.analytics import block, protocol
 
 DEFAULT_PORT = 9000
 CONNECT_S = 5
@@ -52,6 +55,26 @@ class WarehouseError(Exception):
     def __init__(self, message: str, *, retryable: bool) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class _Client(Client):  # type: ignore[misc]
+    """The driver with our own, cheaper encoding of columnar inserts where the types allow it."""
+
+    def send_data(self, sample_block: Any, data: Any, types_check: bool = False, columnar: bool = False) -> int:
+        """The driver's step of an INSERT between the server's list of columns and its answer."""
+        connection = self.connection
+        marked = connection.server_info.used_revision >= defines.DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION
+        try:
+            encoded = block.encode(sample_block.columns_with_types, data, marked=marked)
+        except block.Unsuited:
+            sent: int = super().send_data(sample_block, data, types_check=types_check, columnar=columnar)
+            return sent
+        connection.fout.write(protocol.client_data(encoded))
+        connection.fout.flush()
+        self.receive_profile_events()
+        connection.send_data(ColumnOrientedBlock())  # an empty one is the end
+        self.receive_profile_events()
+        return len(data[0])
 
 
 class Warehouse:
@@ -125,13 +148,13 @@ class Warehouse:
             self.close()
             where = f"{self.endpoint.host}:{self.endpoint.port}"
             raise WarehouseError(f"ClickHouse at {where} cannot be reached: {error}", retryable=True) from error
-        except (driver_errors.Error, ValueError, TypeError) as error:
+        except (driver_errors.Error, ValueError, TypeError, AttributeError, OverflowError) as error:
             self.close()
             raise WarehouseError(f"not a value or statement for ClickHouse: {error}", retryable=False) from error
 
     def _connect(self) -> Client:
         at = self.endpoint
-        return Client(
+        return _Client(
             at.host,
             port=at.port,
             user=at.user,

@@ -42,6 +42,21 @@ _INSERT = re.compile(
 
 _MARK = "/* switchlog "
 
+_CONFIGURATION = """<!-- Written at each start of Switchlog: changes are lost. -->
+<clickhouse>
+    <logger><level>fatal</level></logger>
+    <memory_worker_period_ms>1000</memory_worker_period_ms>
+    <merge_tree>
+        <auto_statistics_types></auto_statistics_types>
+        <min_parts_to_merge_at_once>10</min_parts_to_merge_at_once>
+        <min_bytes_for_full_part_storage>33554432</min_bytes_for_full_part_storage>
+    </merge_tree>
+</clickhouse>
+"""
+"""For many small inserts into few tables: no statistics of columns a part, no merge of a handful of parts, and a small
+part is one file and not a dozen. Files are dear: ext4 passes over each inode that was freed in the last minutes before
+it gives out a new one, and merges free many."""
+
 Sink = Callable[[bytes], None]
 """Takes one Native block; raises Cancelled to stop the query."""
 
@@ -71,6 +86,7 @@ class Limits(msgspec.Struct, frozen=True):
     reader_memory_bytes: int = 1 << 30
     reader_result_bytes: int = 1 << 30
     threads_a_query: int = 2
+    threads_a_write: int = 1
 
 
 class Insert(msgspec.Struct, frozen=True):
@@ -128,13 +144,15 @@ class Engine:
         try:
             chdb: Any = importlib.import_module("chdb.session")
             count = limits.writers + limits.readers + 1
-            control, *opened = [_Session(chdb.Session(str(folder))) for _ in range(count)]
-        except (RuntimeError, ImportError) as error:
+            place = f"{folder}?config-file={_configured(folder)}"
+            control, *opened = [_Session(chdb.Session(place)) for _ in range(count)]
+        except (RuntimeError, ImportError, OSError) as error:
             self._lock.close()
             raise EngineUnusable(f"the analytics engine cannot open {folder}: {_first_line(error)}") from error
         self._control = control
         self._controlling = threading.Lock()
-        self._writers = self._pool(opened[: limits.writers], self._common())
+        self._described: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self._writers = self._pool(opened[: limits.writers], self._common() + self._for_writers())
         self._prepare()
         self._readers = self._pool(opened[limits.writers :], self._common() + self._for_readers())
         self.version = self._version()
@@ -165,11 +183,21 @@ class Engine:
             if _STREAMED.match(sql):
                 _stream(session, f"{_MARK}{mark} */ {sql}", sink)
             else:
-                for part in native.split(session.bytes(f"{_MARK}{mark} */ {sql}", "Native")):
+                try:
+                    answer = session.bytes(f"{_MARK}{mark} */ {sql}", "Native")
+                finally:
+                    self._described = {}  # it may have changed a table, even if it failed
+                for part in native.split(answer):
                     sink(part)
 
     def columns(self, insert: Insert, database: str) -> list[tuple[str, str]]:
         """Names and types of the columns that `insert` fills, in its order."""
+        described, key = self._described, (database, insert.head)
+        if key not in described:  # a statement that changes tables meanwhile puts another dictionary in place
+            described[key] = self._describe(insert, database)
+        return described[key]
+
+    def _describe(self, insert: Insert, database: str) -> list[tuple[str, str]]:
         with self._session(False, database) as session:
             answer = session.bytes(f"DESCRIBE TABLE {insert.table}", "JSONCompactEachRow")
         rows = [json.loads(line) for line in answer.splitlines()]
@@ -235,11 +263,20 @@ class Engine:
         return [
             "session_timezone = 'UTC'",
             f"max_execution_time = {self._limits.query_s}",
-            f"max_threads = {self._limits.threads_a_query}",
+        ]
+
+    def _for_writers(self) -> list[str]:
+        """An insert is a few rows: threads cost more than they help, and the journal's cursor sees to repetition."""
+        return [
+            f"max_threads = {self._limits.threads_a_write}",
+            "max_insert_threads = 1",
+            "insert_deduplicate = 0",
+            "optimize_on_insert = 0",
         ]
 
     def _for_readers(self) -> list[str]:
         return [
+            f"max_threads = {self._limits.threads_a_query}",
             f"max_memory_usage = {self._limits.reader_memory_bytes}",
             f"max_result_bytes = {self._limits.reader_result_bytes}",
             "allow_introspection_functions = 0",
@@ -268,6 +305,13 @@ def _stream(session: _Session, sql: str, sink: Sink) -> None:
         described = session.bytes(f"DESCRIBE TABLE ({sql.rstrip().rstrip(';')}\n)", "JSONCompactEachRow")
         rows = [json.loads(line) for line in described.splitlines()]
         sink(protocol.header([(row[0], row[1]) for row in rows]))
+
+
+def _configured(folder: Path) -> Path:
+    """The engine's own configuration, written anew at each start."""
+    path = folder / "switchlog.xml"
+    path.write_text(_CONFIGURATION)
+    return path
 
 
 def _lock(folder: Path) -> IO[str]:

@@ -193,23 +193,16 @@ def _values(source: Input, kind: str, rows: int, depth: int) -> Steps:
 def _strings(source: Input, rows: int) -> Steps:
     """The hot loop: one varint and as many bytes, `rows` times."""
     data, pos, limit = source.data, source.pos, source.max_bytes
+    have = len(data)
     for _ in range(rows):
-        size = shift = 0
-        while True:
-            if pos >= len(data):
-                source.pos = pos + 1
-                yield from source.filled()
-            octet = data[pos]
-            pos += 1
-            size |= (octet & 0x7F) << shift
-            if octet < 0x80:
-                break
-            shift += 7
-            if shift > 63:
-                raise Malformed("a string longer than 64 bits can say")
-        pos += size
+        if pos < have and (size := data[pos]) < 0x80:  # most strings are short
+            pos += size + 1
+            continue
         if pos > limit:
             raise Malformed(f"a packet of more than {limit} bytes")
+        source.pos = pos
+        size = yield from source.varint()
+        pos, have = source.pos + size, len(data)
     source.pos = pos
     yield from source.filled()
 

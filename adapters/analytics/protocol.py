@@ -197,7 +197,14 @@ def data(block_bytes: bytes) -> bytes:
     return _DATA_HEAD + block_bytes
 
 
-_DATA_HEAD = varint(1) + string("") + varint(1) + b"\x00" + varint(2) + struct.pack("<i", -1) + varint(0)
+_DATA_INFORMATION = string("") + varint(1) + b"\x00" + varint(2) + struct.pack("<i", -1) + varint(0)
+_DATA_HEAD = varint(1) + _DATA_INFORMATION
+_CLIENT_DATA_HEAD = varint(2) + _DATA_INFORMATION
+
+
+def client_data(block_bytes: bytes) -> bytes:
+    """A Data packet as clients send it."""
+    return _CLIENT_DATA_HEAD + block_bytes
 
 
 def header(columns: list[tuple[str, str]]) -> bytes:

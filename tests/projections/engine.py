@@ -10,6 +10,7 @@ from adapters.journal.codec import decode
 from adapters.journal.memory import MemoryJournal
 from domain.base import Event
 from domain.ports import Record
+from projections.follower import AT_ONCE, Pace
 from projections.generation import Generations
 from projections.projector import Projector
 from switchlog.warehouse import schema
@@ -49,14 +50,17 @@ class Desk:
         return self.warehouse.execute(sql)
 
 
-def projector(warehouse: Warehouse | Flaky, journal: MemoryJournal, *, batch: int = 1000) -> Projector:
+def projector(
+    warehouse: Warehouse | Flaky, journal: MemoryJournal, *, batch: int = 1000, pace: Pace = AT_ONCE
+) -> Projector:
     return Projector(
         journal,
         Generations(warehouse, schema(), WarehouseError),
         decode,
         batch=batch,
         job_batch=2 * batch,
-        flush_s=0.01,
+        pace=pace,
+        poll_s=0.01,
     )
 
 
