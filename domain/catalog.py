@@ -25,20 +25,32 @@ def topic(event: type[Event]) -> str:
     return name
 
 
-def _collect() -> tuple[dict[str, type[Event]], dict[str, str]]:
+def names_of(event: type[Event]) -> tuple[str, ...]:
+    """Every type name that is decoded into the class: its own, then the versions before it (`FORMER`), newest first.
+
+    What a class gained since has a default that says what held before, so that old bytes mean what they always meant.
+    """
+    former: tuple[str, ...] = getattr(event, "FORMER", ())
+    return (topic(event), *former)
+
+
+def collect(
+    by_category: Mapping[str, tuple[Iterable[type[Event]], ...]],
+) -> tuple[dict[str, type[Event]], dict[str, str]]:
+    """Type name -> class and -> category. Raises TypeError if a name stands for two classes."""
     events: dict[str, type[Event]] = {}
     categories: dict[str, str] = {}
-    for category, groups in _BY_CATEGORY.items():
+    for category, groups in by_category.items():
         for event in (event for group in groups for event in group):
-            name = topic(event)
-            if name in events:
-                raise TypeError(f"two events have the type {name}")
-            events[name], categories[name] = event, category
+            for name in names_of(event):
+                if name in events:
+                    raise TypeError(f"two events have the type {name}")
+                events[name], categories[name] = event, category
     return events, categories
 
 
-_events, _categories = _collect()
+_events, _categories = collect(_BY_CATEGORY)
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(_events)
-"""Type name -> event class."""
+"""Type name -> event class; former versions of a type lead to the class of now."""
 CATEGORIES: Mapping[str, str] = MappingProxyType(_categories)
 """Type name -> `calls`, `registrations`, `security` or `config`."""
