@@ -4,63 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 import msgspec
 
 from domain.base import Aggregate, Created, Event
+from domain.call import media_event
 from domain.call.leg import CSEQ_JUMP, Leg, LegState
+from domain.call.piece import CallState, DialedLeg, EndedLeg, Fork, Renegotiation
 from domain.routing.plan import RoutePlan
 from domain.values import Cause, Dialog, Transaction
 
-
-class CallState(Enum):
-    """Where a call stands; the rows of the table in `turn`."""
-
-    NEW = "new"
-    RINGING = "ringing"
-    TALKING = "talking"
-    RENEGOTIATING = "renegotiating"
-    ENDED = "ended"
-
-
-class DialedLeg(msgspec.Struct, frozen=True):
-    """A device that is offered the call: its dialog carries the derived Call-ID and tag, and the flow to it."""
-
-    leg: str
-    number: str
-    device: str
-    user_agent: str
-    dialog: Dialog
-
-
-class EndedLeg(msgspec.Struct, frozen=True):
-    """A leg whose dialog we end: `dialog.local_cseq` is the BYE's."""
-
-    leg: str
-    dialog: Dialog
-
-
-class Fork(msgspec.Struct, frozen=True):
-    """A dialog beside a leg's own one, from a second answer to the same offer: confirmed, then ended by `bye`."""
-
-    leg: str
-    dialog: Dialog
-    bye: Dialog
-
-
-class Renegotiation(msgspec.Struct, frozen=True):
-    """An offer of other media on its way from leg `by` to leg `to`, or its outcome while that may need repeating."""
-
-    by: str
-    to: str
-    transaction: Transaction
-    dialog: Dialog
-    sdp: str
-    direction: str
-    at: datetime
-    answer: str = ""
-    refusal: Cause | None = None
+__all__ = ["EVENTS", "Call", "CallState", "DialedLeg", "EndedLeg", "Fork", "Renegotiation"]
 
 
 class Call(Aggregate):
@@ -225,74 +179,9 @@ class Call(Aggregate):
             aggregate.answered_at = self.timestamp
             aggregate.state = CallState.TALKING
 
-    @dataclass(frozen=True)
-    class RenegotiationRequested(Event):
-        """A party offered other media; it is passed on to the other party."""
-
-        TOPIC = "call.renegotiation_requested.1"
-
-        by: str
-        to: str
-        transaction: Transaction
-        by_dialog: Dialog
-        to_dialog: Dialog
-        sdp: str
-        direction: str
-
-        def apply(self, aggregate: Call) -> None:
-            aggregate.legs[self.by].dialog = self.by_dialog
-            to = aggregate.legs[self.to]
-            to.dialog, to.epoch = self.to_dialog, self.context.epoch
-            aggregate.renegotiation = Renegotiation(
-                self.by,
-                self.to,
-                self.transaction,
-                self.to_dialog,
-                self.sdp,
-                self.direction,
-                self.timestamp,
-            )
-            aggregate.state = CallState.RENEGOTIATING
-
-    @dataclass(frozen=True)
-    class Renegotiated(Event):
-        """Both parties agreed on other media; `held_by` are the legs that hold the other one from now on."""
-
-        TOPIC = "call.renegotiated.1"
-
-        by: str
-        to: str
-        to_dialog: Dialog
-        sdp: str
-        held_by: tuple[str, ...]
-
-        def apply(self, aggregate: Call) -> None:
-            pending = aggregate.renegotiation
-            assert pending is not None
-            aggregate.legs[self.by].sdp = pending.sdp
-            to = aggregate.legs[self.to]
-            to.sdp, to.dialog = self.sdp, self.to_dialog
-            aggregate.held_by = frozenset(self.held_by)
-            aggregate.renegotiation = msgspec.structs.replace(
-                pending, answer=self.sdp, dialog=self.to_dialog, at=self.timestamp
-            )
-            aggregate.state = CallState.TALKING
-
-    @dataclass(frozen=True)
-    class RenegotiationRefused(Event):
-        """The other party did not take the offer; the media stay as they were."""
-
-        TOPIC = "call.renegotiation_refused.1"
-
-        by: str
-        to: str
-        why: Cause
-
-        def apply(self, aggregate: Call) -> None:
-            pending = aggregate.renegotiation
-            assert pending is not None
-            aggregate.renegotiation = msgspec.structs.replace(pending, refusal=self.why, at=self.timestamp)
-            aggregate.state = CallState.TALKING
+    RenegotiationRequested = media_event.RenegotiationRequested
+    Renegotiated = media_event.Renegotiated
+    RenegotiationRefused = media_event.RenegotiationRefused
 
     @dataclass(frozen=True)
     class LegHungUp(Event):

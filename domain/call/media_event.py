@@ -1,0 +1,87 @@
+"""The events of a change of media in a call that goes on. They belong to `Call`, which names them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from domain.base import Event
+from domain.call.piece import CallState, Renegotiation
+from domain.values import Cause, Dialog, Transaction
+
+if TYPE_CHECKING:
+    from domain.call.call import Call
+
+
+@dataclass(frozen=True)
+class RenegotiationRequested(Event):
+    """A party offered other media; it is passed on to the other party."""
+
+    TOPIC = "call.renegotiation_requested.1"
+
+    by: str
+    to: str
+    transaction: Transaction
+    by_dialog: Dialog
+    to_dialog: Dialog
+    sdp: str
+    direction: str
+
+    def apply(self, aggregate: Call) -> None:
+        aggregate.legs[self.by].dialog = self.by_dialog
+        to = aggregate.legs[self.to]
+        to.dialog, to.epoch = self.to_dialog, self.context.epoch
+        aggregate.renegotiation = Renegotiation(
+            self.by,
+            self.to,
+            self.transaction,
+            self.to_dialog,
+            self.sdp,
+            self.direction,
+            self.timestamp,
+        )
+        aggregate.state = CallState.RENEGOTIATING
+
+
+@dataclass(frozen=True)
+class Renegotiated(Event):
+    """Both parties agreed on other media; `held_by` are the legs that hold the other one from now on."""
+
+    TOPIC = "call.renegotiated.1"
+
+    by: str
+    to: str
+    to_dialog: Dialog
+    sdp: str
+    held_by: tuple[str, ...]
+
+    def apply(self, aggregate: Call) -> None:
+        pending = aggregate.renegotiation
+        assert pending is not None
+        aggregate.legs[self.by].sdp = pending.sdp
+        to = aggregate.legs[self.to]
+        to.sdp, to.dialog = self.sdp, self.to_dialog
+        aggregate.held_by = frozenset(self.held_by)
+        aggregate.renegotiation = msgspec.structs.replace(
+            pending, answer=self.sdp, dialog=self.to_dialog, at=self.timestamp
+        )
+        aggregate.state = CallState.TALKING
+
+
+@dataclass(frozen=True)
+class RenegotiationRefused(Event):
+    """The other party did not take the offer; the media stay as they were."""
+
+    TOPIC = "call.renegotiation_refused.1"
+
+    by: str
+    to: str
+    why: Cause
+
+    def apply(self, aggregate: Call) -> None:
+        pending = aggregate.renegotiation
+        assert pending is not None
+        aggregate.renegotiation = msgspec.structs.replace(pending, refusal=self.why, at=self.timestamp)
+        aggregate.state = CallState.TALKING

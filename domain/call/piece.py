@@ -1,0 +1,59 @@
+"""What a call's state is made of, beside its legs: values that events carry or that are folded from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+from domain.values import Cause, Dialog, Transaction
+
+
+class CallState(Enum):
+    """Where a call stands; the rows of the table in `turn`."""
+
+    NEW = "new"
+    RINGING = "ringing"
+    TALKING = "talking"
+    RENEGOTIATING = "renegotiating"
+    ENDED = "ended"
+
+
+class DialedLeg(msgspec.Struct, frozen=True):
+    """A device that is offered the call: its dialog carries the derived Call-ID and tag, and the flow to it."""
+
+    leg: str
+    number: str
+    device: str
+    user_agent: str
+    dialog: Dialog
+
+
+class EndedLeg(msgspec.Struct, frozen=True):
+    """A leg whose dialog we end: `dialog.local_cseq` is the BYE's."""
+
+    leg: str
+    dialog: Dialog
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """A dialog beside a leg's own one, from a second answer to the same offer: confirmed, then ended by `bye`."""
+
+    leg: str
+    dialog: Dialog
+    bye: Dialog
+
+
+class Renegotiation(msgspec.Struct, frozen=True):
+    """An offer of other media on its way from leg `by` to leg `to`, or its outcome while that may need repeating."""
+
+    by: str
+    to: str
+    transaction: Transaction
+    dialog: Dialog
+    sdp: str
+    direction: str
+    at: datetime
+    answer: str = ""
+    refusal: Cause | None = None
