@@ -229,15 +229,20 @@ class Application:
     def _cancelled_call(self, event: CancelReceived) -> Call | None:
         """The call whose INVITE or re-INVITE a CANCEL means: the branch is the peer's, so the call is found by it.
 
-        The transaction itself may be unknown: after a restart it is taken up when its stream is there again.
+        The transaction itself may be unknown: after a restart it is taken up when its stream is there again. A CANCEL
+        cannot be challenged (22.1), so it must come from the address of the request that it ends.
         """
+        source = event.flow.remote.rpartition(":")[0]
         branch, call_id = event.request.via.branch, event.request.call_id
         call = self._parts.switchboard.find_offer(branch)
         if call is None:
             return None
         pending = call.renegotiation
         offers = (call.caller.transaction, pending.transaction if pending else None)
-        meant = any(offer and (offer.branch, offer.call_id) == (branch, call_id) for offer in offers)
+        meant = any(
+            offer and (offer.branch, offer.call_id, offer.flow.remote.rpartition(":")[0]) == (branch, call_id, source)
+            for offer in offers
+        )
         return call if meant else None
 
     def _ack(self, event: AckReceived, now: Now) -> None:

@@ -5,7 +5,7 @@ What may live here: pure building and reading of dialog state. No transactions, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from ipaddress import IPv6Address
 
 import msgspec
@@ -15,6 +15,8 @@ from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.uri import Uri
 from domain.values import Dialog, Flow, Transaction
 
+MAX_HOPS = 70
+"""Vias or routes of one message. No request has come farther: Max-Forwards begins at 70."""
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
 
 
@@ -166,8 +168,10 @@ def refreshed_target(response: Response, target: str) -> str:
         return target
 
 
-def check_routes(routes: Iterable[str], request: Request) -> None:
-    """Raises MessageError(400) for a route that our later requests could not carry."""
+def check_routes(routes: Sequence[str], request: Request) -> None:
+    """Raises MessageError(400) for routes that our later requests could not carry."""
+    if len(routes) > MAX_HOPS:
+        raise MessageError(400, "Too many routes", request)
     for route in routes:
         try:
             NameAddr.parse(route)
@@ -177,7 +181,7 @@ def check_routes(routes: Iterable[str], request: Request) -> None:
 
 def _record_route(response: Response) -> tuple[str, ...]:
     try:
-        routes = tuple(reversed(response.get_all("Record-Route")))
+        routes = tuple(reversed(response.get_all("Record-Route")[:MAX_HOPS]))
         for route in routes:
             NameAddr.parse(route)
     except MessageError:
@@ -217,7 +221,10 @@ def instance_of(contact: NameAddr) -> str:
 
 
 def transaction_of(request: Request, flow: Flow) -> Transaction:
-    """What the journal keeps of a request so that it can be answered after a restart."""
+    """What the journal keeps of a request so that it can be answered after a restart. Raises MessageError."""
+    vias = tuple(request.get_all("Via"))
+    if len(vias) > MAX_HOPS:
+        raise MessageError(400, "Too many Vias", request)
     return Transaction(
         method=request.method,
         branch=request.via.branch,
@@ -225,7 +232,7 @@ def transaction_of(request: Request, flow: Flow) -> Transaction:
         call_id=request.call_id,
         from_=request.get("From") or "",
         to=request.get("To") or "",
-        vias=tuple(request.get_all("Via")),
+        vias=vias,
         record_routes=tuple(request.get_all("Record-Route")),
         flow=flow,
     )

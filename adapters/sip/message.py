@@ -272,10 +272,12 @@ def parse(data: bytes) -> Request | Response:
 
 
 def response_to(request: Request, status: int, reason: str = "", to_tag: str = "") -> Response:
-    """A response with what it copies from its request (8.2.6, 12.1.1). Raises MessageError if To is malformed."""
-    headers = [("Via", via) for via in request.get_all("Via")]
-    if 100 < status < 300:
-        headers += [("Record-Route", route) for route in request.get_all("Record-Route")]
+    """A response with what it copies from its request (8.2.6, 12.1.1). Raises MessageError if To is malformed.
+
+    Lines are copied as they are: split into their values, five hundred short ones would become five hundred lines.
+    """
+    copied = ("Via", "Record-Route") if 100 < status < 300 else ("Via",)
+    headers = [line for name in copied for line in request.headers if line[0] == name]
     to = request.get("To") or ""
     if to_tag and not request.to.tag:
         to = f"{to};tag={to_tag}"

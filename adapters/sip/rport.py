@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 from adapters.sip.error import MessageError
-from adapters.sip.header import Via, vias
+from adapters.sip.header import Via, split_list, vias
 from adapters.sip.message import Request
 from domain.values import Flow
 
@@ -52,10 +52,11 @@ def stamp_via(request: Request, flow: Flow) -> None:
         stamped = Via(via.transport, via.host, via.port, {**params, "rport": str(port), "received": host})
         request.stamp(text, vias.put(text, stamped))
         return
-    top, *others = request.get_all("Via")
-    top = _RPORT.sub(f";rport={port}", _RECEIVED.sub("", top))
-    request.set("Via", f"{top};received={host}")
-    for value in others:
+    lines = [value for name, value in request.headers if name == "Via"]
+    top, *others = split_list(lines[0])
+    top = _RPORT.sub(f";rport={port}", _RECEIVED.sub("", top), count=1)  # of two the first counts
+    request.set("Via", ", ".join([f"{top};received={host}", *others]))
+    for value in lines[1:]:
         request.add("Via", value)
 
 
