@@ -20,6 +20,8 @@ APPLICATION_ID = 0x53774C67
 """`SwLg`: marks the file as a Switchlog journal (https://www.sqlite.org/pragma.html#pragma_application_id)."""
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5.0
+WAL_PAGES = 4000
+"""The `-wal` may grow to this many pages before a commit has to move them into the file."""
 
 _TABLES = """
 CREATE TABLE records (
@@ -115,7 +117,21 @@ def open_writer(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
                 _create(connection)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
             connection.execute("SELECT max(position) FROM records").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_checkpointer(path: Path) -> sqlite3.Connection:
+    """A connection for checkpoints beside the writer's. Raises JournalError."""
+    with named_errors(path):
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+        try:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA wal_autocheckpoint=0")
         except BaseException:
             connection.close()
             raise

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
+from adapters.journal.checkpoint import Checkpointer
 from adapters.journal.committer import Committer, Dispatch, at_once
 from adapters.journal.reader import SqliteReader
 from adapters.journal.schema import BUSY_TIMEOUT_S, named_errors, row_of
@@ -25,7 +26,8 @@ class SqliteJournal:
 
     `dispatch` gets one callable per committed group, which tells every submission of it, in order; by default it
     runs in the committer's thread and must not block. At most `queue_limit` submissions may wait for their answer.
-    `clock` gives Unix seconds; `busy_timeout_s` bounds the wait for another program's lock on the file.
+    `pace_s` is the least time between two commits (see `Committer`). `clock` gives Unix seconds; `busy_timeout_s`
+    bounds the wait for another program's lock on the file.
 
     Raises JournalError for a file that cannot be used, is not ours, or is open elsewhere.
     """
@@ -36,21 +38,24 @@ class SqliteJournal:
         *,
         dispatch: Dispatch = at_once,
         queue_limit: int = 10_000,
+        pace_s: float = 0.0,
         clock: Callable[[], float] = time.time,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
         self._lock = _lock(path)
         try:
-            writer = Writer(path, clock, busy_timeout_s)
+            self._checkpointer = Checkpointer(path)
+            writer = Writer(path, clock, busy_timeout_s, self._checkpointer.committed)
             try:
                 self._reader = SqliteReader(path)
             except BaseException:
                 writer.close()
                 raise
         except BaseException:
+            self._checkpointer.close()
             os.close(self._lock)
             raise
-        self._committer = Committer(writer, dispatch, queue_limit)
+        self._committer = Committer(writer, dispatch, queue_limit, pace_s)
         self._closed = False
 
     def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
@@ -83,6 +88,7 @@ class SqliteJournal:
         if not self._closed:
             self._closed = True
             self._reader.close()
+            self._checkpointer.close()
             self._committer.close()
             os.close(self._lock)
 

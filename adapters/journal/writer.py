@@ -19,7 +19,8 @@ from adapters.journal.fence import Fence
 from adapters.journal.schema import Row, explain, named_errors, open_writer
 from domain.ports import Done, JournalError, OwnershipLost
 
-_SIZES = (256, 128, 64, *range(32, 0, -1))
+_SMALL = 32
+_SIZES = (256, 128, 64, *range(_SMALL, 0, -1))
 """Rows that one statement inserts; few enough for all statements to stay prepared."""
 _PURGE_EVERY_S = 60.0
 _TAKEN = "another writer was here: a sequence number of a stream is taken"
@@ -61,23 +62,36 @@ def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...
 
 
 class Writer:
-    """Not thread-safe: the committer's thread alone uses it. `clock` gives Unix seconds."""
+    """Not thread-safe: the committer's thread alone uses it. `clock` gives Unix seconds.
 
-    def __init__(self, path: Path, clock: Callable[[], float], busy_timeout_s: float) -> None:
-        self._path, self._clock, self._busy_timeout_s = path, clock, busy_timeout_s
+    `committed` is told how many records each transaction added, once they are durable.
+    """
+
+    def __init__(
+        self, path: Path, clock: Callable[[], float], busy_timeout_s: float, committed: Callable[[int], None]
+    ) -> None:
+        self._path, self._clock, self._busy_timeout_s, self._committed = path, clock, busy_timeout_s, committed
         self._connection = open_writer(path, busy_timeout_s)
         self._fence = Fence()
         self._data_version = -1
         self._last = 0
         self._purge_at = 0.0
+        self._open: set[bytes] = set()
+        """streams that the table `live` holds until further notice: their next such record need not say so again"""
+        self._opening: set[bytes] = set()
+        """those that the transaction going on adds to them"""
 
     def append(self, group: Sequence[Submission]) -> list[Outcome]:
         """One transaction and one fsync for the whole group; outcomes in the order of the group.
 
         A submission of a lost epoch, or with a sequence number that is taken, is left out; a failing disk
-        fails the group. Nothing of what failed is in the file, and the writer stays usable.
+        fails the group. Nothing of what failed is in the file, and the writer stays usable. A group without
+        records only asks the fence, and waits for no disk.
         """
         try:
+            if not any(submission.rows for submission in group):
+                self._learn()
+                return [self._place(submission) for submission in group]
             try:
                 return self._commit(group, self._append_together)
             except sqlite3.IntegrityError:
@@ -120,6 +134,7 @@ class Writer:
     def _commit(
         self, group: Sequence[Submission], append: Callable[[Sequence[Submission]], list[Outcome]]
     ) -> list[Outcome]:
+        self._opening.clear()
         self._begin()
         before = self._last
         try:
@@ -130,16 +145,27 @@ class Writer:
         except BaseException:
             self._last = before
             raise
+        self._open |= self._opening
+        self._committed(self._last - before)
         return outcomes
 
     def _begin(self) -> None:
-        """Start the transaction and, when someone else wrote the file since, learn its claims and its end."""
         self._connection.execute("BEGIN IMMEDIATE")
+        self._learn()
+
+    def _learn(self) -> None:
+        """When someone else wrote the file since, learn its claims and its end."""
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if version != self._data_version:
             self._fence.learn(dict(self._connection.execute("SELECT shard, epoch FROM claims")))
             (self._last,) = self._connection.execute("SELECT ifnull(max(position), 0) FROM records").fetchone()
+            self._open.clear()
             self._data_version = version
+
+    def _place(self, submission: Submission) -> Outcome:
+        """The outcome of a submission without records: it keeps its place, if its owner is still the owner."""
+        refusal = self._fence.refusal(submission.shard, submission.epoch)
+        return OwnershipLost(refusal) if refusal is not None else 0
 
     def _append_together(self, group: Sequence[Submission]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -159,11 +185,11 @@ class Writer:
         outcomes: list[Outcome] = []
         for submission in group:
             self._connection.execute("SAVEPOINT one")
-            last = self._last
+            last, opening = self._last, self._opening.copy()
             try:
                 outcomes += self._append_together((submission,))
             except sqlite3.IntegrityError:
-                self._last = last
+                self._last, self._opening = last, opening
                 self._connection.execute("ROLLBACK TO one")
                 self._fence.lose(submission.shard, submission.epoch, _TAKEN)
                 outcomes.append(OwnershipLost(_TAKEN))
@@ -171,18 +197,30 @@ class Writer:
         return outcomes
 
     def _insert(self, rows: Sequence[Row]) -> None:
-        placed = [(position, *row) for position, row in enumerate(rows, self._last + 1)]
+        position = self._last
+        placed = [(position := position + 1, *row) for row in rows]
         self._execute(_INSERT, placed)
         held = {row[0]: (row[2], row[0], row[9]) for row in rows}
-        self._execute(_HOLD, list(held.values()))
-        self._last += len(rows)
+        self._execute(_HOLD, [one for one in held.values() if self._to_be_said(one[1], one[2])])
+        self._last = position
+
+    def _to_be_said(self, stream: bytes, until: float | None) -> bool:
+        """Whether `live` must be told how long a stream is held: not, if it says "until further notice" already."""
+        if until is not None:
+            self._open.discard(stream)
+            self._opening.discard(stream)
+            return True
+        if stream in self._open:
+            return False
+        self._opening.add(stream)
+        return True
 
     def _execute(self, statements: dict[int, str], rows: Sequence[tuple[Any, ...]]) -> None:
-        for chunk in _chunks(rows):
+        for chunk in (rows,) if 0 < len(rows) <= _SMALL else _chunks(rows):
             self._connection.execute(statements[len(chunk)], tuple(chain.from_iterable(chunk)))
 
     def _purge(self) -> None:
-        """Forget, now and then, the streams that nobody needs to hold any more."""
+        """Forget, now and then, the streams that nobody needs to hold any more: none of those that are open."""
         now = self._clock()
         if now >= self._purge_at:
             self._connection.execute("DELETE FROM live WHERE live_until <= ?", (now - _PURGE_EVERY_S,))

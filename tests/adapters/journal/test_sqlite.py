@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -15,7 +16,7 @@ from adapters.journal.sqlite import SqliteJournal
 from domain.ports import Journal, JournalError, OwnershipLost
 from tests.conformance import journal, recorder
 from tests.conformance.journal import A, B, Opening
-from tests.conformance.record import TIMEOUT_S, append, record, records, sequences
+from tests.conformance.record import TIMEOUT_S, append, record, records, sequences, submit
 
 
 @pytest.fixture
@@ -60,6 +61,44 @@ class TestSqliteJournal(journal.JournalConformance):
         assert [held[0].record.stream for held in store.live(1, 0.0)] == [B]
         append(store, 1, epoch, [record(A, 2)])
         assert {held[0].record.stream for held in store.live(1, 0.0)} == {A, B}
+        store.close()
+
+    def test_a_call_that_was_over_and_goes_on_is_held_again(self, opening: Opening) -> None:
+        """The writer remembers which streams are held until further notice; an end must make it forget."""
+        store = opening()
+        epoch = store.claim((1,), "node")[1]
+        group = [
+            submit(store, 1, epoch, [record(A, 1)]),
+            submit(store, 1, epoch, [record(A, 2, live_until=50.0)]),
+            submit(store, 1, epoch, [record(A, 3)]),
+            submit(store, 1, epoch, [record(B, 1)]),
+            submit(store, 1, epoch, [record(B, 2, live_until=50.0)]),
+        ]
+        assert [one.result(TIMEOUT_S) for one in group] == [1, 2, 3, 4, 5]
+        assert [held[0].record.stream for held in store.live(1, 60.0)] == [A]
+        append(store, 1, epoch, [record(B, 3)])
+        assert {held[0].record.stream for held in store.live(1, 60.0)} == {A, B}
+
+    def test_what_a_clash_took_back_is_not_taken_for_held(self, opening: Opening) -> None:
+        store = opening()
+        epoch = store.claim((1,), "node")[1]
+        append(store, 1, epoch, [record(A, 1)])
+        assert isinstance(append(store, 1, epoch, [record(B, 1), record(A, 1)]), OwnershipLost)
+        newer = store.claim((1,), "node")[1]
+        assert append(store, 1, newer, [record(B, 1)]) == 2
+        assert {held[0].record.stream for held in store.live(1, 0.0)} == {A, B}
+
+    def test_the_wal_is_moved_into_the_file_while_the_writer_runs(self, path: Path) -> None:
+        store = SqliteJournal(path, clock=lambda: 0.0)
+        epoch = store.claim((1,), "node")[1]
+        before = path.stat().st_size
+        for number in range(20):
+            append(store, 1, epoch, records(A, number * 1000 + 1, (number + 1) * 1000))
+        until = time.monotonic() + TIMEOUT_S
+        while path.stat().st_size == before and time.monotonic() < until:
+            time.sleep(0.01)
+        assert path.stat().st_size > before
+        assert sequences(store, A) == list(range(1, 20_001))
         store.close()
 
     def test_one_listener_that_fails_does_not_stop_the_others(
