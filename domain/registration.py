@@ -1,24 +1,19 @@
-"""The aggregate `Registration`: the bindings of one address-of-record (RFC 3261 section 10.3).
+"""The aggregate `Registration`: the bindings of one address-of-record (RFC 3261 section 10.3), and their end by time.
 
-Decisions are pure functions of the folded state; the registrar of the SIP adapter translates and answers.
+What a REGISTER makes of them is decided in `registering`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
-
 from domain.base import Aggregate, Created, Event, Step
-from domain.values import Contact, Flow
+from domain.values import Contact
 
-MIN_EXPIRES_S = 60
-"""Shorter wishes are answered 423 (RFC 3261 10.3 step 7), unless they are zero."""
-MAX_EXPIRES_S = 7200
-DEFAULT_EXPIRES_S = 3600
-MAX_CONTACTS = 10
+EXPIRED_KEPT = timedelta(days=365)
+"""How long a binding that ran out while nobody was there waits for the event of its end."""
 
 
 class Registration(Aggregate):
@@ -30,6 +25,12 @@ class Registration(Aggregate):
         self.tenant = ""
         self.number = ""
         self.contacts: dict[str, Contact] = {}
+        """By their keys."""
+
+    def forget(self, uris: Iterable[str]) -> None:
+        """For events only: drop every binding of these URIs."""
+        for key in [key for key, contact in self.contacts.items() if contact.uri in uris]:
+            del self.contacts[key]
 
     def at(self, now: datetime) -> tuple[Contact, ...]:
         """The bindings that hold at `now`, oldest first."""
@@ -49,32 +50,47 @@ class Registration(Aggregate):
 
     @dataclass(frozen=True)
     class ContactBound(Event):
-        """A device can be reached at `contact`, newly or again; `replaces` is its binding until now or empty."""
+        """A device can be reached at `contact`, newly or again.
 
-        TOPIC = "registration.contact_bound.1"
+        `replaces` is the URI of its binding until now or empty, `replaces_key` tells which one of that URI.
+        """
+
+        TOPIC = "registration.contact_bound.2"
+        FORMER = ("registration.contact_bound.1",)
 
         number: str
         contact: Contact
         replaces: str
+        replaces_key: str = ""
 
         def apply(self, aggregate: Registration) -> None:
-            if self.replaces and self.replaces != self.contact.uri:
-                aggregate.contacts.pop(self.replaces, None)
-            aggregate.contacts[self.contact.uri] = self.contact
+            key = self.contact.key
+            if self.replaces_key not in ("", key):
+                aggregate.contacts.pop(self.replaces_key, None)
+            elif self.replaces and not self.replaces_key:  # written when a URI had one binding
+                aggregate.forget((self.replaces, self.contact.uri))
+            aggregate.contacts[key] = self.contact
 
     @dataclass(frozen=True)
     class ContactsRemoved(Event):
-        """Bindings ended; `reason` is `unregistered`, `expired` or `replaced`."""
+        """Bindings ended; `reason` is `unregistered`, `expired` or `replaced`.
 
-        TOPIC = "registration.contacts_removed.1"
+        `keys` tells which of those that have these URIs; all if it is empty.
+        """
+
+        TOPIC = "registration.contacts_removed.2"
+        FORMER = ("registration.contacts_removed.1",)
 
         number: str
         uris: tuple[str, ...]
         reason: str
+        keys: tuple[str, ...] = ()
 
         def apply(self, aggregate: Registration) -> None:
-            for uri in self.uris:
-                aggregate.contacts.pop(uri, None)
+            for key in self.keys:
+                aggregate.contacts.pop(key, None)
+            if not self.keys:
+                aggregate.forget(self.uris)
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -84,92 +100,9 @@ EVENTS: tuple[type[Event], ...] = (
 )
 
 
-class ContactWish(msgspec.Struct, frozen=True):
-    """One Contact of a REGISTER and the flow that leads to it: `expires_s` None = the request's default, 0 = remove."""
-
-    uri: str
-    flow: Flow
-    instance: str
-    expires_s: int | None
-
-
-class Register(msgspec.Struct, frozen=True):
-    """A REGISTER that has proved itself. `wildcard` is `Contact: *`; `whole` means that the address-of-record was
-    the extension's number, so that the wildcard reaches every device and not only the asking one."""
-
-    tenant: str
-    number: str
-    device: str
-    whole: bool
-    wildcard: bool
-    contacts: tuple[ContactWish, ...]
-    expires_s: int | None
-    call_id: str
-    cseq: int
-    path: tuple[str, ...]
-    user_agent: str
-
-
-class RegisterRefused(Exception):
-    """Their fault; `status` is the SIP status that says so."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-def register(registration: Registration | None, ask: Register, step: Step) -> tuple[Event, ...]:
-    """The events that a REGISTER causes; none for a mere query.
-
-    All of it or nothing (RFC 3261 10.3): raises RegisterRefused with 400, 403, 423 or 500 and changes nothing.
-    """
-    now = step.at
-    current = registration.contacts if registration else {}
-    if ask.wildcard:
-        return _remove_all(registration, ask, step)
-    if not ask.contacts:
-        return ()
-    events = _Events(registration, ask, step)
-    granted = [(wish, _expires(wish, ask)) for wish in ask.contacts]
-    moving = {wish.instance for wish, expires_s in granted if expires_s and wish.instance}
-    removed = _unwanted(current, [wish for wish, expires_s in granted if not expires_s], moving, ask)
-    if removed:
-        events.remove(removed, "unregistered")
-    kept = {uri for uri, contact in current.items() if contact.expires_at > now}.difference(removed)
-    for wish, expires_s in granted:
-        bound = _bound(current, wish)
-        if expires_s == 0 or _repeated(bound, wish, ask):
-            continue
-        _check_order(bound, ask)
-        kept.discard(bound.uri if bound else "")
-        kept.add(wish.uri)
-        events.bind(wish, bound.uri if bound else "", now + timedelta(seconds=expires_s))
-    if len(kept) > MAX_CONTACTS:
-        raise RegisterRefused(403, f"at most {MAX_CONTACTS} devices can be registered at once")
-    return events.all()
-
-
-def _unwanted(current: dict[str, Contact], wishes: Sequence[ContactWish], moving: set[str], ask: Register) -> list[str]:
-    """The bindings to remove: by URI, else by instance, unless the same request binds that instance elsewhere
-    (a phone that reconnects removes its old contact and gives its new one at once)."""
-    removed = []
-    for wish in wishes:
-        bound = current.get(wish.uri) or (None if wish.instance in moving else _bound(current, wish))
-        if bound is not None and bound.uri not in removed:
-            _check_order(bound, ask)
-            removed.append(bound.uri)
-    return removed
-
-
-def _repeated(bound: Contact | None, wish: ContactWish, ask: Register) -> bool:
-    """The very REGISTER that made the binding, once more: its 200 was lost, perhaps by a restart."""
-    return bound is not None and (bound.uri, bound.call_id, bound.cseq) == (wish.uri, ask.call_id, ask.cseq)
-
-
 def expire(registration: Registration, step: Step) -> tuple[Event, ...]:
     """The event that ends the bindings whose time has passed; none if there are none."""
-    gone = [uri for uri, contact in registration.contacts.items() if contact.expires_at <= step.at]
+    gone = [contact for contact in registration.contacts.values() if contact.expires_at <= step.at]
     if not gone:
         return ()
     return (
@@ -179,8 +112,9 @@ def expire(registration: Registration, step: Step) -> tuple[Event, ...]:
             step.at,
             step.context,
             registration.number,
-            tuple(gone),
+            tuple(contact.uri for contact in gone),
             "expired",
+            tuple(contact.key for contact in gone),
         ),
     )
 
@@ -191,114 +125,9 @@ def deadline(registration: Registration) -> datetime | None:
 
 
 def held_until(registration: Registration) -> float:
-    """Until when an owner must hold the bindings in memory, in Unix seconds; the moment of the end if none is left."""
-    ends = [contact.expires_at for contact in registration.contacts.values()]
+    """Until when an owner must hold the bindings in memory, in Unix seconds; the moment of the end if none is left.
+
+    That is longer than they last: an owner that comes too late still has to say that they ran out.
+    """
+    ends = [contact.expires_at + EXPIRED_KEPT for contact in registration.contacts.values()]
     return max(ends, default=registration.modified_on).timestamp()
-
-
-class _Events:
-    """Numbers the events of one REGISTER."""
-
-    def __init__(self, registration: Registration | None, ask: Register, step: Step) -> None:
-        self._ask, self._step = ask, step
-        self._opening = registration is None
-        self._events: list[Event] = []
-
-    def _next(self) -> int:
-        if self._opening:
-            self._opening = False
-            step = self._step
-            self._events.append(
-                Registration.Opened(
-                    step.stream,
-                    step.version + 1,
-                    step.at,
-                    step.context,
-                    originator_topic=Registration.TOPIC,
-                    number=self._ask.number,
-                )
-            )
-        return self._step.version + len(self._events) + 1
-
-    def bind(self, wish: ContactWish, replaces: str, expires_at: datetime) -> None:
-        ask = self._ask
-        contact = Contact(
-            uri=wish.uri,
-            device=ask.device,
-            flow=wish.flow,
-            path=ask.path,
-            instance=wish.instance,
-            user_agent=ask.user_agent,
-            expires_at=expires_at,
-            call_id=ask.call_id,
-            cseq=ask.cseq,
-        )
-        version, step = self._next(), self._step
-        self._events.append(
-            Registration.ContactBound(
-                step.stream,
-                version,
-                step.at,
-                step.context,
-                ask.number,
-                contact,
-                replaces,
-            )
-        )
-
-    def remove(self, uris: Sequence[str], reason: str) -> None:
-        version, step = self._next(), self._step
-        self._events.append(
-            Registration.ContactsRemoved(
-                step.stream,
-                version,
-                step.at,
-                step.context,
-                self._ask.number,
-                tuple(uris),
-                reason,
-            )
-        )
-
-    def all(self) -> tuple[Event, ...]:
-        return tuple(self._events)
-
-
-def _remove_all(registration: Registration | None, ask: Register, step: Step) -> tuple[Event, ...]:
-    if ask.contacts or ask.expires_s != 0:
-        raise RegisterRefused(400, "Contact: * must stand alone and needs Expires: 0 (RFC 3261 10.2.2)")
-    if registration is None:
-        return ()
-    mine = [c for c in registration.contacts.values() if ask.whole or c.device == ask.device]
-    for contact in mine:
-        _check_order(contact, ask)
-    if not mine:
-        return ()
-    events = _Events(registration, ask, step)
-    events.remove([contact.uri for contact in mine], "unregistered")
-    return events.all()
-
-
-def _bound(current: dict[str, Contact], wish: ContactWish) -> Contact | None:
-    """The binding that the wish is about: the same instance (RFC 5626) or the same URI."""
-    if wish.instance:
-        for contact in current.values():
-            if contact.instance == wish.instance:
-                return contact
-    return current.get(wish.uri)
-
-
-def _check_order(bound: Contact | None, ask: Register) -> None:
-    """RFC 3261 10.3 step 7: within one Call-ID the CSeq must rise."""
-    if bound is not None and bound.call_id == ask.call_id and ask.cseq <= bound.cseq:
-        raise RegisterRefused(500, "this REGISTER is older than one that was already handled")
-
-
-def _expires(wish: ContactWish, ask: Register) -> int:
-    """Seconds granted. Raises RegisterRefused(423) for less than the minimum."""
-    wanted = wish.expires_s if wish.expires_s is not None else ask.expires_s
-    if wanted is None:
-        return DEFAULT_EXPIRES_S
-    if 0 < wanted < MIN_EXPIRES_S:
-        raise RegisterRefused(423, f"register for at least {MIN_EXPIRES_S} seconds")
-    return min(wanted, MAX_EXPIRES_S)

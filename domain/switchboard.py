@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.call.call import Call
 from domain.call.input import Input
-from domain.registration import Register
+from domain.registering import Register
 from domain.routing.directory import Directory
 from domain.values import Contact
 

@@ -56,7 +56,11 @@ class Transaction(msgspec.Struct, frozen=True):
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """One binding of an address-of-record (RFC 3261 section 10): where a device can be reached, and until when."""
+    """One binding of an address-of-record (RFC 3261 section 10): where a device can be reached, and until when.
+
+    `reg_id` numbers the flows of one instance (RFC 5626), 0 if it has one flow only. `q` is the device's own
+    preference in thousandths.
+    """
 
     uri: str
     device: str
@@ -67,6 +71,20 @@ class Contact(msgspec.Struct, frozen=True):
     expires_at: datetime
     call_id: str
     cseq: int
+    reg_id: int = 0
+    q: int = 1000
+
+    @property
+    def key(self) -> str:
+        """Tells the bindings of one address-of-record apart."""
+        return binding_key(self.uri, self.instance, self.reg_id)
+
+
+def binding_key(uri: str, instance: str, reg_id: int) -> str:
+    """What names a binding: its flow of its instance (RFC 5626), or its URI."""
+    if not instance:
+        return uri
+    return f"{instance};reg-id={reg_id}" if reg_id else instance
 
 
 class Cause(msgspec.Struct, frozen=True):

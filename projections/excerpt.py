@@ -19,7 +19,7 @@ from domain.base import Event
 from domain.call.call import Call
 from domain.catalog import topic
 from domain.registration import Registration
-from domain.values import Cause
+from domain.values import Cause, binding_key
 from projections.ports import Decode
 
 
@@ -109,12 +109,18 @@ class ContactName(msgspec.Struct, frozen=True, gc=False):
     instance: str
     user_agent: str
     expires_at: datetime
+    reg_id: int
+
+    @property
+    def key(self) -> str:
+        return binding_key(self.uri, self.instance, self.reg_id)
 
 
 class ContactBound(Excerpt, frozen=True, gc=False):
     number: str
     contact: ContactName
     replaces: str
+    replaces_key: str
 
 
 EXCERPTS: Mapping[type[Event], type[Excerpt]] = {

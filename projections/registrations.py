@@ -21,7 +21,7 @@ class BindingFold:
     def __init__(self) -> None:
         self.version = 0
         self.bound: dict[str, RegistrationRow] = {}
-        """URI -> the binding that holds"""
+        """key -> the binding that holds"""
         self._changed: list[RegistrationRow] = []
 
     def apply(self, event: Seen) -> None:
@@ -40,20 +40,33 @@ class BindingFold:
 
     def _bind(self, event: Any) -> None:
         contact = event.contact
-        if event.replaces and event.replaces != contact.uri:
-            self._end(event.replaces, event.timestamp, "replaced")
-        before = self.bound.get(contact.uri)
-        bound_at = before.bound_at if before else event.timestamp
+        bound_at = event.timestamp
+        for key in self._replaced(event):
+            before = self.bound[key]
+            if before.contact == contact.uri:
+                bound_at = before.bound_at
+                del self.bound[key]
+            else:
+                self._end(key, event.timestamp, "replaced")
         row = _row(event.context.tenant, event.number, contact, bound_at, self.version)
-        self.bound[contact.uri] = row
+        self.bound[contact.key] = row
         self._changed.append(row)
 
-    def _remove(self, event: Registration.ContactsRemoved) -> None:
-        for uri in event.uris:
-            self._end(uri, event.timestamp, event.reason)
+    def _replaced(self, event: Any) -> tuple[str, ...]:
+        if event.replaces_key:
+            return (event.replaces_key,) if event.replaces_key in self.bound else ()
+        return self._keys((event.replaces, event.contact.uri)) if event.replaces else ()
 
-    def _end(self, uri: str, at: datetime, cause: str) -> None:
-        row = self.bound.pop(uri, None)
+    def _remove(self, event: Registration.ContactsRemoved) -> None:
+        for key in event.keys or self._keys(event.uris):
+            self._end(key, event.timestamp, event.reason)
+
+    def _keys(self, uris: tuple[str, ...]) -> tuple[str, ...]:
+        """For events from when a URI had one binding."""
+        return tuple(key for key, row in self.bound.items() if row.contact in uris)
+
+    def _end(self, key: str, at: datetime, cause: str) -> None:
+        row = self.bound.pop(key, None)
         if row is not None:
             self._changed.append(msgspec.structs.replace(row, ended_at=at, cause=cause, version=self.version))
 

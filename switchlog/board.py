@@ -22,13 +22,16 @@ from domain.call.turn import World, take_turn
 from domain.catalog import CATEGORIES, topic
 from domain.ids import registration_id, shard_of, shard_of_registration
 from domain.ports import Identifiers, Journal, JournalFull, OwnershipLost, Record, Stored
-from domain.registration import Register, Registration, deadline, expire, held_until, register
+from domain.registering import Register, register
+from domain.registration import Registration, deadline, expire, held_until
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import Contact
 
 SUBMISSIONS_LIMIT = 5_000
 """Submissions that may wait for the journal before new calls and registrations are refused."""
+_DEADLINES_LIMIT = SUBMISSIONS_LIMIT // 2
+"""And before what is due waits: after a long pause thousands of bindings have run out at once."""
 
 
 def _nothing() -> None:
@@ -237,12 +240,12 @@ class Board:
     # --- time
 
     def next_deadline(self) -> datetime | None:
-        """When `on_deadline` is due."""
-        return self._alarms[0][0] if self._alarms else None
+        """When `on_deadline` is due. None also while the journal is busy: then what it has done asks again."""
+        return self._alarms[0][0] if self._alarms and not self._busy() else None
 
     def on_deadline(self, now: datetime) -> None:
         """Let every call and registration act whose moment has come."""
-        while self._alarms and self._alarms[0][0] <= now:
+        while self._alarms and self._alarms[0][0] <= now and not self._busy():
             _, stream, kind = heapq.heappop(self._alarms)
             shard = self._shards.get(shard_of(stream))
             if shard is None:
@@ -279,6 +282,9 @@ class Board:
         if shard is None:
             raise NotOwned(f"shard {number} is not owned by {self._node} at the moment")
         return shard
+
+    def _busy(self) -> bool:
+        return self.submitted - self.answered >= _DEADLINES_LIMIT
 
     def _make_room(self) -> None:
         waiting = self.submitted - self.answered

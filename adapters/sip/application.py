@@ -35,7 +35,7 @@ from domain.call.input import Unacknowledged as NeverAcknowledged
 from domain.call.leg import Leg
 from domain.ids import call_of_leg, leg_id
 from domain.ports import JournalFull
-from domain.registration import RegisterRefused
+from domain.registering import RegisterRefused
 from domain.switchboard import NotOwned
 from domain.values import Contact, Flow, Transaction
 

@@ -9,7 +9,7 @@ from adapters.sip.dialog import check_routes, flow_to, host_of, instance_of
 from adapters.sip.header import NameAddr
 from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.translate import NotAllowed, number_of, user_agent
-from domain.registration import MIN_EXPIRES_S, ContactWish, Register, RegisterRefused
+from domain.registering import MIN_EXPIRES_S, ContactWish, Register, RegisterRefused
 from domain.routing.directory import Directory
 from domain.values import Contact, Flow
 

@@ -10,17 +10,8 @@ from hypothesis import strategies as st
 
 from domain.base import Context, Event, Step
 from domain.ids import registration_id
-from domain.registration import (
-    MAX_CONTACTS,
-    MIN_EXPIRES_S,
-    ContactWish,
-    Register,
-    RegisterRefused,
-    Registration,
-    deadline,
-    expire,
-    register,
-)
+from domain.registering import MAX_CONTACTS, MIN_EXPIRES_S, ContactWish, Register, RegisterRefused, register
+from domain.registration import Registration, deadline, expire
 from tests.domain.world import START, UDP, seconds
 
 STREAM = registration_id("acme", "1001", 0)

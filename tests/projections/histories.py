@@ -21,7 +21,8 @@ from domain.call.turn import take_turn
 from domain.catalog import CATEGORIES, topic
 from domain.ids import SHARDS, new_stream_id, registration_id, shard_of
 from domain.ports import OwnershipLost, Record, Stored
-from domain.registration import ContactWish, Register, RegisterRefused, Registration, expire, register
+from domain.registering import ContactWish, Register, RegisterRefused, register
+from domain.registration import Registration, expire
 from tests.domain import history
 from tests.domain.world import START, UDP, new_call, offer, remote, request, seconds, world
 

@@ -33,7 +33,7 @@ def test_a_reclaimed_shard_still_lets_bindings_expire() -> None:
     reclaim(exchange)
     exchange.wait(1)
     assert exchange.board.next_deadline() is None
-    assert [one.record.type for one in journal.stored].count("registration.contacts_removed.1") == 2
+    assert [one.record.type for one in journal.stored].count("registration.contacts_removed.2") == 2
     assert alice.register().status == 200
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from adapters.sip.auth import answer
 from adapters.sip.message import Response
 from tests.switchlog.exchange import PASSWORD, Exchange
@@ -115,3 +117,35 @@ def test_credentials_for_another_uri_and_integrity_are_asked_for_again_without_a
         response = last(exchange, ALICE)
         assert (response.status, is_stale(response)) == (401, False)
     assert not exchange.journal.stored
+
+
+def ends(exchange: Exchange) -> list[bytes]:
+    stored = exchange.journal.stored
+    return [one.record.data for one in stored if one.record.type.startswith("registration.contacts_removed.")]
+
+
+def test_a_binding_that_ran_out_while_nobody_was_there_still_gets_its_end() -> None:
+    exchange = Exchange()
+    for number, address in (("1001", ALICE), ("1002", BOB)):
+        assert register(exchange, number, address, contact(number, address)).status == 200
+    later = Exchange(exchange.journal, epoch=2, start_s=40 * 86_400)
+    later.wait(0)
+    assert [b'"expired"' in one for one in ends(later)] == [True, True]
+    again = Exchange(exchange.journal, epoch=3, start_s=later.clock_s + 1)
+    again.wait(0)
+    assert len(ends(again)) == 2
+
+
+def test_thousands_that_run_out_at_once_do_not_flood_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("switchlog.board._DEADLINES_LIMIT", 2)
+    exchange = Exchange()
+    for number, address in (("1001", ALICE), ("1002", BOB), ("1003", MALLORY)):
+        assert register(exchange, number, address, contact(number, address)).status == 200
+    exchange.journal.held = True
+    exchange.wait(3601)
+    assert exchange.board.next_deadline() is None
+    exchange.journal.commit()
+    assert len(ends(exchange)) == 2
+    exchange.wait(0)
+    exchange.journal.commit()
+    assert len(ends(exchange)) == 3

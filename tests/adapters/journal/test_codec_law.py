@@ -11,7 +11,8 @@ from adapters.journal.codec import decode, encode
 from domain.base import Event
 from domain.call.turn import fold
 from domain.catalog import topic
-from domain.registration import Registration, register
+from domain.registering import register
+from domain.registration import Registration
 from tests.domain.history import History, histories
 from tests.domain.test_call_laws import state_of
 from tests.domain.test_registration import ask, step, wish

@@ -7,7 +7,7 @@ import pytest
 from adapters.sip.message import MessageError, Request, parse
 from adapters.sip.registrar import granted, refused, registration_of
 from adapters.sip.translate import NotAllowed
-from domain.registration import Register, RegisterRefused
+from domain.registering import Register, RegisterRefused
 from domain.values import Flow
 from tests.domain.world import START, contact, directory
 
