@@ -22,6 +22,7 @@ from uuid import UUID
 
 from domain.base import Event
 from domain.call.call import Call
+from domain.call.media_event import Renegotiated
 from domain.values import ANSWERED_ELSEWHERE, Cause
 from projections.excerpt import Seen, table
 from projections.row import CdrRow, LegRow, SegmentRow
@@ -161,7 +162,7 @@ class CallFold:
             if leg := self.legs.get(name):
                 leg.end(event.timestamp, ANSWERED_ELSEWHERE)
 
-    def _renegotiated(self, event: Call.Renegotiated) -> None:
+    def _renegotiated(self, event: Renegotiated) -> None:
         self._hold += self._held_until(event.timestamp)
         self.held_by = event.held_by
         self._held_since = event.timestamp if event.held_by else None

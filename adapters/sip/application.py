@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from adapters.sip import registrar, translate
+from adapters.sip.admission import Merged, admit, explain, serves_other
 from adapters.sip.auth import Asked, Refused, Stale, Verified
-from adapters.sip.dialog import ALLOW, contact_instance, contact_uri, transaction_of
+from adapters.sip.cause import heard
+from adapters.sip.dialog import contact_instance, contact_uri, transaction_of
 from adapters.sip.gate import Failing
 from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.nonce import Use
@@ -37,7 +39,7 @@ from domain.ids import call_of_leg, leg_id
 from domain.ports import JournalFull
 from domain.registering import RegisterRefused
 from domain.switchboard import NotOwned
-from domain.values import Contact, Flow, Transaction
+from domain.values import CANCELLED, NORMAL, Contact, Flow, Transaction
 
 __all__ = ["Application", "Now", "Parts"]
 
@@ -62,6 +64,7 @@ class Application:
         self._parts = parts
         self._layer = parts.layer
         self._outgoing = Outgoing(parts)
+        self._merged = Merged(parts.layer.__contains__)
         self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
             "INVITE": self._invite,
             "BYE": self._bye,
@@ -96,11 +99,9 @@ class Application:
     def _request(self, event: RequestReceived, now: Now) -> None:
         request = event.request
         try:
-            self._check(request)
-            handler = self._requests.get(request.method)
-            if handler is None:
-                raise NotAllowed(405, "this method is not served")
-            handler(event, now)
+            admit(request)
+            self._merged.check(request, event.key)
+            self._requests[request.method](event, now)
         except MessageError as error:
             self._answer(event, self._reply(request, error.status, error.reason), now)
         except NotAllowed as error:
@@ -112,23 +113,10 @@ class Application:
             response.add("Retry-After", str(_RETRY_AFTER_S))
             self._answer(event, response, now)
 
-    def _check(self, request: Request) -> None:
-        """RFC 3261 8.2.2.3 and 16.3: what no request may lack or ask. Only an INVITE is ever passed on."""
-        _, within = request.from_, request.to.tag  # MessageError if either cannot be read
-        hops = (request.get("Max-Forwards") or "70").strip()
-        if request.method == "INVITE" and not within and hops.strip("0") == "":
-            raise NotAllowed(483, "")
-        if request.get_all("Require"):
-            raise NotAllowed(420, "")
-
     def _options(self, event: RequestReceived, now: Now) -> None:
         if event.request.to.tag:
             self._dialog(event.request)
-        else:
-            translate.request_uri(event.request)  # 8.2.2.1: a scheme that is not served is told so
-        response = self._reply(event.request, 200)
-        response.add("Accept", "application/sdp")
-        self._answer(event, response, now)
+        self._answer(event, self._reply(event.request, 200), now)
 
     def _register(self, event: RequestReceived, now: Now) -> None:
         request, parts = event.request, self._parts
@@ -196,7 +184,8 @@ class Application:
     def _bye(self, event: RequestReceived, now: Now) -> None:
         call, leg = self._ordered(event.request)
         transaction = transaction_of(event.request, event.flow)
-        inp = HungUp(event.request.via.branch, f"leg:{leg.id}", leg.id, transaction)
+        why = heard(event.request, NORMAL)
+        inp = HungUp(event.request.via.branch, f"leg:{leg.id}", leg.id, transaction, why)
 
         def durable(accepted: bool) -> None:
             if not accepted:  # the call is over already: both sides hung up
@@ -208,7 +197,8 @@ class Application:
         request = event.request
         call = self._cancelled_call(event)
         if call is None:
-            self._layer.respond(event.key, self._reply(request, 481), now.monotonic)
+            status = 200 if serves_other(request, self._layer.__contains__) else 481
+            self._layer.respond(event.key, self._reply(request, status), now.monotonic)
             return
         leg = call.caller_leg
         tag = call.caller.dialog.local_tag
@@ -221,7 +211,7 @@ class Application:
             self._layer.respond(event.key, response_to(request, 200, to_tag=tag), self._parts.clock().monotonic)
 
         try:
-            inp = Abandoned(request.via.branch, f"leg:{leg}", leg)
+            inp = Abandoned(request.via.branch, f"leg:{leg}", leg, heard(request, CANCELLED))
             self._parts.switchboard.handle(call.id, inp, durable, self._forgets(event))
         except (JournalFull, NotOwned):
             self._layer.respond(event.key, self._reply(request, 503), now.monotonic)
@@ -329,12 +319,7 @@ class Application:
             response = response_to(request, status, reason, self._local_tag(request))
         except MessageError:  # its To cannot be read, but the transaction must have its answer
             response = response_to(request, status, reason)
-        if status in (200, 405):
-            response.add("Allow", ALLOW)
-        if status == 415:
-            response.add("Accept", "application/sdp")
-        if status == 420:
-            response.add("Unsupported", ", ".join(request.get_all("Require")))
+        explain(response, request)
         return response
 
     def _local_tag(self, request: Request) -> str:

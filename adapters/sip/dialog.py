@@ -10,6 +10,7 @@ from ipaddress import IPv6Address
 
 import msgspec
 
+from adapters.sip.capability import ALLOW, SUPPORTED
 from adapters.sip.header import NameAddr, quote
 from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.uri import Uri
@@ -17,7 +18,6 @@ from domain.values import Dialog, Flow, Transaction
 
 MAX_HOPS = 70
 """Vias or routes of one message. No request has come farther: Max-Forwards begins at 70."""
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
 
 
 class Addresses:
@@ -79,6 +79,7 @@ def request_of(method: str, dialog: Dialog, via: str, contact: str = "", display
     ]
     if contact:
         headers += [("Contact", contact), ("Allow", ALLOW)]
+        headers += [("Supported", SUPPORTED)] if SUPPORTED else []
     return Request(method, target, headers)
 
 

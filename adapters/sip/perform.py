@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from adapters.sip.cause import passed_on, reason_header
-from adapters.sip.dialog import ALLOW, Addresses, request_of, response_of
+from adapters.sip.capability import ALLOW, SUPPORTED
+from adapters.sip.cause import passed_on, reason_of_cancel, reason_of_refusal, reasons_header
+from adapters.sip.dialog import Addresses, request_of, response_of
 from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import Request, Response
 from adapters.sip.peer import Peers
@@ -34,7 +35,7 @@ from domain.call.effect import (
     Ring,
 )
 from domain.ports import Sealer
-from domain.values import ANSWERED_ELSEWHERE, Dialog, Flow, Transaction
+from domain.values import Dialog, Flow, Transaction
 
 _SDP = "application/sdp"
 _ACK_BRANCH = 2**31
@@ -98,7 +99,7 @@ class Performer:
 
     def _refuse(self, call: Call, effect: Refuse, now: float) -> None:
         response = response_of(effect.transaction, passed_on(effect.why.sip_status), tag=effect.tag)
-        response.add("Reason", reason_header(effect.why))
+        response.add("Reason", reason_of_refusal(effect.why))
         self._respond(call, effect.leg, effect.transaction, response, now)
 
     def _conclude(self, call: Call, effect: Conclude, now: float) -> None:
@@ -124,7 +125,8 @@ class Performer:
     def _hang_up(self, call: Call, effect: HangUp, now: float) -> None:
         request = self._request(call, effect.leg, "BYE", effect.dialog)
         if request is not None:
-            request[0].add("Reason", reason_header(effect.why))
+            for name, value in reasons_header(effect.why):
+                request[0].add(name, value)
         self._start(request, now)
 
     def _cancel(self, call: Call, effect: Cancel, now: float) -> None:
@@ -134,8 +136,7 @@ class Performer:
             if invite is None:
                 return
             self._layer.request(*invite, now, sent=False)
-        elsewhere = effect.why == ANSWERED_ELSEWHERE
-        self._layer.cancel(key, now, [("Reason", reason_header(effect.why, sip=elsewhere))])
+        self._layer.cancel(key, now, [("Reason", reason_of_cancel(effect.why))])
 
     def _acknowledge(self, call: Call, effect: Acknowledge, now: float) -> None:
         ack = self._request(call, effect.leg, "ACK", effect.dialog)
@@ -171,6 +172,8 @@ class Performer:
     def _describe(self, response: Response, leg: str, flow: Flow, sdp: str) -> None:
         response.add("Contact", self._addresses.contact(flow, self._identifiers.user(leg)))
         response.add("Allow", ALLOW)
+        if SUPPORTED:
+            response.add("Supported", SUPPORTED)
         self._body(response, sdp)
 
     def _body(self, message: Request | Response, sdp: str) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 from uuid import UUID
 
-from adapters.sip.cause import cause_of
+from adapters.sip.cause import cause_of, heard
 from adapters.sip.dialog import caller_dialog, confirmed, contact_uri, host_of, refreshed_target, transaction_of
 from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.multipart import SDP, NotUnderstood, session_part
@@ -140,7 +140,7 @@ def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> I
     """A response to the INVITE that dialled a leg; None for a 100. A tag may be missing (12.1.2)."""
     cause, actor = response.via.branch, f"leg:{leg.id}"
     if response.status >= 300:
-        return Failed(cause, actor, leg.id, cause_of(response.status, response.reason))
+        return Failed(cause, actor, leg.id, heard(response, cause_of(response.status, response.reason)))
     if response.status == 100:
         return None
     dialog = confirmed(leg.dialog, response, flow)

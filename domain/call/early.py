@@ -15,7 +15,7 @@ from domain.call.resume import NO_ANSWER_DEADLINE
 from domain.call.scene import Scene, World, dialed
 from domain.ids import leg_id
 from domain.routing.route import route
-from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NOT_REGISTERED, Cause, Contact, Dialog
+from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_REGISTERED, Cause, Contact, Dialog
 
 _NO_MEDIA = Cause(488, 65, "the answer described no media")
 
@@ -161,14 +161,15 @@ def fail(scene: Scene, inp: Failed) -> tuple[Event, ...]:
 
 
 def abandon(scene: Scene, inp: Abandoned) -> tuple[Event, ...]:
-    return (scene.ended("caller", "cancelled", CANCELLED, leg=inp.leg),)
+    return (scene.ended("caller", "cancelled", inp.why, leg=inp.leg),)
 
 
 def hang_up_early(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
     """A caller may end an early dialog by BYE (RFC 3261 15); a callee may not."""
     if inp.leg != scene.call.caller_leg:
         return ()
-    return (scene.ended("caller", "cancelled", CANCELLED, leg=inp.leg, inp=inp),)
+    why = CANCELLED if inp.why == NORMAL else msgspec.structs.replace(inp.why, sip_status=CANCELLED.sip_status)
+    return (scene.ended("caller", "cancelled", why, leg=inp.leg, inp=inp),)
 
 
 def no_answer(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.values import Cause, Dialog, Transaction
+from domain.values import CANCELLED, NORMAL, Cause, Dialog, Transaction
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -57,16 +57,18 @@ class Failed(Input, frozen=True):
 
 
 class Abandoned(Input, frozen=True):
-    """The caller gave up before an answer (CANCEL)."""
+    """The caller gave up before an answer (CANCEL); `why` is what it said of that."""
 
     leg: str
+    why: Cause = CANCELLED
 
 
 class HungUp(Input, frozen=True):
-    """A party ended the call; its request waits for an answer."""
+    """A party ended the call; its request waits for an answer. `why` is what it said of that."""
 
     leg: str
     transaction: Transaction
+    why: Cause = NORMAL
 
 
 class Reoffered(Input, frozen=True):

@@ -8,7 +8,7 @@ from domain.base import Event
 from domain.call.call import Call
 from domain.call.input import HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged
 from domain.call.scene import Scene
-from domain.values import NORMAL, NOT_ACKNOWLEDGED, VANISHED
+from domain.values import NOT_ACKNOWLEDGED, VANISHED
 
 _HOLDING = frozenset({"sendonly", "inactive"})
 _GONE = frozenset({408, 481})
@@ -21,7 +21,7 @@ def hang_up(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
         return ()
     by = "caller" if inp.leg == call.caller_leg else "callee"
     other = call.other(inp.leg).id
-    return (scene.ended(by, "answered", NORMAL, leg=inp.leg, inp=inp, hang_up=(other,)),)
+    return (scene.ended(by, "answered", inp.why, leg=inp.leg, inp=inp, hang_up=(other,)),)
 
 
 def lost(scene: Scene, inp: Unacknowledged) -> tuple[Event, ...]:

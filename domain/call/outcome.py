@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from domain.call.call import Call
 from domain.values import NO_ANSWER, Cause
 
 _BUSY = frozenset({486, 600})
 _REJECTED = frozenset({603, 403, 607, 608})
-_UNHEARD = frozenset({401, 407, 408, 481, 487})
+_UNHEARD = frozenset({408, 481, 487})
 """Statuses by which no person spoke."""
+_OURS = frozenset({401, 407, 420, 421, 422, 423, 494})
+"""Statuses about our own request to the device: the caller could do nothing with them."""
+_MENDABLE = frozenset({415, 484})
+"""Those of RFC 3261 16.7 step 6's list by which the caller can mend the call: another body, a whole number."""
+
+_ORDER: tuple[tuple[int, Callable[[int], bool]], ...] = (
+    (6, lambda status: status >= 600),  # for the person, from wherever: it ends the search
+    (5, lambda status: status in _MENDABLE),
+    (4, lambda status: status in _BUSY | _REJECTED),
+    (2, lambda status: status in _UNHEARD | _OURS),
+    (1, lambda status: status >= 500),  # the higher class says less (16.7 step 6)
+    (3, lambda status: True),  # every other 4xx, and a redirect that is not followed, which is told as 480
+)
+"""The best response of a fork (RFC 3261 16.7 step 6) as (weight, statuses): the first row that fits counts."""
 
 
 def spoken(why: Cause) -> bool:
@@ -23,12 +39,7 @@ def best_cause(call: Call, why: Cause) -> Cause:
 
 
 def _weight(why: Cause) -> int:
-    status = why.sip_status
-    if status >= 600:
-        return 4
-    if spoken(why):
-        return 3
-    return 1 if status in _UNHEARD or status >= 500 else 2
+    return next(weight for weight, counts in _ORDER if counts(why.sip_status))
 
 
 def outcome_of(why: Cause) -> str:
