@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS master (sealed TEXT NOT NULL);
 """
 _DECOY = msgspec.json.encode({"": {"MD5": "0" * 32, "SHA-256": "0" * 64}}).decode()
 """What a device's row looks like, for those that do not exist."""
+_OPEN_LIMIT = 8192
+"""Devices whose credentials stay open in memory, some 8 MB: beside the key that opens the others."""
+_OPEN_NAME = 128
+"""Strangers' names that are longer are not kept."""
 _decode = msgspec.json.Decoder(dict[str, dict[str, str]]).decode
 
 
@@ -51,6 +55,8 @@ class SecretStore:
         self._fingerprint_key = derive(self._master, "fingerprint")
         self._decoy = self._own.seal(_DECOY)
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._open: dict[tuple[str, str], Secrets] = {}
         path = folder / "secrets.db"
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -93,13 +99,23 @@ class SecretStore:
     # --- digest credentials
 
     def ha1(self, tenant: str, username: str, realm: str, algorithm: str) -> str | None:
-        """From memory, where the values stay sealed until they are asked for.
+        """From memory, where the values stay sealed until they are asked for; those asked for last stay open.
 
-        A name that nobody has takes the same work: a decoy is unsealed.
+        A name that nobody has takes the same work, the first time and later: a decoy is unsealed and kept like others.
         """
-        sealed = self._sealed.get((tenant, username))
-        text = self._own.unseal(sealed, f"{tenant}/{username}") if sealed else self._own.unseal(self._decoy)
-        return _decode(text).get(realm, {}).get(algorithm)
+        secrets = self._open.get((tenant, username)) or self._opened(tenant, username)
+        return secrets.get(realm, {}).get(algorithm)
+
+    def _opened(self, tenant: str, username: str) -> Secrets:
+        with self._opening:
+            sealed = self._sealed.get((tenant, username))
+            text = self._own.unseal(sealed, f"{tenant}/{username}") if sealed else self._own.unseal(self._decoy)
+            secrets = _decode(text)
+            if len(username) <= _OPEN_NAME:
+                if len(self._open) >= _OPEN_LIMIT:
+                    self._open.clear()
+                self._open[(tenant, username)] = secrets
+            return secrets
 
     def device(self, tenant: str, username: str) -> Secrets | None:
         """All HA1 values of a device."""
@@ -125,9 +141,12 @@ class SecretStore:
             )
 
         self._durably(write)
-        self._sealed.update(sealed)
-        for key in gone:
-            self._sealed.pop(key, None)
+        with self._opening:  # or what is being opened might be kept though it is the old one
+            self._sealed.update(sealed)
+            for key in gone:
+                self._sealed.pop(key, None)
+            for key in changes:
+                self._open.pop(key, None)
 
     def fingerprint(self, secrets: Secrets) -> str:
         """Tells two credentials apart without telling anything else: may stand in events."""

@@ -100,3 +100,18 @@ def test_unsealing_is_the_inverse_of_sealing_for_the_same_context(plain: str, co
 def test_what_was_not_sealed_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not sealed"):
         AesSealer(b"k" * 32).unseal(f"s1.{text}")
+
+
+def test_credentials_that_stay_open_follow_every_change(tmp_path: Path) -> None:
+    def ha1() -> str | None:
+        return store.ha1("acme", "1001", "acme.example", "MD5")
+
+    with SecretStore(tmp_path) as store:
+        assert [ha1(), ha1()] == [None, None]
+        for digit in "12":
+            store.replace({("acme", "1001"): {"acme.example": {"MD5": digit * 32}}})
+            assert [ha1(), ha1()] == [digit * 32] * 2
+        assert store.ha1("globex", "1001", "acme.example", "MD5") is None
+        assert store.ha1("acme", "1001", "acme.example", "SHA-256") is None
+        store.replace({("acme", "1001"): None})
+        assert [ha1(), ha1()] == [None, None]
