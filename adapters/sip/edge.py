@@ -221,17 +221,15 @@ class Edge:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
         address = found[0][4]
-        udp: UdpSocket | None = None
 
-        def on_datagram(data: bytes, remote: str) -> None:
-            assert udp is not None
+        def on_datagram(data: bytes, flow: Flow) -> None:
             if not data.strip(b"\r\n\0"):
                 self.counters.keepalives += 1
                 return
             if self._gated is not None:
-                self._gated.heard(data, Flow("udp", udp.local, remote))
+                self._gated.heard(data, flow)
             else:
-                self._deliver(data, Flow("udp", udp.local, remote))
+                self._deliver(data, flow)
 
         udp = UdpSocket(str(address[0]), int(address[1]), on_datagram)
         self._udp[udp.local] = udp

@@ -1,6 +1,6 @@
 """One UDP socket of the edge: reads in bursts, never waits to send.
 
-What may live here: the socket and its address. Nothing of SIP.
+What may live here: the socket and the addresses of its peers. Nothing of SIP.
 """
 
 from __future__ import annotations
@@ -12,22 +12,25 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from adapters.sip.rport import join_host_port, split_host_port
+from domain.values import Flow
 
 _BURST = 64  # datagrams read per wake-up, so that a flood cannot starve timers and streams
 _LARGEST_DATAGRAM = 65_535
+_PEERS = 16_384  # addresses whose flow is kept ready
 _BUFFER_BYTES = 4 * 1024 * 1024  # asked of the kernel, which caps it by net.core.rmem_max
 
 
 class UdpSocket:
     """A bound, non-blocking socket on the running loop.
 
-    `on_datagram(data, remote)` gets each datagram with its sender as `host:port`.
+    `on_datagram(data, flow)` gets each datagram with its sender as the flow's remote.
     """
 
-    def __init__(self, host: str, port: int, on_datagram: Callable[[bytes, str], None]) -> None:
+    def __init__(self, host: str, port: int, on_datagram: Callable[[bytes, Flow], None]) -> None:
         """Binds; raises OSError as `bind` does. `host` is a numeric address, IPv6 without brackets."""
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._on_datagram = on_datagram
+        self._flows: dict[tuple[str, int], Flow] = {}
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(self.family, socket.SOCK_DGRAM)
         try:
@@ -64,12 +67,18 @@ class UdpSocket:
                 data, address = self._socket.recvfrom(_LARGEST_DATAGRAM)
             except OSError:  # nothing left (BlockingIOError), or a network error that belongs to one datagram
                 return
-            self._on_datagram(data, join_host_port(*address[:2]))
+            self._on_datagram(data, self._flows.get(address) or self._flow_from(address))
             if self._socket.fileno() < 0:
                 return
 
+    def _flow_from(self, address: tuple[str, int]) -> Flow:
+        if len(self._flows) >= _PEERS:
+            self._flows.clear()
+        flow = self._flows[address] = Flow("udp", self.local, join_host_port(*address[:2]))
+        return flow
 
-@lru_cache(maxsize=16_384)
+
+@lru_cache(maxsize=_PEERS)
 def socket_address(remote: str) -> tuple[str, int] | None:
     """A numeric `host:port` as the socket module wants it; None for a name, which would block on DNS."""
     try:

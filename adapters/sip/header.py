@@ -16,8 +16,8 @@ from adapters.sip.uri import Uri, parse_host_port, write_params
 
 _VIA = re.compile(r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9-]+)\s+([^;]+)(.*)", re.IGNORECASE | re.DOTALL)
 _PLAIN_VIA = re.compile(
-    r"SIP/2\.0/([A-Z]+) (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?"
-    r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9.!%*_+`'~:-]*)?)*)"
+    r"SIP/2\.0/([A-Z]+) (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?(;rport)?"
+    r";branch=([A-Za-z0-9.!%*_+`'~:-]+)(;rport)?"
 )  # as nearly every peer writes it; anything else goes the general way
 _PLAIN_NAME = re.compile(r"""(?:"([^"\\]*)" ?)?<([^<>"]+)>(?:;tag=([A-Za-z0-9.!%*_+`'~-]+))?""")
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9.!%*_+`'~-]+)\s*")
@@ -26,6 +26,9 @@ _SEPARATORS = {",": re.compile('[",<>]'), ";": re.compile('[";]')}
 _PARAM_TEXT = r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]+))\s*(?:,|$)'
 _PARAM = re.compile(_PARAM_TEXT)
 _PARAMS = re.compile(f"(?>{_PARAM_TEXT})*")  # atomic: linear time also in what does not match
+_DIGEST_PARAMS = frozenset(
+    "username realm nonce uri response algorithm cnonce opaque qop nc userhash stale domain".split()
+)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 MAX_CSEQ = 2**31 - 1
 
@@ -54,7 +57,7 @@ class Via(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Via:
         """Raises MessageError."""
-        return vias.get(text) or vias.put(text, _plain_via(text) or _any_via(text))
+        return _plain_via(text) or _any_via(text)
 
     def __str__(self) -> str:
         port = f":{self.port}" if self.port is not None else ""
@@ -104,8 +107,6 @@ class NameAddr(msgspec.Struct, frozen=True):
         return f"{name}<{self.uri}>{write_params(self.params)}"
 
 
-vias: Memo[Via] = Memo()
-"""What Via values say; whoever writes one and knows what it says may put it here."""
 _cseqs: Memo[CSeq] = Memo()
 _name_addrs: Memo[NameAddr] = Memo()
 
@@ -114,14 +115,14 @@ def _plain_via(text: str) -> Via | None:
     found = _PLAIN_VIA.fullmatch(text)
     if found is None:
         return None
-    transport, host, port, rest = found.groups()
+    transport, host, port, before, branch, after = found.groups()
     if port and int(port) > 65535:
         return None
-    params: dict[str, str | None] = {}
-    if rest:
-        for part in rest[1:].split(";"):
-            name, equals, value = part.partition("=")
-            params.setdefault(name, value if equals else None)
+    params: dict[str, str | None] = {"branch": branch}
+    if before:
+        params = {"rport": None, "branch": branch}
+    elif after:
+        params["rport"] = None
     return Via(transport, host, int(port) if port else None, params)
 
 
@@ -205,6 +206,9 @@ def parse_credentials(text: str) -> dict[str, str]:
     if scheme.lower() != "digest":
         raise MessageError(400, "Only Digest is served")
     rest = rest.strip()
+    found = _plain_params(rest)
+    if found is not None:
+        return found
     if _PARAMS.fullmatch(rest) is None:
         raise MessageError(400, "A malformed Digest parameter")
     params = _PARAM.findall(rest)
@@ -213,6 +217,23 @@ def parse_credentials(text: str) -> dict[str, str]:
         raise MessageError(400, "A Digest parameter twice")
     if "\\" in rest:
         found = {name.lower(): plain or _ESCAPED.sub(r"\1", quoted) for name, quoted, plain in params}
+    return found
+
+
+def _plain_params(text: str) -> dict[str, str] | None:
+    """As nearly everybody writes them, with no comma and no quote inside a value; None for anything else."""
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        name = name.strip(" ")
+        if name not in _DIGEST_PARAMS or name in found:
+            return None
+        if not value.isalnum():
+            plain = value[1:-1]
+            if len(value) < 2 or not value[0] == value[-1] == '"' or '"' in plain or "\\" in plain:
+                return None
+            value = plain
+        found[name] = value
     return found
 
 

@@ -131,8 +131,10 @@ class Message:
 
     def stamp(self, text: str, via: Via) -> None:
         """Replace the top Via, which stands alone in its line, by `text`, whose value is `via`."""
-        place = next(n for n, (header, _) in enumerate(self.headers) if header == "Via")
-        self.headers[place] = ("Via", text)
+        headers, place = self.headers, 0
+        while headers[place][0] != "Via":
+            place += 1
+        headers[place] = ("Via", text)
         self.firsts()["Via"] = text
         self._via = via
         self._wire = b""

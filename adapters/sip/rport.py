@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 from adapters.sip.error import MessageError
-from adapters.sip.header import Via, split_list, vias
+from adapters.sip.header import Via, split_list
 from adapters.sip.message import Request
 from domain.values import Flow
 
@@ -38,19 +38,19 @@ def stamp_via(request: Request, flow: Flow) -> None:
     claimed in either is replaced. Raises MessageError for a Via with an empty parameter, which others may read
     otherwise; those in the journal were let in by older rules.
     """
-    if ";;" in (request.get("Via") or ""):
+    raw = request.get("Via") or ""
+    if ";;" in raw:
         raise MessageError(400, "Malformed Via", request)
     host, port = split_host_port(flow.remote)
     via = request.via
     params = via.params
     if via.host.strip("[]") == host and "rport" not in params and "received" not in params:
         return
-    raw = request.get("Via") or ""
     plain = _filled(raw, port)
     if plain and "received" not in params:
         text = f"{plain};received={host}"
         stamped = Via(via.transport, via.host, via.port, {**params, "rport": str(port), "received": host})
-        request.stamp(text, vias.put(text, stamped))
+        request.stamp(text, stamped)
         return
     lines = [value for name, value in request.headers if name == "Via"]
     top, *others = split_list(lines[0])

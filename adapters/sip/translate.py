@@ -59,12 +59,11 @@ class NotAllowed(Exception):
 
 def request_uri(request: Request) -> Uri:
     """The Request-URI. Raises MessageError: 416 for a scheme that is not served, 400 for no URI at all."""
-    scheme = request.uri.partition(":")[0].lower()
-    if scheme not in ("sip", "sips", "tel"):
-        raise MessageError(416, "", request)
     try:
         return Uri.parse(request.uri)
     except ValueError as error:
+        if request.uri.partition(":")[0].lower() not in ("sip", "sips", "tel"):
+            raise MessageError(416, "", request) from error
         raise MessageError(400, "Malformed Request-URI", request) from error
 
 
@@ -74,7 +73,7 @@ def number_of(uri: Uri) -> str:
     An escape that hides something unprintable stays as written: it names nobody, and is recorded as it came.
     """
     written = uri.user.partition(";")[0]
-    plain = unquote(written, errors="strict") if _ESCAPES.fullmatch(written) else written
+    plain = unquote(written, errors="strict") if "%" in written and _ESCAPES.fullmatch(written) else written
     return plain if plain.isprintable() else written
 
 

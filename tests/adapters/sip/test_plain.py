@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.sip.header import NameAddr, Via, header_params
+from adapters.sip.header import NameAddr, Via, header_params, parse_credentials
 from adapters.sip.memo import LONGEST_TEXT, Memo
 from adapters.sip.message import MessageError, Request, parse
 from adapters.sip.rport import stamp_via
@@ -53,6 +53,25 @@ def test_a_tag_alone_says_what_it_says_among_others(text: str) -> None:
     if isinstance(among, dict):
         among = {name: value for name, value in among.items() if name != "zz"}
     assert outcome(header_params, text) == among or ";zz" in str(among)
+
+
+CREDENTIALS = st.lists(
+    st.sampled_from(
+        ['username="a"', "qop=auth", 'qop="auth"', 'realm="x, y"', 'nonce="a\\"b"', "nc=00000001", 'cnonce=""', "uri=a b",
+         "uri=sip:a", 'opaque="=="', "Realm=x", "realm", "realm=", 'realm="', " nonce = 1", "uri=\u0663", "x=1", "", '"a"']
+    ),
+    max_size=4,
+).map(",".join)  # fmt: skip
+
+
+@given(CREDENTIALS)
+@example('username="a",qop=auth')
+@example("qop=auth,qop=auth")
+def test_plain_credentials_say_what_they_say_beside_an_unknown_parameter(text: str) -> None:
+    among = outcome(parse_credentials, f"Digest zz=1,{text}")
+    if isinstance(among, dict):
+        assert among.pop("zz") == "1"
+    assert outcome(parse_credentials, f"Digest {text}") == among
 
 
 def stamped(*vias: str) -> str | None:
