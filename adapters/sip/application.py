@@ -113,17 +113,6 @@ class Application:
             response.add("Retry-After", str(_RETRY_AFTER_S))
             self._answer(event, response, now)
 
-<<<<<<< HEAD
-=======
-    def _check(self, request: Request) -> None:
-        """RFC 3261 8.2.2.3 and 16.3: what no request may lack or ask. Only an INVITE is ever passed on."""
-        _, within = request.from_, request.to.tag  # MessageError if either cannot be read
-        if request.method == "INVITE" and not within and not (request.get("Max-Forwards") or "70").strip().strip("0"):
-            raise NotAllowed(483, "")
-        if request.get_all("Require"):
-            raise NotAllowed(420, "")
-
->>>>>>> b7b38c8 (Read plain Vias and credentials by one cut, keep the flows of peers ready)
     def _options(self, event: RequestReceived, now: Now) -> None:
         if event.request.to.tag:
             self._dialog(event.request)
