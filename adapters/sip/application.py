@@ -236,13 +236,19 @@ class Application:
         return call if meant else None
 
     def _ack(self, event: AckReceived, now: Now) -> None:
-        if event.key is None:
+        key, request = event.key, event.request
+        if key is None:
             return
         try:
-            self._dialog(event.request)
+            call, leg = self._dialog(request)
         except NotAllowed:
             return
-        self._layer.acknowledged(event.key)
+        if call.answer_owed != leg.id:
+            self._layer.acknowledged(key)
+            return
+        # The 2xx held an offer: it is repeated until the journal has the answer.
+        inp = translate.answer_given(request, leg.id, self._parts.sealer)
+        self._outgoing.tell(call, inp, lambda accepted: self._layer.acknowledged(key))
 
     def _unacknowledged(self, event: Unacknowledged, now: Now) -> None:
         call = self._parts.switchboard.find_offer(event.key.branch)

@@ -141,6 +141,7 @@ class Performer:
     def _acknowledge(self, call: Call, effect: Acknowledge, now: float) -> None:
         ack = self._request(call, effect.leg, "ACK", effect.dialog)
         if ack is not None:
+            self._body(ack[0], effect.sdp)
             key = ClientKey(self._identifiers.branch(effect.leg, effect.dialog.local_cseq), "INVITE")
             self._layer.acknowledge(key, *ack, now)
 

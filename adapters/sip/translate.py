@@ -20,6 +20,7 @@ from adapters.sip.text import to_text
 from adapters.sip.uri import Uri
 from domain.call.input import (
     Answered,
+    AnswerGiven,
     Failed,
     Input,
     Offer,
@@ -131,7 +132,7 @@ def reoffer(request: Request, flow: Flow, leg: str, sealer: Sealer) -> Reoffered
         transaction=transaction_of(request, flow),
         remote_target=contact_uri(request),
         sdp=sdp,
-        direction=Sdp.parse(sdp).direction,
+        direction=direction_of(sdp),
     )
 
 
@@ -157,13 +158,32 @@ def reoffer_response(response: Response, leg: Leg, sealer: Sealer) -> Input | No
     if response.status >= 300:
         return ReofferRefused(cause, actor, leg.id, cause_of(response.status, response.reason))
     target = refreshed_target(response, leg.dialog.remote_target)
-    return ReofferAccepted(cause, actor, leg.id, target, sealed_sdp(response, sealer))
+    sdp = sealed_sdp(response, sealer)
+    return ReofferAccepted(cause, actor, leg.id, target, sdp, direction_of(sdp))
+
+
+def answer_given(ack: Request, leg: str, sealer: Sealer) -> AnswerGiven:
+    """The ACK of a 2xx that held an offer. What cannot be read in it is no answer: an ACK cannot be refused."""
+    sdp = sealed_sdp(ack, sealer)
+    try:
+        Sdp.parse(sdp)
+    except ValueError:
+        sdp = ""
+    return AnswerGiven(ack.via.branch, f"leg:{leg}", leg, sdp, direction_of(sdp))
+
+
+def direction_of(sdp: str) -> str:
+    """Which way the media go, from the view of who wrote this; both ways if it cannot be read."""
+    try:
+        return Sdp.parse(sdp).direction
+    except ValueError:
+        return "sendrecv"
 
 
 def offered_sdp(request: Request, sealer: Sealer) -> str:
-    """The offer of an INVITE with its SRTP keys sealed. Raises NotAllowed(415, 488) or MessageError(400)."""
+    """The offer of an INVITE with its SRTP keys sealed, or empty. Raises NotAllowed(406, 415) or MessageError(400)."""
     if not request.body:
-        raise NotAllowed(488, "an INVITE must carry its offer")
+        return ""  # the other side is to make the offer (13.2.1)
     try:
         part = session_part(request.get("Content-Type") or "", request.body)
     except NotUnderstood as why:

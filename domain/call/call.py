@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import msgspec
 
@@ -31,10 +32,18 @@ class Call(Aggregate):
         self.legs: dict[str, Leg] = {}
         self.ring_until: datetime | None = None
         self.answered_at: datetime | None = None
+        self.agreed_at: datetime | None = None
+        """When the first offer was answered: at the answer, or later if the callee made the offer."""
+        self.late_offer = False
+        """The caller left the offer to the callee."""
+        self.answer_owed = ""
+        """The leg that was sent an offer in an answer, and is to answer it in its acknowledgement."""
         self.ended_at: datetime | None = None
         self.end_cause: Cause | None = None
         self.concluding: tuple[tuple[str, Transaction], ...] = ()
         self.hang_ups: tuple[EndedLeg, ...] = ()
+        self.unanswered: EndedLeg | None = None
+        """The leg whose offer was never answered: it is confirmed all the same before it is hung up."""
         self.forks: tuple[Fork, ...] = ()
         self.late_at: datetime | None = None
         self.renegotiation: Renegotiation | None = None
@@ -77,6 +86,7 @@ class Call(Aggregate):
         def apply(self, aggregate: Call) -> None:
             aggregate.tenant = self.context.tenant
             aggregate.name = self.name
+            aggregate.late_offer = not self.sdp
             aggregate.caller_leg = self.leg
             aggregate.legs = {
                 self.leg: Leg(
@@ -176,12 +186,15 @@ class Call(Aggregate):
             callee.sdp = self.sdp
             for leg in self.cancelled:
                 aggregate.legs[leg].state = LegState.CANCELLED
-            aggregate.answered_at = self.timestamp
+            aggregate.answered_at = aggregate.agreed_at = self.timestamp
+            aggregate.answer_owed = self.caller if aggregate.late_offer else ""
             aggregate.state = CallState.TALKING
 
-    RenegotiationRequested = media_event.RenegotiationRequested
-    Renegotiated = media_event.Renegotiated
-    RenegotiationRefused = media_event.RenegotiationRefused
+    RenegotiationRequested: TypeAlias = media_event.RenegotiationRequested
+    CounterOffered: TypeAlias = media_event.CounterOffered
+    AnswerGiven: TypeAlias = media_event.AnswerGiven
+    Renegotiated: TypeAlias = media_event.Renegotiated
+    RenegotiationRefused: TypeAlias = media_event.RenegotiationRefused
 
     @dataclass(frozen=True)
     class LegHungUp(Event):
@@ -239,6 +252,10 @@ class Call(Aggregate):
         def apply(self, aggregate: Call) -> None:
             if self.transaction is not None:
                 aggregate.concluding = ((self.leg, self.transaction),)
+            if aggregate.answer_owed:
+                offering = aggregate.other(aggregate.answer_owed)
+                aggregate.unanswered = EndedLeg(offering.id, offering.dialog)
+                aggregate.answer_owed = ""
             for leg in self.cancelled:
                 aggregate.legs[leg].state = LegState.CANCELLED
             for ended in self.hang_ups:
@@ -259,6 +276,8 @@ EVENTS: tuple[type[Event], ...] = (
     Call.LegsFailed,
     Call.Connected,
     Call.RenegotiationRequested,
+    Call.CounterOffered,
+    Call.AnswerGiven,
     Call.Renegotiated,
     Call.RenegotiationRefused,
     Call.LegHungUp,

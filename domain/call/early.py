@@ -10,14 +10,13 @@ from domain.base import Event
 from domain.call.call import Call, DialedLeg
 from domain.call.input import Abandoned, Answered, DeadlineReached, Failed, HungUp, Offer, Progressed
 from domain.call.leg import LegState
+from domain.call.media import NO_MEDIA
 from domain.call.outcome import best_cause, outcome_of, spoken
 from domain.call.resume import NO_ANSWER_DEADLINE
 from domain.call.scene import Scene, World, dialed
 from domain.ids import leg_id
 from domain.routing.route import route
-from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_REGISTERED, Cause, Contact, Dialog
-
-_NO_MEDIA = Cause(488, 65, "the answer described no media")
+from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_REGISTERED, Contact, Dialog
 
 
 def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
@@ -86,14 +85,16 @@ def progress(scene: Scene, inp: Progressed) -> tuple[Event, ...]:
     leg = scene.call.legs.get(inp.leg)
     if leg is None or not leg.waiting:
         return ()
-    if leg.state is LegState.RINGING and (not inp.sdp or inp.sdp == leg.sdp):
+    # Where the callee is to make the offer, only an answer or a progress that is confirmed can carry it (13.2.1).
+    sdp = "" if scene.call.late_offer else inp.sdp
+    if leg.state is LegState.RINGING and (not sdp or sdp == leg.sdp):
         return ()
     return (
         scene.event(
             Call.LegRinging,
             leg=inp.leg,
             dialog=inp.dialog,
-            sdp=inp.sdp or leg.sdp,
+            sdp=sdp or leg.sdp,
             user_agent=inp.user_agent,
         ),
     )
@@ -139,10 +140,10 @@ def late_answer(scene: Scene, inp: Answered) -> tuple[Event, ...]:
 
 def _no_media(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     """An answer without a session description joins nobody: it is confirmed and ended, and counts as a refusal."""
-    hung_up = scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=_NO_MEDIA)
+    hung_up = scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=NO_MEDIA)
     if dialed(scene.call, but=inp.leg):
         return (hung_up,)
-    why = best_cause(scene.call, _NO_MEDIA)
+    why = best_cause(scene.call, NO_MEDIA)
     return (hung_up, scene.ended("system", outcome_of(why), why, leg=inp.leg, but=inp.leg))
 
 

@@ -62,9 +62,10 @@ class Cancel(Effect, frozen=True):
 
 
 class Acknowledge(Effect, frozen=True):
-    """Confirm the answer to the offer that carried `dialog.local_cseq`."""
+    """Confirm the answer to the request that carried `dialog.local_cseq`; `sdp` answers an offer that came with it."""
 
     dialog: Dialog
+    sdp: str = ""
 
 
 class Reoffer(Effect, frozen=True):

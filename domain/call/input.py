@@ -17,7 +17,10 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Offer(Input, frozen=True):
-    """A caller wants to reach `dialled`. The caller is known: the device proved itself by digest."""
+    """A caller wants to reach `dialled`. The caller is known: the device proved itself by digest.
+
+    `sdp` is empty if the other side is to make the offer.
+    """
 
     call: UUID
     tenant: str
@@ -72,7 +75,10 @@ class HungUp(Input, frozen=True):
 
 
 class Reoffered(Input, frozen=True):
-    """A party offers other media (hold, resume, codec); `direction` is from its own view (RFC 3264)."""
+    """A party offers other media (hold, resume, codec), or asks the other one to offer some (`sdp` is empty).
+
+    `direction` is from its own view (RFC 3264).
+    """
 
     leg: str
     transaction: Transaction
@@ -82,11 +88,12 @@ class Reoffered(Input, frozen=True):
 
 
 class ReofferAccepted(Input, frozen=True):
-    """The other party took the offer; `sdp` is its answer."""
+    """The other party took the offer; `sdp` is its answer, or its own offer if it was asked for one."""
 
     leg: str
     remote_target: str
     sdp: str
+    direction: str = "sendrecv"
 
 
 class ReofferRefused(Input, frozen=True):
@@ -94,6 +101,14 @@ class ReofferRefused(Input, frozen=True):
 
     leg: str
     why: Cause
+
+
+class AnswerGiven(Input, frozen=True):
+    """A party confirmed what it was sent, and that held an offer: `sdp` is its answer, empty if it gave none."""
+
+    leg: str
+    sdp: str
+    direction: str
 
 
 class Unacknowledged(Input, frozen=True):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from domain.base import Event
-from domain.call.call import Call
-from domain.call.input import HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged
+from domain.call.call import Call, CallState
+from domain.call.input import AnswerGiven, HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged
 from domain.call.scene import Scene
-from domain.values import NOT_ACKNOWLEDGED, VANISHED
+from domain.values import NOT_ACKNOWLEDGED, VANISHED, Cause
 
+NO_MEDIA = Cause(488, 65, "the answer described no media")
+_NOT_ANSWERED = Cause(488, 65, "the acknowledgement held no answer to the offer")
 _HOLDING = frozenset({"sendonly", "inactive"})
 _GONE = frozenset({408, 481})
 """Statuses of a request inside a dialog that end it (RFC 3261 12.2.1.2)."""
@@ -32,7 +36,7 @@ def lost(scene: Scene, inp: Unacknowledged) -> tuple[Event, ...]:
 
 def reoffer(scene: Scene, inp: Reoffered) -> tuple[Event, ...]:
     call = scene.call
-    if inp.leg not in call.talked:
+    if inp.leg not in call.talked or call.answer_owed:
         return ()
     by, to = call.legs[inp.leg], call.other(inp.leg)
     by_dialog = msgspec.structs.replace(by.dialog, remote_cseq=inp.transaction.cseq, remote_target=inp.remote_target)
@@ -53,11 +57,23 @@ def reoffer(scene: Scene, inp: Reoffered) -> tuple[Event, ...]:
 def renegotiated(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
     call = scene.call
     pending = call.renegotiation
-    if pending is None or inp.leg != pending.to:
+    if pending is None or inp.leg != pending.to or call.answer_owed:
         return ()
-    holding = pending.direction in _HOLDING
-    held_by = call.held_by | {pending.by} if holding else call.held_by - {pending.by}
+    if not inp.sdp:
+        refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=NO_MEDIA, acknowledged=True)
+        return (refused,)
     to_dialog = msgspec.structs.replace(call.legs[pending.to].dialog, remote_target=inp.remote_target)
+    if not pending.sdp:
+        return (
+            scene.event(
+                Call.CounterOffered,
+                by=pending.by,
+                to=pending.to,
+                to_dialog=to_dialog,
+                sdp=inp.sdp,
+                direction=inp.direction,
+            ),
+        )
     return (
         scene.event(
             Call.Renegotiated,
@@ -65,15 +81,46 @@ def renegotiated(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
             to=pending.to,
             to_dialog=to_dialog,
             sdp=inp.sdp,
-            held_by=tuple(sorted(held_by)),
+            held_by=_holding(call, {pending.by: pending.direction}),
         ),
     )
+
+
+def answer_given(scene: Scene, inp: AnswerGiven) -> tuple[Event, ...]:
+    """The answer to an offer that we had passed on in an answer (RFC 3261 13.2.1, RFC 3264)."""
+    call = scene.call
+    if inp.leg != call.answer_owed:
+        return ()
+    if not inp.sdp:
+        return (scene.ended("system", "failed", _NOT_ANSWERED, leg=inp.leg, hang_up=call.talked),)
+    pending = call.renegotiation
+    if call.state is not CallState.RENEGOTIATING or pending is None:
+        return (scene.event(Call.AnswerGiven, leg=inp.leg, sdp=inp.sdp),)
+    # Who is told not to send answers by `inactive`, but does not hold for that.
+    answered = "sendrecv" if pending.direction in _HOLDING else inp.direction
+    return (
+        scene.event(
+            Call.Renegotiated,
+            by=pending.by,
+            to=pending.to,
+            to_dialog=call.legs[pending.to].dialog,
+            sdp=pending.answer,
+            held_by=_holding(call, {pending.to: pending.direction, pending.by: answered}),
+            by_sdp=inp.sdp,
+        ),
+    )
+
+
+def _holding(call: Call, directions: Mapping[str, str]) -> tuple[str, ...]:
+    """The legs that hold the other one, now that some have said which way their media go."""
+    said = {leg for leg, direction in directions.items() if direction in _HOLDING}
+    return tuple(sorted((call.held_by - directions.keys()) | said))
 
 
 def renegotiation_refused(scene: Scene, inp: ReofferRefused) -> tuple[Event, ...]:
     call = scene.call
     pending = call.renegotiation
-    if pending is None or inp.leg != pending.to:
+    if pending is None or inp.leg != pending.to or call.answer_owed:
         return ()
     refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=inp.why)
     if inp.why.sip_status not in _GONE:

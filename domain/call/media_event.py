@@ -46,42 +46,92 @@ class RenegotiationRequested(Event):
 
 
 @dataclass(frozen=True)
-class Renegotiated(Event):
-    """Both parties agreed on other media; `held_by` are the legs that hold the other one from now on."""
+class CounterOffered(Event):
+    """The party that was asked for an offer made one; it is passed on, and the asking one owes its answer."""
 
-    TOPIC = "call.renegotiated.1"
+    TOPIC = "call.counter_offered.1"
+
+    by: str
+    to: str
+    to_dialog: Dialog
+    sdp: str
+    direction: str
+
+    def apply(self, aggregate: Call) -> None:
+        pending = aggregate.renegotiation
+        assert pending is not None
+        aggregate.legs[self.to].dialog = self.to_dialog
+        aggregate.renegotiation = msgspec.structs.replace(
+            pending, answer=self.sdp, direction=self.direction, dialog=self.to_dialog, at=self.timestamp
+        )
+        aggregate.answer_owed = self.by
+
+
+@dataclass(frozen=True)
+class AnswerGiven(Event):
+    """The caller, who had made no offer, answered the one that came with the callee's answer."""
+
+    TOPIC = "call.answer_given.1"
+
+    leg: str
+    sdp: str
+
+    def apply(self, aggregate: Call) -> None:
+        aggregate.legs[self.leg].sdp = self.sdp
+        aggregate.answer_owed = ""
+        aggregate.agreed_at = self.timestamp
+
+
+@dataclass(frozen=True)
+class Renegotiated(Event):
+    """Both parties agreed on other media; `held_by` are the legs that hold the other one from now on.
+
+    `by_sdp` is the answer of `by` to the offer `sdp`, if `to` was asked for one; otherwise `sdp` is the answer.
+    """
+
+    TOPIC = "call.renegotiated.2"
+    FORMER = ("call.renegotiated.1",)
 
     by: str
     to: str
     to_dialog: Dialog
     sdp: str
     held_by: tuple[str, ...]
+    by_sdp: str = ""
 
     def apply(self, aggregate: Call) -> None:
         pending = aggregate.renegotiation
         assert pending is not None
-        aggregate.legs[self.by].sdp = pending.sdp
+        aggregate.legs[self.by].sdp = self.by_sdp or pending.sdp
         to = aggregate.legs[self.to]
         to.sdp, to.dialog = self.sdp, self.to_dialog
         aggregate.held_by = frozenset(self.held_by)
         aggregate.renegotiation = msgspec.structs.replace(
-            pending, answer=self.sdp, dialog=self.to_dialog, at=self.timestamp
+            pending, answer=self.sdp, acknowledgement=self.by_sdp, dialog=self.to_dialog, at=self.timestamp
         )
+        aggregate.answer_owed = ""
         aggregate.state = CallState.TALKING
 
 
 @dataclass(frozen=True)
 class RenegotiationRefused(Event):
-    """The other party did not take the offer; the media stay as they were."""
+    """The other party did not take the offer; the media stay as they were.
 
-    TOPIC = "call.renegotiation_refused.1"
+    `acknowledged` says that it did, but with an answer that cannot be used.
+    """
+
+    TOPIC = "call.renegotiation_refused.2"
+    FORMER = ("call.renegotiation_refused.1",)
 
     by: str
     to: str
     why: Cause
+    acknowledged: bool = False
 
     def apply(self, aggregate: Call) -> None:
         pending = aggregate.renegotiation
         assert pending is not None
-        aggregate.renegotiation = msgspec.structs.replace(pending, refusal=self.why, at=self.timestamp)
+        aggregate.renegotiation = msgspec.structs.replace(
+            pending, refusal=self.why, acknowledged=self.acknowledged, at=self.timestamp
+        )
         aggregate.state = CallState.TALKING

@@ -56,4 +56,9 @@ class Renegotiation(msgspec.Struct, frozen=True):
     direction: str
     at: datetime
     answer: str = ""
+    """What the other party said to it; an offer of its own if there was none in `sdp`."""
+    acknowledgement: str = ""
+    """The answer of `by` to that offer."""
     refusal: Cause | None = None
+    acknowledged: bool = False
+    """Whether a refusal of ours is of something that the other party took: that is acknowledged all the same."""

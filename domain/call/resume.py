@@ -89,8 +89,9 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
 
 
 def _talking(call: Call, now: datetime) -> Iterator[Effect]:
-    if call.answered_at is not None and now < call.answered_at + _REPEAT:
+    if call.agreed_at is not None and now < call.agreed_at + _REPEAT:
         yield from _answer(call)
+    if call.answered_at is not None and now < call.answered_at + _REPEAT:
         yield from _cancels(call, ANSWERED_ELSEWHERE)
     yield from _late(call, now)
     yield from _renegotiation(call, now)
@@ -102,7 +103,8 @@ def _answer(call: Call) -> Iterator[Effect]:
     assert caller.transaction is not None
     if call.renegotiation is None:
         yield Accept(caller.id, caller.transaction, caller.dialog.local_tag, callee.sdp)
-        yield Acknowledge(callee.id, callee.dialog)
+        if not call.answer_owed:
+            yield Acknowledge(callee.id, callee.dialog, caller.sdp if call.late_offer else "")
 
 
 def _renegotiation(call: Call, now: datetime) -> Iterator[Effect]:
@@ -110,16 +112,20 @@ def _renegotiation(call: Call, now: datetime) -> Iterator[Effect]:
     if pending is None:
         return
     tag = call.legs[pending.by].dialog.local_tag
-    if call.state is CallState.RENEGOTIATING:
+    if call.answer_owed:
+        yield Accept(pending.by, pending.transaction, tag, pending.answer)
+    elif call.state is CallState.RENEGOTIATING:
         yield Proceed(pending.by, pending.transaction)
         yield Reoffer(pending.to, pending.dialog, pending.sdp)
     elif now >= pending.at + _REPEAT:
         return
     elif pending.refusal is not None:
         yield Refuse(pending.by, pending.transaction, tag, pending.refusal)
+        if pending.acknowledged:
+            yield Acknowledge(pending.to, pending.dialog)
     else:
         yield Accept(pending.by, pending.transaction, tag, pending.answer)
-        yield Acknowledge(pending.to, pending.dialog)
+        yield Acknowledge(pending.to, pending.dialog, pending.acknowledgement)
 
 
 def _ended(call: Call, now: datetime) -> Iterator[Effect]:
@@ -131,6 +137,8 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
             yield Conclude(leg, transaction)
         yield from _refusals(call, why, now)
         yield from _cancels(call, ANSWERED_ELSEWHERE if call.answered_at else why)
+        if call.unanswered is not None:
+            yield Acknowledge(call.unanswered.leg, call.unanswered.dialog)
         for ended in call.hang_ups:
             if ended.leg in call.talked:
                 yield HangUp(ended.leg, ended.dialog, why)

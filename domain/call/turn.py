@@ -18,6 +18,7 @@ from domain.call.effect import Effect
 from domain.call.input import (
     Abandoned,
     Answered,
+    AnswerGiven,
     DeadlineReached,
     Failed,
     HungUp,
@@ -89,11 +90,13 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, Answered): early.late_answer,
     (CallState.TALKING, HungUp): media.hang_up,
     (CallState.TALKING, Reoffered): media.reoffer,
+    (CallState.TALKING, AnswerGiven): media.answer_given,
     (CallState.TALKING, Unacknowledged): media.lost,
     (CallState.RENEGOTIATING, Answered): early.late_answer,
     (CallState.RENEGOTIATING, HungUp): media.hang_up,
     (CallState.RENEGOTIATING, ReofferAccepted): media.renegotiated,
     (CallState.RENEGOTIATING, ReofferRefused): media.renegotiation_refused,
+    (CallState.RENEGOTIATING, AnswerGiven): media.answer_given,
     (CallState.RENEGOTIATING, Unacknowledged): media.lost,
     (CallState.ENDED, Answered): early.late_answer,
 }
@@ -107,13 +110,14 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
         Reoffered,
         ReofferAccepted,
         ReofferRefused,
+        AnswerGiven,
     }
 )
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
     CallState.NEW: frozenset({*_FROM_A_LEG, Unacknowledged, DeadlineReached}),
     # A re-INVITE before the answer is refused by the adapter with 491 (RFC 3261 14.2).
-    CallState.RINGING: frozenset({Offer, Reoffered, ReofferAccepted, ReofferRefused, Unacknowledged}),
+    CallState.RINGING: frozenset({Offer, Reoffered, ReofferAccepted, ReofferRefused, AnswerGiven, Unacknowledged}),
     # Failed: the 487 of a leg that we cancelled. Abandoned: a CANCEL after the final response has no effect (9.2).
     CallState.TALKING: frozenset(
         {

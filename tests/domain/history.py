@@ -13,6 +13,7 @@ from domain.call.call import Call
 from domain.call.input import (
     Abandoned,
     Answered,
+    AnswerGiven,
     DeadlineReached,
     Failed,
     HungUp,
@@ -48,10 +49,11 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
         leg,
         request("INVITE", f"re{n}", n + 2),
         "sip:t@h",
-        f"v=0 {n}",
+        ("", f"v=0 {n}")[n % 3 > 0],
         ("sendonly", "sendrecv")[n % 2],
     ),
-    lambda call, leg, n: ReofferAccepted(f"c{n}", "x", leg, "sip:t@h", "v=0 ok"),
+    lambda call, leg, n: ReofferAccepted(f"c{n}", "x", leg, "sip:t@h", ("v=0 ok", "v=0 ok", "")[n % 3]),
+    lambda call, leg, n: AnswerGiven(f"c{n}", "x", leg, ("v=0 given", "")[n % 4 == 0], ("sendrecv", "inactive")[n % 2]),
     lambda call, leg, n: ReofferRefused(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Unacknowledged(f"c{n}", "x", leg),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),
@@ -75,11 +77,12 @@ def play(
     dialled: str,
     steps: list[tuple[int, int, float, bool]],
     check: Callable[[Call, Turn, datetime], None] = lambda call, turn, now: None,
+    late_offer: bool = False,
 ) -> History:
     """Play (kind, leg, wait_s, taken over) steps; `check` sees the call after every turn."""
     epoch, now = 1, START
     scene: World = world(bindings)
-    first = take_turn(None, offer(new_call(), dialled), scene, now)
+    first = take_turn(None, offer(new_call(), dialled, "" if late_offer else "v=0 alice"), scene, now)
     call = first.call
     assert call is not None
     turns = [(first, now)]
@@ -105,4 +108,10 @@ steps = st.lists(
     ),
     max_size=14,
 )
-histories = st.builds(play, st.integers(0, 3), st.sampled_from(("1002", "1002", "1003", "4711")), steps)
+histories = st.builds(
+    play,
+    st.integers(0, 3),
+    st.sampled_from(("1002", "1002", "1003", "4711")),
+    steps,
+    late_offer=st.booleans(),
+)

@@ -26,13 +26,15 @@ def test_every_input_is_decided_or_ignored_in_every_state() -> None:
         assert ((state, kind) in TURNS) != (kind in IGNORED[state]), (state, kind)
 
 
-@given(st.integers(0, 3), steps)
-def test_effects_are_outstanding_after_their_turn(bindings: int, played: list[tuple[int, int, float, bool]]) -> None:
+@given(st.integers(0, 3), steps, st.booleans())
+def test_effects_are_outstanding_after_their_turn(
+    bindings: int, played: list[tuple[int, int, float, bool]], late_offer: bool
+) -> None:
     def check(call: Call, turn: Turn, now: datetime) -> None:
         owed = outstanding(call, now)
         assert all(effect in owed for effect in turn.effects)
 
-    play(bindings, "1002", played, check)
+    play(bindings, "1002", played, check, late_offer)
 
 
 @given(histories)

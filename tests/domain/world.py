@@ -94,7 +94,7 @@ def request(method: str, branch: str, cseq: int = 1) -> Transaction:
     )
 
 
-def offer(call: UUID, dialled: str = "1002") -> Offer:
+def offer(call: UUID, dialled: str = "1002", sdp: str = "v=0 alice") -> Offer:
     return Offer(
         cause="z9hG4bK-in",
         actor="sip:1001",
@@ -117,7 +117,7 @@ def offer(call: UUID, dialled: str = "1002") -> Offer:
             flow=UDP,
         ),
         transaction=request("INVITE", "z9hG4bK-in"),
-        sdp="v=0 alice",
+        sdp=sdp,
         user_agent="phone",
     )
 
