@@ -27,7 +27,7 @@ _PARAM_TEXT = r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]
 _PARAM = re.compile(_PARAM_TEXT)
 _PARAMS = re.compile(f"(?>{_PARAM_TEXT})*")  # atomic: linear time also in what does not match
 _DIGEST_PARAMS = frozenset(
-    "username realm nonce uri response algorithm cnonce opaque qop nc userhash stale domain".split()
+    {"username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc", "userhash"}
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 MAX_CSEQ = 2**31 - 1

@@ -57,8 +57,9 @@ def test_a_tag_alone_says_what_it_says_among_others(text: str) -> None:
 
 CREDENTIALS = st.lists(
     st.sampled_from(
-        ['username="a"', "qop=auth", 'qop="auth"', 'realm="x, y"', 'nonce="a\\"b"', "nc=00000001", 'cnonce=""', "uri=a b",
-         "uri=sip:a", 'opaque="=="', "Realm=x", "realm", "realm=", 'realm="', " nonce = 1", "uri=\u0663", "x=1", "", '"a"']
+        ["qop=auth", 'qop="auth"', 'realm="x, y"', 'nonce="a\\"b"', "nc=00000001", 'cnonce=""', "uri=a b",
+         "uri=sip:a", 'opaque="=="', "Realm=x", "realm", "realm=", 'realm="', " nonce = 1", "uri=\u0663", "x=1", "",
+         'username="a"']
     ),
     max_size=4,
 ).map(",".join)  # fmt: skip
@@ -93,6 +94,7 @@ def stamped(*vias: str) -> str | None:
 @example("SIP/2.0/UDP 192.0.2.1;rportx; rport")
 @example('SIP/2.0/UDP 192.0.2.1;x=";rport;";rport')
 def test_a_via_alone_is_stamped_as_one_in_a_list(via: str) -> None:
+    via = via.strip(" ")  # as the parser hands it over
     assert stamped(via) == stamped(f"{via}, SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK0")
 
 
