@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt scripts/setup.sh
 PYTEST_ARGS ?=
 
-.PHONY: help setup run test lint bench docs clean
+.PHONY: help setup run test lint bench docs clean fuzz torture
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,12 @@ bench: $(VENV)/.made-test  ## measure, and print the table of figures
 	@scripts/debian.sh sipp=sip-tester || true
 	$(BIN)/python -m bench
 
+fuzz: $(VENV)/.made-fuzz  ## fuzz the parsers, FUZZ_S=60 seconds each; finds stay in tests/torture/corpus
+	$(BIN)/python -m tests.torture.fuzz
+
+torture: $(VENV)/.made-test  ## every malformed message of the generator (`make test` takes a sample)
+	TORTURE=100000 $(BIN)/python -m pytest tests/torture $(PYTEST_ARGS)
+
 docs: $(VENV)/.made-docs  ## build the docs into ./site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -51,6 +57,10 @@ $(VENV)/.made-test: $(INPUTS)
 
 $(VENV)/.made-lint: $(INPUTS)
 	@scripts/setup.sh $(VENV) embedded,test,lint
+	@touch $@ $(VENV)/.made-test $(VENV)/.made-embedded
+
+$(VENV)/.made-fuzz: $(INPUTS)
+	@scripts/setup.sh $(VENV) embedded,test,fuzz
 	@touch $@ $(VENV)/.made-test $(VENV)/.made-embedded
 
 $(VENV)/.made-docs: $(INPUTS)

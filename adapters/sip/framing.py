@@ -58,13 +58,14 @@ class StreamFramer:
         return message
 
     def _skip_keep_alives(self) -> None:
-        while self._buffer.startswith(b"\r\n\r\n"):
-            self.pings += 1
-            del self._buffer[:4]
-        if not self.buffered:
-            return  # perhaps a half of one
         while self._buffer.startswith((b"\r", b"\n")):
-            del self._buffer[:1]
+            if self._buffer.startswith(b"\r\n\r\n"):
+                self.pings += 1
+                del self._buffer[:4]
+            elif not self.buffered:
+                return  # perhaps a half of one
+            else:
+                del self._buffer[:1]
 
     def _measure(self) -> int:
         """The length of the next message with its body, or 0 if the end of its headers has not come."""
