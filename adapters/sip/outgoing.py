@@ -76,20 +76,37 @@ class Outgoing:
 
     def response(self, event: ResponseReceived, now: Now) -> None:
         found = self._leg_of(event.key.branch)
+
+        def confirm(accepted: bool) -> None:
+            if event.ack is not None:  # not before the journal has the refusal: it is said again only until then
+                self._layer.acknowledge(event.key, *event.ack, self._parts.clock().monotonic)
+
         if found is None or event.key.method != "INVITE":
+            confirm(False)
             return
         call, leg, number = found
-        self._hear(call, leg, number, event.response, event.flow)
+        self._hear(call, leg, number, event.response, event.flow, confirm)
 
-    def _hear(self, call: Call, leg: Leg, number: int, response: Response, flow: Flow) -> None:
-        """A response to the INVITE with which we dialled a leg (its CSeq `number` is 1) or to a re-INVITE of ours."""
+    def _hear(
+        self,
+        call: Call,
+        leg: Leg,
+        number: int,
+        response: Response,
+        flow: Flow,
+        confirm: Callable[[bool], None] = lambda accepted: None,
+    ) -> None:
+        """A response to the INVITE with which we dialled a leg (its CSeq `number` is 1) or to a re-INVITE of ours.
+
+        `confirm` is called once a refusal is durable.
+        """
         parts = self._parts
         if number == 1:
             inp = translate.dial_response(response, flow, leg, parts.sealer)
         else:
             inp = translate.reoffer_response(response, leg, parts.sealer)
         if not _is_answer(response):
-            self.tell(call, inp)
+            self.tell(call, inp, confirm)
             return
         ours = (leg.id, response.to.tag, number)
         owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))

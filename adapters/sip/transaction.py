@@ -73,7 +73,8 @@ class TransactionLayer:
             Action.PASS_FORK: self._pass_fork,
             Action.SEND: self._send,
             Action.RESEND: self._resend,
-            Action.SEND_ACK: self._send_ack,
+            Action.PASS_REFUSAL: self._pass_refusal,
+            Action.REPEAT_ACK: self._repeat_ack,
             Action.HOLD_CANCEL: lambda live, response, now: None,
             Action.RELEASE_CANCEL: self._release_cancel,
             Action.SEND_CANCEL: self._send_cancel,
@@ -189,7 +190,10 @@ class TransactionLayer:
         return True
 
     def acknowledge(self, key: ClientKey, ack: Request, flow: Flow, now: float) -> None:
-        """Sends the TU's ACK of a 2xx, now and at each repeated 2xx of its To tag while the transaction lives."""
+        """Sends the TU's ACK of a final response, now and at each repetition of it while the transaction lives.
+
+        For a 300-699 it is the one of `ResponseReceived`.
+        """
         wire = ack.serialise()
         live = self._live.get(key)
         if live is not None:
@@ -324,6 +328,12 @@ class TransactionLayer:
         assert response is not None
         return ResponseReceived(_client(live.key), response, live.heard_by)
 
+    def _pass_refusal(self, live: Live, response: Response | None, now: float) -> Event | None:
+        assert response is not None
+        assert live.request is not None
+        ack = (ack_of(live.request, response), live.flow)
+        return ResponseReceived(_client(live.key), response, live.heard_by, ack)
+
     def _pass_fork(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
         tag, acks = response.to.tag, live.acks
@@ -350,10 +360,13 @@ class TransactionLayer:
         if live.wire:
             self._outbox.append((live.flow, live.wire))
 
-    def _send_ack(self, live: Live, response: Response | None, now: float) -> None:
+    def _repeat_ack(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
-        assert live.request is not None
-        self._outbox.append((live.flow, ack_of(live.request, response).serialise()))
+        ack = (live.acks or {}).get(response.to.tag)
+        if ack is None:
+            return self._pass_refusal(live, response, now)
+        self._outbox.append(ack)
+        return None
 
     def _release_cancel(self, live: Live, response: Response | None, now: float) -> None:
         if live.cancel_headers is not None:

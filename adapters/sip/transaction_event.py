@@ -38,11 +38,18 @@ class CancelReceived(msgspec.Struct, frozen=True):
 
 
 class ResponseReceived(msgspec.Struct, frozen=True):
-    """A response that the TU has not seen: every provisional, the first final, a 2xx of each new To tag."""
+    """A response that the TU has not seen: every provisional, the first final, a 2xx of each new To tag.
+
+    A 300-699 to an INVITE comes again with each repetition until the TU has acknowledged it.
+
+    `ack` confirms a 300-699 to an INVITE, and where it goes: the TU hands it to `acknowledge` once it has noted the
+    refusal for good, because the peer says it again only until then.
+    """
 
     key: ClientKey
     response: Response
     flow: Flow
+    ack: tuple[Request, Flow] | None = None
 
 
 class StrayResponse(msgspec.Struct, frozen=True):

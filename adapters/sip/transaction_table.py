@@ -53,7 +53,8 @@ class Action(Enum):
     PASS_FORK = "repeat the ACK of a 2xx, or pass a 2xx of another To tag to the TU"
     SEND = "send the TU's response and keep it"
     RESEND = "send the last message again"
-    SEND_ACK = "acknowledge the 300-699"
+    PASS_REFUSAL = "pass the 300-699 to the TU with the ACK that confirms it"
+    REPEAT_ACK = "repeat the TU's ACK of the 300-699, or pass it to the TU once more"
     HOLD_CANCEL = "keep the CANCEL until a provisional response"
     RELEASE_CANCEL = "send the CANCEL that was kept, if any"
     SEND_CANCEL = "send the CANCEL"
@@ -97,7 +98,8 @@ _A = Action
 
 INVITE_CLIENT = Machine(
     name="INVITE client",
-    # 17.1.1.2: sent at once; A repeats it over UDP, B gives up
+    # 17.1.1.2: sent at once; A repeats it over UDP, B gives up. The ACK of a 300-699 is the TU's to release: it stops
+    # the peer's repetitions, so the journal must hold the refusal first.
     initial=Row(_S.CALLING, (_A.RESEND,), (_T.A, _T.B)),
     states=frozenset({_S.CALLING, _S.PROCEEDING, _S.COMPLETED, _S.ACCEPTED}),
     inputs=frozenset(
@@ -119,16 +121,16 @@ INVITE_CLIENT = Machine(
         (_S.CALLING, _T.B): Row(_S.TERMINATED, (_A.TIMED_OUT,)),  # 17.1.1.2
         (_S.CALLING, Signal.PROVISIONAL): Row(_S.PROCEEDING, (_A.PASS, _A.RELEASE_CANCEL)),  # 17.1.1.2, 9.1
         (_S.CALLING, Signal.SUCCESS): Row(_S.ACCEPTED, (_A.PASS_FORK,), (_T.M,)),  # RFC 6026 7.2
-        (_S.CALLING, Signal.FAILURE): Row(_S.COMPLETED, (_A.SEND_ACK, _A.PASS), (_T.D,)),  # 17.1.1.2
+        (_S.CALLING, Signal.FAILURE): Row(_S.COMPLETED, (_A.PASS_REFUSAL,), (_T.D,)),  # 17.1.1.2
         (_S.CALLING, Signal.CANCEL): Row(_S.CALLING, (_A.HOLD_CANCEL,)),  # 9.1
         (_S.CALLING, Signal.FLOW_FAILED): Row(_S.TERMINATED, (_A.TRANSPORT_FAILED,)),  # 17.1.4
         (_S.PROCEEDING, Signal.PROVISIONAL): Row(_S.PROCEEDING, (_A.PASS,)),  # 17.1.1.2
         (_S.PROCEEDING, Signal.SUCCESS): Row(_S.ACCEPTED, (_A.PASS_FORK,), (_T.M,)),  # RFC 6026 7.2
-        (_S.PROCEEDING, Signal.FAILURE): Row(_S.COMPLETED, (_A.SEND_ACK, _A.PASS), (_T.D,)),  # 17.1.1.2
+        (_S.PROCEEDING, Signal.FAILURE): Row(_S.COMPLETED, (_A.PASS_REFUSAL,), (_T.D,)),  # 17.1.1.2
         (_S.PROCEEDING, Signal.CANCEL): Row(_S.PROCEEDING, (_A.SEND_CANCEL,), (_T.CANCEL_LIMIT,)),  # 9.1
         (_S.PROCEEDING, _T.CANCEL_LIMIT): Row(_S.TERMINATED, (_A.TIMED_OUT,)),  # 9.1
         (_S.PROCEEDING, Signal.FLOW_FAILED): Row(_S.TERMINATED, (_A.TRANSPORT_FAILED,)),  # 17.1.4
-        (_S.COMPLETED, Signal.FAILURE): Row(_S.COMPLETED, (_A.SEND_ACK,)),  # 17.1.1.2
+        (_S.COMPLETED, Signal.FAILURE): Row(_S.COMPLETED, (_A.REPEAT_ACK,)),  # 17.1.1.2
         (_S.COMPLETED, _T.D): Row(_S.TERMINATED),  # 17.1.1.2
         (_S.COMPLETED, Signal.FLOW_FAILED): Row(_S.TERMINATED),  # the TU has its final response already
         (_S.ACCEPTED, Signal.SUCCESS): Row(_S.ACCEPTED, (_A.PASS_FORK,)),  # RFC 6026 7.2

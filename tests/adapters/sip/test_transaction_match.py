@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from adapters.sip.message import Request, parse
 from adapters.sip.transaction import TransactionLayer
 from adapters.sip.transaction_event import (
     AckReceived,
     CancelReceived,
+    Event,
     RequestReceived,
     ResponseReceived,
     StrayResponse,
@@ -36,6 +39,13 @@ def _stored(request: Request) -> Transaction:
     )
 
 
+def acknowledge(layer: TransactionLayer, event: Event | None) -> None:
+    """What the TU does with a refusal."""
+    assert isinstance(event, ResponseReceived)
+    assert event.ack is not None
+    layer.acknowledge(event.key, *event.ack, NOW)
+
+
 def test_answers_of_two_forks_are_both_passed_and_each_has_its_ack() -> None:
     layer, invite = TransactionLayer(), make_request("INVITE")
     key = layer.request(invite, FLOW, NOW)
@@ -55,7 +65,7 @@ def test_ack_of_a_rejection_is_built_as_rfc_3261_17_1_1_3_says() -> None:
     layer, invite = TransactionLayer(), make_request("INVITE")
     layer.request(invite, FLOW, NOW)
     layer.to_send()
-    layer.receive(make_response(invite, 486, "b9"), FLOW, NOW)
+    acknowledge(layer, layer.receive(make_response(invite, 486, "b9"), FLOW, NOW))
     ((_, data),) = layer.to_send()
     ack = parse(data)
     assert isinstance(ack, Request)
@@ -66,14 +76,30 @@ def test_ack_of_a_rejection_is_built_as_rfc_3261_17_1_1_3_says() -> None:
     assert (ack.to.tag, ack.cseq.number, ack.call_id) == ("b9", 7, "c1")
 
 
-def test_each_repeated_rejection_is_acknowledged_again_and_passed_once() -> None:
+def test_a_rejection_is_passed_until_it_is_acknowledged_and_then_acknowledged_again() -> None:
     layer, invite = TransactionLayer(), make_request("INVITE")
     layer.request(invite, FLOW, NOW)
     layer.to_send()
     busy = make_response(invite, 486)
     assert layer.receive(busy, FLOW, NOW) is not None
+    again = layer.receive(busy, FLOW, NOW)
+    assert layer.to_send() == [], "nobody has noted the refusal yet: the peer must go on saying it"
+    acknowledge(layer, again)
     assert layer.receive(busy, FLOW, NOW) is None
     assert _start_lines(layer) == [f"ACK {invite.uri} SIP/2.0"] * 2
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_rejection_is_acknowledged_also_after_its_transaction(transport: str) -> None:
+    layer, invite = TransactionLayer(), make_request("INVITE")
+    flow = Flow(transport, FLOW.local, FLOW.remote, 1)
+    layer.request(invite, flow, NOW)
+    layer.to_send()
+    refused = layer.receive(make_response(invite, 486), flow, NOW)
+    layer.on_timer(NOW + 60)
+    assert len(layer) == 0
+    acknowledge(layer, refused)
+    assert _start_lines(layer) == [f"ACK {invite.uri} SIP/2.0"]
 
 
 def test_provisional_response_stops_the_timers_of_an_invite() -> None:
@@ -112,7 +138,7 @@ def test_client_transaction_taken_up_after_a_restart() -> None:
     assert layer.next_timer() is None
     assert layer.cancel(key, NOW)
     assert _start_lines(layer) == [f"CANCEL {invite.uri} SIP/2.0"]
-    assert isinstance(layer.receive(make_response(invite, 487), FLOW, NOW), ResponseReceived)
+    acknowledge(layer, layer.receive(make_response(invite, 487), FLOW, NOW))
     assert _start_lines(layer) == [f"ACK {invite.uri} SIP/2.0"]
 
 
