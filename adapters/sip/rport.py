@@ -13,8 +13,8 @@ from adapters.sip.header import Via, split_list
 from adapters.sip.message import Request
 from domain.values import Flow
 
-_RECEIVED = re.compile(r";\s*received\s*=\s*[^;,\s]*", re.IGNORECASE)
-_RPORT = re.compile(r";\s*rport\s*(?:=\s*[^;,\s]*)?\s*(?=;|$)", re.IGNORECASE)
+_RECEIVED = re.compile(r";\s*received\s*=\s*[^;,]*", re.IGNORECASE)
+_RPORT = re.compile(r";\s*rport\s*(?:=[^;,]*)?\s*(?=;|$)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
