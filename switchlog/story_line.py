@@ -36,6 +36,7 @@ _SUMMARY: Mapping[type[Event], Callable[[Any], str]] = {
     Call.CounterOffered: lambda event: event.direction,
     Call.Renegotiated: lambda event: "held" if event.held_by else "",
     Call.RenegotiationRefused: lambda event: _cause(event.why),
+    Call.RequestSent: lambda event: event.method,
     Call.LegHungUp: lambda event: _cause(event.why),
     Call.Ended: lambda event: f"{event.outcome} by {event.by}: {_cause(event.why)}",
 }
@@ -71,6 +72,7 @@ _HEARD: Mapping[type[Event], Callable[[Any], tuple[str, str] | None]] = {
     Call.AnswerGiven: lambda event: (event.leg, "ACK"),
     Call.Renegotiated: lambda event: (event.by, "ACK") if event.by_sdp else (event.to, "200 OK (INVITE)"),
     Call.RenegotiationRefused: lambda event: (event.to, f"{_cause(event.why)} (INVITE)"),
+    Call.RequestSent: lambda event: (event.by, event.method) if event.by else None,
     Call.LegHungUp: lambda event: (event.leg, "200 OK (INVITE)"),
     Call.ForkHungUp: lambda event: (event.leg, "200 OK (INVITE)"),
     Call.Ended: _end,

@@ -19,6 +19,7 @@ from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.nonce import Use
 from adapters.sip.outgoing import Now, Outgoing, Parts
 from adapters.sip.peer import Device
+from adapters.sip.relay import Relay
 from adapters.sip.transaction_event import (
     AckReceived,
     CancelReceived,
@@ -64,21 +65,24 @@ class Application:
         self._parts = parts
         self._layer = parts.layer
         self._outgoing = Outgoing(parts)
+        self._relay = Relay(parts)
         self._merged = Merged(parts.layer.__contains__)
         self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
             "INVITE": self._invite,
             "BYE": self._bye,
             "REGISTER": self._register,
             "OPTIONS": self._options,
+            "INFO": self._relayed,
+            "MESSAGE": self._relayed,
         }
         self._events: Mapping[type[Event], Callable[[Any, Now], None]] = {
             RequestReceived: self._request,
             AckReceived: self._ack,
             CancelReceived: self._cancel,
-            ResponseReceived: self._outgoing.response,
+            ResponseReceived: self._response,
             StrayResponse: self._outgoing.stray,
-            TimedOut: self._outgoing.timed_out,
-            TransportFailed: self._outgoing.transport_failed,
+            TimedOut: self._timed_out,
+            TransportFailed: self._transport_failed,
             Unacknowledged: self._unacknowledged,
         }
 
@@ -258,6 +262,23 @@ class Application:
             leg = pending.by if pending and again else call.caller_leg
             self._outgoing.tell(call, NeverAcknowledged(event.key.branch, f"leg:{leg}", leg))
 
+    def _relayed(self, event: RequestReceived, now: Now) -> None:
+        if event.request.method == "MESSAGE" and not event.request.to.tag:
+            raise NotAllowed(405, "outside a call this method is not served")
+        call, leg = self._ordered(event.request)
+        self._relay.pass_on(event, call, leg, self._forgets(event))
+
+    # --- what comes back
+
+    def _response(self, event: ResponseReceived, now: Now) -> None:
+        (self._relay.answered if self._relay.takes(event.key) else self._outgoing.response)(event, now)
+
+    def _timed_out(self, event: TimedOut, now: Now) -> None:
+        (self._relay.silent if self._relay.takes(event.key) else self._outgoing.timed_out)(event, now)
+
+    def _transport_failed(self, event: TransportFailed, now: Now) -> None:
+        (self._relay.unreachable if self._relay.takes(event.key) else self._outgoing.transport_failed)(event, now)
+
     # --- parts
 
     def _dialog(self, request: Request) -> tuple[Call, Leg]:
@@ -277,7 +298,7 @@ class Application:
     def _ordered(self, request: Request) -> tuple[Call, Leg]:
         """As `_dialog`. NotAllowed(500) for a request older than one that was served in it (12.2.2)."""
         call, leg = self._dialog(request)
-        if request.cseq.number <= leg.dialog.remote_cseq:
+        if request.cseq.number <= leg.last_heard:
             raise NotAllowed(500, "this request is older than one that was already handled")
         return call, leg
 

@@ -5,11 +5,9 @@ What may live here: closed sets and the header values made of them. No decisions
 
 from __future__ import annotations
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "MESSAGE")
 """Served, in the order in which Allow names them (RFC 3261 20.5)."""
-REGISTERED = frozenset(
-    {*METHODS, "INFO", "MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "PUT", "REFER", "SUBSCRIBE", "UPDATE"}
-)
+REGISTERED = frozenset({*METHODS, "NOTIFY", "PRACK", "PUBLISH", "PUT", "REFER", "SUBSCRIBE", "UPDATE"})
 """Methods that have an RFC: one of these that is not served is 405, any other word is 501 (21.4.6, 21.5.2)."""
 OPTION_TAGS: tuple[str, ...] = ()
 """What a peer may require of us (RFC 3261 19.2), in the order in which Supported names it."""

@@ -81,6 +81,10 @@ class Performer:
         first = msgspec.structs.replace(dialed, flow=flow or call.legs[leg].dialog.flow)
         return self._offer(call, leg, first, call.name, call.caller.sdp)
 
+    def inside(self, call: Call, leg: str, method: str, dialog: Dialog) -> tuple[Request, Flow] | None:
+        """A request inside a leg's dialog with the CSeq of `dialog`; None if no way leads to its phone."""
+        return self._request(call, leg, method, dialog)
+
     # --- towards the caller, or whoever sent the request
 
     def _proceed(self, call: Call, effect: Proceed, now: float) -> None:

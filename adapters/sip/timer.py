@@ -18,7 +18,7 @@ Deadline = tuple[float, int, Owner, "Timer"]
 
 
 class Timer(Enum):
-    """Timers by the letters of RFC 3261 and RFC 6026, and two that the RFCs describe without a letter."""
+    """Timers by the letters of RFC 3261 and RFC 6026, and those that the RFCs describe without a letter."""
 
     A = "A"  # INVITE client, UDP: send the INVITE again
     B = "B"  # INVITE client: no response at all
@@ -34,6 +34,8 @@ class Timer(Enum):
     M = "M"  # INVITE client accepted (RFC 6026 7.2): pass on the 2xx of forks
     REPEAT_2XX = "2xx"  # our 2xx again until its ACK, on every transport (RFC 3261 13.3.1.4)
     CANCEL_LIMIT = "cancel"  # no final response after a CANCEL (RFC 3261 9.1)
+    SLOW = "slow"  # non-INVITE server: no answer until the peer's Timer E has reached T2 (RFC 4320 4.1)
+    LATE = "late"  # non-INVITE server: the peer has given up by now, an answer must not follow (RFC 4320 4.2)
 
     __hash__ = object.__hash__  # members are single: Enum's own hash of the name costs a call each time
 
@@ -57,6 +59,19 @@ class Timers:
         """64*T1: how long a transaction tries (timers B, F, H, J, L, M and the limit after a CANCEL)."""
         return 64 * self.t1_s
 
+    @property
+    def slow_s(self) -> float:
+        """How long a client's Timer E takes until it is T2: with the values of RFC 3261, 0.5 + 1 + 2 seconds."""
+        total_s, interval_s = 0.0, self.t1_s
+        while interval_s < self.t2_s:
+            total_s, interval_s = total_s + interval_s, 2 * interval_s
+        return total_s
+
+    @property
+    def hurry_s(self) -> float:
+        """Timer F of a request that somebody waits for: it ends two repetitions before that one's own (RFC 4321)."""
+        return self.limit_s - 2 * self.t2_s
+
     def repeats(self, timer: Timer) -> bool:
         """True for the timers that send something again and run with growing intervals."""
         return timer in _REPEATING
@@ -73,6 +88,10 @@ class Timers:
             return max(self.d_s, self.limit_s)
         if timer in (Timer.I, Timer.K):
             return self.t4_s
+        if timer is Timer.SLOW:
+            return self.slow_s
+        if timer is Timer.LATE:
+            return self.limit_s - self.slow_s
         return self.limit_s
 
     def interval_s(self, timer: Timer, previous_s: float) -> float:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message import Request, Response, response_to
 from adapters.sip.rport import stamp_via
 from adapters.sip.timer import Timer, TimerQueues, Timers
 from adapters.sip.transaction_event import (
@@ -81,6 +81,7 @@ class TransactionLayer:
             Action.TIMED_OUT: lambda live, response, now: TimedOut(_client(live.key)),
             Action.TRANSPORT_FAILED: lambda live, response, now: TransportFailed(_client(live.key)),
             Action.UNACKNOWLEDGED: self._never_acknowledged,
+            Action.SEND_TRYING: self._send_trying,
         }
 
     def __len__(self) -> int:
@@ -117,18 +118,19 @@ class TransactionLayer:
 
     # --- the TU
 
-    def request(self, request: Request, flow: Flow, now: float, *, sent: bool = True) -> ClientKey:
+    def request(self, request: Request, flow: Flow, now: float, *, sent: bool = True, hurry: bool = False) -> ClientKey:
         """Starts a client transaction; the top Via with its unique branch is the TU's.
 
         `sent=False` takes up one from before a restart as Proceeding: nothing is sent or repeated, responses match,
-        `cancel` works. A key that is alive already is left as it is (an effect owed twice is sent once).
+        `cancel` works. A key that is alive already is left as it is (an effect owed twice is sent once). `hurry` is for
+        one that is passed on: it is given up while the peer that asked can still be told (RFC 4320, RFC 4321).
         """
         key = ClientKey(request.via.branch, request.method)
         if key in self._live:
             return key
         machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
         live = self._add(Live(machine, key, flow, request))
-        live.wire = request.serialise()
+        live.wire, live.hurried = request.serialise(), hurry
         if sent:
             self._carry_out(live, machine.initial, None, now)
         else:
@@ -173,7 +175,7 @@ class TransactionLayer:
     def forget(self, key: ServerKey) -> None:
         """Drop a peer's transaction that was not answered: its repetition counts as new. Answered ones stay."""
         live = self._live.get(key)
-        if live is not None and not live.wire:
+        if live is not None and (not live.wire or live.request is not None):
             self._remove(live)
 
     def cancel(self, key: ClientKey, now: float, headers: Sequence[tuple[str, str]] = ()) -> bool:
@@ -254,7 +256,10 @@ class TransactionLayer:
             self.refused += 1
             return None
         machine = INVITE_SERVER if request.method == "INVITE" else NON_INVITE_SERVER
-        self._add(Live(machine, key, flow))
+        live = self._add(Live(machine, key, flow))
+        if machine is NON_INVITE_SERVER:
+            live.request = request
+            self._start(live, Timer.SLOW, now)
         if request.method != "CANCEL":
             return RequestReceived(key, request, flow)
         invite_key = server_key(request, "INVITE")
@@ -313,7 +318,8 @@ class TransactionLayer:
                 previous_s = timers.t2_s  # 17.1.2.2: every T2 from the provisional response on
             duration_s = live.interval_s = timers.interval_s(timer, previous_s)
         else:
-            duration_s = timers.duration_s(timer, reliable)
+            hurried = timer is Timer.F and live.hurried
+            duration_s = timers.hurry_s if hurried else timers.duration_s(timer, reliable)
         if duration_s == 0:
             self._fire(live, timer, None, now)
             return
@@ -350,11 +356,16 @@ class TransactionLayer:
 
     def _send(self, live: Live, response: Response | None, now: float) -> None:
         assert response is not None
-        live.wire = response.serialise()
+        live.wire, live.request = response.serialise(), None
         self._outbox.append((live.flow, live.wire))
         if live.state is State.ACCEPTED and live.awaiting_ack is None:
             live.awaiting_ack = (response.call_id, response.cseq.number, response.to.tag)
             self._awaiting_ack[live.awaiting_ack] = _server(live.key)
+
+    def _send_trying(self, live: Live, response: Response | None, now: float) -> None:
+        assert live.request is not None
+        live.wire = response_to(live.request, 100).serialise()
+        self._outbox.append((live.flow, live.wire))
 
     def _resend(self, live: Live, response: Response | None, now: float) -> None:
         if live.wire:

@@ -21,6 +21,7 @@ class Live:
         "cancel_headers",
         "flow",
         "heard_by",
+        "hurried",
         "interval_s",
         "key",
         "machine",
@@ -36,7 +37,8 @@ class Live:
         self.flow = flow
         self.heard_by = flow  # client: by which the last response came
         self.state = machine.initial.state
-        self.request = request  # client: for the ACK and the CANCEL that are built from it
+        self.request = request  # client: for its ACK and CANCEL; non-INVITE server: for a 100, until it is answered
+        self.hurried = False  # client: somebody waits for the answer, so that it is given up earlier
         self.restored = False  # from before a restart: the peer may have acknowledged already, which left no trace
         self.wire = b""  # client: the request; server: the last response
         self.interval_s = 0.0  # of its one repeating timer

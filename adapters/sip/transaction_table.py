@@ -60,6 +60,7 @@ class Action(Enum):
     SEND_CANCEL = "send the CANCEL"
     TIMED_OUT = "tell the TU that nothing came"
     TRANSPORT_FAILED = "tell the TU that the flow is gone"
+    SEND_TRYING = "send a 100, as the answer takes its time"
     UNACKNOWLEDGED = "tell the TU that its 2xx was never acknowledged"
 
     __hash__ = object.__hash__
@@ -233,22 +234,26 @@ NON_INVITE_SERVER = Machine(
     # 17.2.2
     initial=Row(_S.TRYING),
     states=frozenset({_S.TRYING, _S.PROCEEDING, _S.COMPLETED}),
-    inputs=frozenset({Signal.PROVISIONAL, Signal.SUCCESS, Signal.FAILURE, Signal.REQUEST, _T.J}),
+    inputs=frozenset(
+        {Signal.PROVISIONAL, Signal.SUCCESS, Signal.FAILURE, Signal.REQUEST, _T.J, _T.SLOW, _T.LATE},
+    ),
     rows={
         (_S.TRYING, Signal.PROVISIONAL): Row(_S.PROCEEDING, (_A.SEND,)),
+        (_S.TRYING, _T.SLOW): Row(_S.PROCEEDING, (_A.SEND_TRYING,), (_T.LATE,)),  # RFC 4320 4.1
         (_S.TRYING, Signal.SUCCESS): Row(_S.COMPLETED, (_A.SEND,), (_T.J,)),
         (_S.TRYING, Signal.FAILURE): Row(_S.COMPLETED, (_A.SEND,), (_T.J,)),
         (_S.PROCEEDING, Signal.REQUEST): Row(_S.PROCEEDING, (_A.RESEND,)),
         (_S.PROCEEDING, Signal.PROVISIONAL): Row(_S.PROCEEDING, (_A.SEND,)),
         (_S.PROCEEDING, Signal.SUCCESS): Row(_S.COMPLETED, (_A.SEND,), (_T.J,)),
         (_S.PROCEEDING, Signal.FAILURE): Row(_S.COMPLETED, (_A.SEND,), (_T.J,)),
+        (_S.PROCEEDING, _T.LATE): Row(_S.TERMINATED),  # RFC 4320 4.2: no answer any more
         (_S.COMPLETED, Signal.REQUEST): Row(_S.COMPLETED, (_A.RESEND,)),
         (_S.COMPLETED, _T.J): Row(_S.TERMINATED),
     },
     ignored=frozenset(
-        _pairs(_S.TRYING, Signal.REQUEST, _T.J)
-        | _pairs(_S.PROCEEDING, _T.J)
-        | _pairs(_S.COMPLETED, Signal.PROVISIONAL, Signal.SUCCESS, Signal.FAILURE)
+        _pairs(_S.TRYING, Signal.REQUEST, _T.J, _T.LATE)
+        | _pairs(_S.PROCEEDING, _T.J, _T.SLOW)
+        | _pairs(_S.COMPLETED, Signal.PROVISIONAL, Signal.SUCCESS, Signal.FAILURE, _T.SLOW, _T.LATE)
     ),
 )
 

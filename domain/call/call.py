@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call import media_event
+from domain.call import media_event, relay_event
 from domain.call.leg import CSEQ_JUMP, Leg, LegState
 from domain.call.piece import CallState, DialedLeg, EndedLeg, Fork, Renegotiation
 from domain.routing.plan import RoutePlan
@@ -195,6 +195,7 @@ class Call(Aggregate):
     AnswerGiven: TypeAlias = media_event.AnswerGiven
     Renegotiated: TypeAlias = media_event.Renegotiated
     RenegotiationRefused: TypeAlias = media_event.RenegotiationRefused
+    RequestSent: TypeAlias = relay_event.RequestSent
 
     @dataclass(frozen=True)
     class LegHungUp(Event):
@@ -280,6 +281,7 @@ EVENTS: tuple[type[Event], ...] = (
     Call.AnswerGiven,
     Call.Renegotiated,
     Call.RenegotiationRefused,
+    Call.RequestSent,
     Call.LegHungUp,
     Call.ForkHungUp,
     Call.Ended,

@@ -111,6 +111,21 @@ class AnswerGiven(Input, frozen=True):
     direction: str
 
 
+class PassedOn(Input, frozen=True):
+    """A party sent a request that means nothing to the call, for the other party (INFO, MESSAGE)."""
+
+    leg: str
+    method: str
+    cseq: int
+
+
+class Vanished(Input, frozen=True):
+    """A request of ours showed that a party is gone: it did not answer, or said that it knows no such call."""
+
+    leg: str
+    why: Cause
+
+
 class Unacknowledged(Input, frozen=True):
     """A party never confirmed the answer that it was sent."""
 

@@ -29,7 +29,11 @@ _WAITING = frozenset({LegState.DIALED, LegState.RINGING})
 
 class Leg(msgspec.Struct):
     """`epoch` is the term in which `dialog.local_cseq` was last raised; `why` is the cause of a leg that failed,
-    `dialed` the dialog as it was dialled: an offer is taken back by the very names that it was made with."""
+    `dialed` the dialog as it was dialled: an offer is taken back by the very names that it was made with.
+
+    `sent_cseq` and `heard_cseq` are the numbers of requests that change nothing (`RequestSent`). They stay out of
+    `dialog`, whose numbers are those of the offers that may still have to be confirmed.
+    """
 
     id: str
     caller: bool
@@ -41,6 +45,8 @@ class Leg(msgspec.Struct):
     sdp: str = ""
     why: Cause | None = None
     dialed: Dialog | None = None
+    sent_cseq: int = 0
+    heard_cseq: int = 0
 
     @property
     def waiting(self) -> bool:
@@ -50,4 +56,10 @@ class Leg(msgspec.Struct):
     def next_dialog(self, epoch: int) -> Dialog:
         """The dialog with the CSeq of our next request in it, as the owner of term `epoch`."""
         step = 1 if epoch == self.epoch else CSEQ_JUMP
-        return msgspec.structs.replace(self.dialog, local_cseq=self.dialog.local_cseq + step)
+        last = max(self.dialog.local_cseq, self.sent_cseq)
+        return msgspec.structs.replace(self.dialog, local_cseq=last + step)
+
+    @property
+    def last_heard(self) -> int:
+        """The CSeq of the peer's newest request."""
+        return max(self.dialog.remote_cseq, self.heard_cseq)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from domain.base import Event
-from domain.call import early, media
+from domain.call import early, media, relay
 from domain.call.call import Call, CallState
 from domain.call.effect import Effect
 from domain.call.input import (
@@ -24,11 +24,13 @@ from domain.call.input import (
     HungUp,
     Input,
     Offer,
+    PassedOn,
     Progressed,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
     Unacknowledged,
+    Vanished,
 )
 from domain.call.resume import outstanding
 from domain.call.scene import Scene, World, step_of
@@ -92,12 +94,16 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, Reoffered): media.reoffer,
     (CallState.TALKING, AnswerGiven): media.answer_given,
     (CallState.TALKING, Unacknowledged): media.lost,
+    (CallState.TALKING, PassedOn): relay.pass_on,
+    (CallState.TALKING, Vanished): relay.vanished,
     (CallState.RENEGOTIATING, Answered): early.late_answer,
     (CallState.RENEGOTIATING, HungUp): media.hang_up,
     (CallState.RENEGOTIATING, ReofferAccepted): media.renegotiated,
     (CallState.RENEGOTIATING, ReofferRefused): media.renegotiation_refused,
     (CallState.RENEGOTIATING, AnswerGiven): media.answer_given,
     (CallState.RENEGOTIATING, Unacknowledged): media.lost,
+    (CallState.RENEGOTIATING, PassedOn): relay.pass_on,
+    (CallState.RENEGOTIATING, Vanished): relay.vanished,
     (CallState.ENDED, Answered): early.late_answer,
 }
 _FROM_A_LEG: frozenset[type[Input]] = frozenset(
@@ -111,13 +117,17 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
         ReofferAccepted,
         ReofferRefused,
         AnswerGiven,
+        PassedOn,
+        Vanished,
     }
 )
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
     CallState.NEW: frozenset({*_FROM_A_LEG, Unacknowledged, DeadlineReached}),
-    # A re-INVITE before the answer is refused by the adapter with 491 (RFC 3261 14.2).
-    CallState.RINGING: frozenset({Offer, Reoffered, ReofferAccepted, ReofferRefused, AnswerGiven, Unacknowledged}),
+    # A re-INVITE before the answer is refused by the adapter with 491 (RFC 3261 14.2), INFO with 480: for whom?
+    CallState.RINGING: frozenset(
+        {Offer, Reoffered, ReofferAccepted, ReofferRefused, AnswerGiven, Unacknowledged, PassedOn, Vanished}
+    ),
     # Failed: the 487 of a leg that we cancelled. Abandoned: a CANCEL after the final response has no effect (9.2).
     CallState.TALKING: frozenset(
         {

@@ -18,11 +18,13 @@ from domain.call.input import (
     Failed,
     HungUp,
     Input,
+    PassedOn,
     Progressed,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
     Unacknowledged,
+    Vanished,
 )
 from domain.call.turn import Turn, World, take_turn
 from domain.values import Cause, Dialog
@@ -56,6 +58,8 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: AnswerGiven(f"c{n}", "x", leg, ("v=0 given", "")[n % 4 == 0], ("sendrecv", "inactive")[n % 2]),
     lambda call, leg, n: ReofferRefused(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Unacknowledged(f"c{n}", "x", leg),
+    lambda call, leg, n: PassedOn(f"c{n}", "x", leg, "INFO", n + 2),
+    lambda call, leg, n: Vanished(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),
 )
 

@@ -71,6 +71,7 @@ def test_a_call_ends_once(history: History) -> None:
 def test_requests_of_ours_never_repeat_a_cseq_in_a_dialog(history: History) -> None:
     requests = {effect for turn, _ in history.turns for effect in turn.effects if isinstance(effect, HangUp | Reoffer)}
     numbers = [(effect.leg, effect.dialog.local_cseq) for effect in requests]
+    numbers += [(event.to, event.cseq) for event in history.events if isinstance(event, Call.RequestSent)]
     assert len(numbers) == len(set(numbers))
 
 

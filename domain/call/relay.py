@@ -1,0 +1,26 @@
+"""Decisions on what passes through a call without changing it, and on a party that is found to be gone."""
+
+from __future__ import annotations
+
+from domain.base import Event
+from domain.call.call import Call
+from domain.call.input import PassedOn, Vanished
+from domain.call.scene import Scene
+
+
+def pass_on(scene: Scene, inp: PassedOn) -> tuple[Event, ...]:
+    """A request of one party for the other one."""
+    call = scene.call
+    if inp.leg not in call.talked:
+        return ()
+    to = call.other(inp.leg)
+    number = to.next_dialog(scene.world.epoch).local_cseq
+    return (scene.event(Call.RequestSent, inp.method, to.id, number, inp.leg, inp.cseq),)
+
+
+def vanished(scene: Scene, inp: Vanished) -> tuple[Event, ...]:
+    """A party does not know the call any more, or does not answer at all (RFC 3261 12.2.1.2)."""
+    call = scene.call
+    if inp.leg not in call.talked:
+        return ()
+    return (scene.ended("system", "lost", inp.why, leg=inp.leg, hang_up=call.talked),)
