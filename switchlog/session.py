@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import ssl
+import time
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from domain.ports import JournalError, JournalFull, Stored
 from domain.switchboard import NotOwned
 from domain.values import UNREACHABLE, Dialog, Flow
 from switchlog.call_log import log_events
+from switchlog.clock import SteadyClock
 from switchlog.sentry import Load, Sentry
 from switchlog.wiring import Hooks, SessionParts, wire
 
@@ -54,6 +56,7 @@ class Session:
     ) -> None:
         """`client_tls` is for connections that we open (default: the system's authorities, no certificate of ours)."""
         self._parts, self._loop = parts, loop
+        self._clock = SteadyClock(loop.time, time.time, _jumped)
         identifiers = SipIdentifiers(parts.identifier_secret)
         knowledge = Knowledge(
             ours=lambda tag: identifiers.leg_of_tag(tag) is not None,
@@ -241,7 +244,7 @@ class Session:
     # --- the pump
 
     def _now(self) -> Now:
-        return Now(self._loop.time(), _utc_now())
+        return Now(self._loop.time(), self._clock.utc())
 
     def _pump_soon(self) -> None:
         if not self._pumping:
@@ -269,7 +272,7 @@ class Session:
         at = self._layer.next_timer()
         due = self.board.next_deadline()
         if due is not None:
-            wait_s = max(0.0, (due - _utc_now()).total_seconds())
+            wait_s = max(0.0, (due - self._clock.utc()).total_seconds())
             at = min(at, self._loop.time() + wait_s) if at is not None else self._loop.time() + wait_s
         if at is not None:
             self._timer = self._loop.call_at(at, self._on_timer)
@@ -281,6 +284,10 @@ class Session:
             self._application.handle(event, now)
         self.board.on_deadline(now.utc)
         self._pump_soon()
+
+
+def _jumped(ahead_s: float) -> None:
+    _log.warning("the machine's clock was set; deadlines keep their time and follow slowly", ahead_s=round(ahead_s, 1))
 
 
 def _utc_now() -> datetime:

@@ -156,7 +156,7 @@ class Exchange:
             deadline = self.board.next_deadline()
             times = [due] if due is not None else []
             if deadline is not None:
-                times.append((deadline - START).total_seconds())
+                times.append(self.clock_s + (deadline - self._utc()).total_seconds())
             if not times or min(times) > end_s:
                 break
             self.clock_s = max(self.clock_s, min(times))
