@@ -16,11 +16,14 @@ import msgspec
 from domain.country import CODES
 from domain.document import Item, Mapping, read
 from domain.extension import DEFAULT_RING_S
+from domain.values import STRIP_ALL, IdentityPolicy
 
 HA1_HEX = {"SHA-256": 64, "MD5": 32}
 """Digest algorithm -> length of an HA1 in hexadecimal digits."""
 
-_TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "extensions"})
+_TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "identity", "extensions"})
+_IDENTITY = frozenset({"diversion", "history"})
+_PASSING = ("pass", "strip")
 _EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices"})
 _DEVICE = frozenset({"username", "password", "ha1"})
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -70,6 +73,7 @@ class TenantDeclaration(msgspec.Struct, frozen=True):
     domains: tuple[str, ...]
     country: str
     timezone: str
+    identity: IdentityPolicy
     extensions: tuple[ExtensionDeclaration, ...]
 
 
@@ -119,8 +123,23 @@ def _tenant(item: Item) -> TenantDeclaration:
         domains=tuple(_domain(place) for place in places),
         country=_country(fields.need("country")),
         timezone=_timezone(fields.need("timezone")),
+        identity=_identity(fields.get("identity")),
         extensions=tuple(found),
     )
+
+
+def _identity(item: Item | None) -> IdentityPolicy:
+    if item is None:
+        return STRIP_ALL
+    fields = item.mapping(_IDENTITY)
+    return IdentityPolicy(_passing(fields.get("diversion")), _passing(fields.get("history")))
+
+
+def _passing(item: Item | None) -> str:
+    value = item.text() if item else "strip"
+    if item and value not in _PASSING:
+        item.refuse(f"{value!r} is not usable: {' or '.join(_PASSING)}")
+    return value
 
 
 def _devices_of(extension: ExtensionDeclaration) -> Iterator[DeviceDeclaration]:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from domain import base
 from domain.base import Aggregate, Event, Step
 from domain.ids import CONFIG_SHARD, named_stream_id
+from domain.values import STRIP_ALL, IdentityPolicy
 
 
 def tenant_id(slug: str) -> UUID:
     """The stream of the tenant."""
     return named_stream_id(CONFIG_SHARD, "tenant", slug)
+
+
+class Wanted(NamedTuple):
+    """All that is declared of a tenant beside its slug."""
+
+    name: str
+    domains: tuple[str, ...]
+    country: str
+    timezone: str
+    identity: IdentityPolicy
 
 
 class Tenant(Aggregate):
@@ -26,18 +38,21 @@ class Tenant(Aggregate):
         self.domains: tuple[str, ...] = ()
         self.country = ""
         self.timezone = ""
+        self.identity = STRIP_ALL
 
     @dataclass(frozen=True)
     class Created(base.Created):
         """A customer is served from now on."""
 
-        TOPIC = "tenant.created.1"
+        TOPIC = "tenant.created.2"
+        FORMER = ("tenant.created.1",)
 
         slug: str
         name: str
         domains: tuple[str, ...]
         country: str
         timezone: str
+        identity: IdentityPolicy = STRIP_ALL
 
         def apply(self, aggregate: Tenant) -> None:
             aggregate.slug = self.slug
@@ -45,45 +60,36 @@ class Tenant(Aggregate):
             aggregate.domains = self.domains
             aggregate.country = self.country
             aggregate.timezone = self.timezone
+            aggregate.identity = self.identity
 
     @dataclass(frozen=True)
     class Changed(Event):
         """The customer is declared otherwise; the fields are the whole new declaration."""
 
-        TOPIC = "tenant.changed.1"
+        TOPIC = "tenant.changed.2"
+        FORMER = ("tenant.changed.1",)
 
         name: str
         domains: tuple[str, ...]
         country: str
         timezone: str
+        identity: IdentityPolicy = STRIP_ALL
 
         def apply(self, aggregate: Tenant) -> None:
             aggregate.name = self.name
             aggregate.domains = self.domains
             aggregate.country = self.country
             aggregate.timezone = self.timezone
+            aggregate.identity = self.identity
 
 
 EVENTS: tuple[type[Event], ...] = (Tenant.Created, Tenant.Changed)
 
 
-def declare(
-    current: Tenant | None, slug: str, name: str, domains: tuple[str, ...], country: str, timezone: str, step: Step
-) -> Event | None:
+def declare(current: Tenant | None, slug: str, wanted: Wanted, step: Step) -> Event | None:
     """The event that makes the tenant so; None if it is so already."""
     if current is None:
-        return Tenant.Created(
-            step.stream,
-            step.version + 1,
-            step.at,
-            step.context,
-            originator_topic=Tenant.TOPIC,
-            slug=slug,
-            name=name,
-            domains=domains,
-            country=country,
-            timezone=timezone,
-        )
-    if (current.name, current.domains, current.country, current.timezone) == (name, domains, country, timezone):
+        return Tenant.Created(step.stream, step.version + 1, step.at, step.context, Tenant.TOPIC, slug, *wanted)
+    if Wanted(current.name, current.domains, current.country, current.timezone, current.identity) == wanted:
         return None
-    return Tenant.Changed(step.stream, step.version + 1, step.at, step.context, name, domains, country, timezone)
+    return Tenant.Changed(step.stream, step.version + 1, step.at, step.context, *wanted)

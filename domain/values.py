@@ -87,6 +87,16 @@ def binding_key(uri: str, instance: str, reg_id: int) -> str:
     return f"{instance};reg-id={reg_id}" if reg_id else instance
 
 
+class IdentityPolicy(msgspec.Struct, frozen=True):
+    """What a tenant's phones may say of the way that a call has come: `pass` or `strip` (RFC 5806, RFC 7044)."""
+
+    diversion: str = "strip"
+    history: str = "strip"
+
+
+STRIP_ALL = IdentityPolicy()
+
+
 class Cause(msgspec.Struct, frozen=True):
     """Why something ended: SIP status, Q.850 cause (RFC 3398's pairs) and words for people."""
 

@@ -23,6 +23,7 @@ from uuid import UUID
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.media_event import Renegotiated
+from domain.call.redirect_event import Redirected
 from domain.values import ANSWERED_ELSEWHERE, Cause
 from projections.excerpt import Seen, table
 from projections.row import CdrRow, LegRow, SegmentRow
@@ -151,6 +152,10 @@ class CallFold:
             if leg := self.legs.get(name):
                 leg.end(event.timestamp, event.why)
 
+    def _redirected(self, event: Redirected) -> None:
+        if leg := self.legs.get(event.leg):
+            leg.end(event.timestamp, event.why)
+
     def _connected(self, event: Call.Connected) -> None:
         self.answered_at, self.callee = event.timestamp, event.callee
         for name in (event.caller, event.callee):
@@ -268,6 +273,7 @@ _EVENTS: Mapping[type[Event], Callable[[CallFold, Any], None]] = {
     Call.LegsDialed: CallFold._dialed,
     Call.LegRinging: CallFold._ringing,
     Call.LegsFailed: CallFold._failed,
+    Call.Redirected: CallFold._redirected,
     Call.Connected: CallFold._connected,
     Call.Renegotiated: CallFold._renegotiated,
     Call.LegHungUp: CallFold._hung_up,

@@ -29,6 +29,7 @@ from domain.declaration import Document, TenantDeclaration, declared
 from domain.ports import JournalError, Stored
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
+from domain.values import STRIP_ALL
 from switchlog.office_plan import Plan, Row, plan_of
 from switchlog.office_state import OfficeState
 
@@ -150,6 +151,7 @@ class Office:
             "domains": list(tenant.domains),
             "country": tenant.country,
             "timezone": tenant.timezone,
+            **({"identity": msgspec.to_builtins(tenant.identity)} if tenant.identity != STRIP_ALL else {}),
             "extensions": [self._export_extension(slug, number, with_secrets) for number in self._state.numbers(slug)],
         }
 

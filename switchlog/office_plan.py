@@ -79,7 +79,8 @@ class _Planner:
     def tenant(self, one: TenantDeclaration) -> None:
         current = self._state.tenants.get(one.slug)
         step = self._step(one.slug, tenant_id(one.slug))
-        event = tenants.declare(current, one.slug, one.name, one.domains, one.country, one.timezone, step)
+        wanted_tenant = tenants.Wanted(one.name, one.domains, one.country, one.timezone, one.identity)
+        event = tenants.declare(current, one.slug, wanted_tenant, step)
         self._row("tenant", one.slug, one.slug, current is not None, event, mended=False)
         wanted = {declared.number: self._devices(one, declared) for declared in one.extensions}
         self._check_devices(one, wanted)

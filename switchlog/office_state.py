@@ -68,7 +68,8 @@ class _Draft:
             if self._domains.get(domain) == slug:
                 del self._domains[domain]
         self._domains.update(dict.fromkeys(tenant.domains, slug))
-        self._tenants[slug] = directory.Tenant(slug, tenant.name, tenant.domains, tenant.country, tenant.timezone)
+        declared = (tenant.name, tenant.domains, tenant.country, tenant.timezone, tenant.identity)
+        self._tenants[slug] = directory.Tenant(slug, *declared)
 
     def extension(self, extension: Extension) -> None:
         slug, number = extension.tenant, extension.number

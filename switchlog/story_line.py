@@ -37,6 +37,7 @@ _SUMMARY: Mapping[type[Event], Callable[[Any], str]] = {
     Call.Renegotiated: lambda event: "held" if event.held_by else "",
     Call.RenegotiationRefused: lambda event: _cause(event.why),
     Call.RequestSent: lambda event: event.method,
+    Call.Redirected: lambda event: "to " + ", ".join(event.targets),
     Call.LegHungUp: lambda event: _cause(event.why),
     Call.Ended: lambda event: f"{event.outcome} by {event.by}: {_cause(event.why)}",
 }
@@ -72,6 +73,7 @@ _HEARD: Mapping[type[Event], Callable[[Any], tuple[str, str] | None]] = {
     Call.AnswerGiven: lambda event: (event.leg, "ACK"),
     Call.Renegotiated: lambda event: (event.by, "ACK") if event.by_sdp else (event.to, "200 OK (INVITE)"),
     Call.RenegotiationRefused: lambda event: (event.to, f"{_cause(event.why)} (INVITE)"),
+    Call.Redirected: lambda event: (event.leg, f"{_cause(event.why)} (INVITE)"),
     Call.RequestSent: lambda event: (event.by, event.method) if event.by else None,
     Call.LegHungUp: lambda event: (event.leg, "200 OK (INVITE)"),
     Call.ForkHungUp: lambda event: (event.leg, "200 OK (INVITE)"),

@@ -15,6 +15,7 @@ from adapters.sip.auth import Asked, Refused, Stale, Verified
 from adapters.sip.cause import heard
 from adapters.sip.dialog import contact_instance, contact_uri, transaction_of
 from adapters.sip.gate import Failing
+from adapters.sip.identity import caller_of
 from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.nonce import Use
 from adapters.sip.outgoing import Now, Outgoing, Parts
@@ -155,9 +156,9 @@ class Application:
         if proof is None:
             return
         device = proof.device
-        extension = translate.claimed_identity(request, tenant, device, directory)
+        extension, shown = caller_of(request, tenant, device, directory)
         call = parts.new_call(request.call_id, now.utc)
-        caller = Caller(tenant, domain, extension, device, self._instance(request, tenant, extension.number))
+        caller = Caller(tenant, domain, extension, device, self._instance(request, tenant, extension.number), shown)
         tag = parts.identifiers.tag(leg_id(call, 0))
         dialled = translate.number_of(translate.request_uri(request))
         offer = translate.offer(request, event.flow, call, caller, dialled, tag, parts.sealer)

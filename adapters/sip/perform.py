@@ -14,6 +14,7 @@ from adapters.sip.capability import ALLOW, SUPPORTED
 from adapters.sip.cause import passed_on, reason_of_cancel, reason_of_refusal, reasons_header
 from adapters.sip.dialog import Addresses, request_of, response_of
 from adapters.sip.identifier import SipIdentifiers
+from adapters.sip.identity import present
 from adapters.sip.message import Request, Response
 from adapters.sip.peer import Peers
 from adapters.sip.sdp import map_crypto
@@ -79,7 +80,7 @@ class Performer:
         dialed = call.legs[leg].dialed
         assert dialed is not None, "only legs that were dialled have an INVITE of ours"
         first = msgspec.structs.replace(dialed, flow=flow or call.legs[leg].dialog.flow)
-        return self._offer(call, leg, first, call.name, call.caller.sdp)
+        return self._first_offer(call, leg, first, call.display, call.caller.sdp)
 
     def inside(self, call: Call, leg: str, method: str, dialog: Dialog) -> tuple[Request, Flow] | None:
         """A request inside a leg's dialog with the CSeq of `dialog`; None if no way leads to its phone."""
@@ -121,7 +122,7 @@ class Performer:
     # --- towards the callee, or whoever gets the request
 
     def _dial(self, call: Call, effect: Dial, now: float) -> None:
-        self._start(self._offer(call, effect.leg, effect.dialog, effect.display, effect.sdp), now)
+        self._start(self._first_offer(call, effect.leg, effect.dialog, effect.display, effect.sdp), now)
 
     def _reoffer(self, call: Call, effect: Reoffer, now: float) -> None:
         self._start(self._offer(call, effect.leg, effect.dialog, "", effect.sdp), now)
@@ -154,6 +155,12 @@ class Performer:
     def _start(self, request: tuple[Request, Flow] | None, now: float) -> None:
         if request is not None:
             self._layer.request(*request, now)
+
+    def _first_offer(self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str) -> tuple[Request, Flow] | None:
+        request = self._offer(call, leg, dialog, display, sdp)
+        if request is not None:
+            present(request[0], dialog, display, call.shown, call.legs[leg])
+        return request
 
     def _offer(self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str) -> tuple[Request, Flow] | None:
         request = self._request(call, leg, "INVITE", dialog, display)

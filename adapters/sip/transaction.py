@@ -37,6 +37,8 @@ from adapters.sip.transaction_key import (
     ClientKey,
     Key,
     ServerKey,
+    as_client,
+    as_server,
     restored_key,
     server_key,
 )
@@ -52,6 +54,7 @@ from adapters.sip.transaction_table import (
     Row,
     Signal,
     State,
+    signal_of,
 )
 from domain.values import Flow, Transaction
 
@@ -78,8 +81,8 @@ class TransactionLayer:
             Action.HOLD_CANCEL: lambda live, response, now: None,
             Action.RELEASE_CANCEL: self._release_cancel,
             Action.SEND_CANCEL: self._send_cancel,
-            Action.TIMED_OUT: lambda live, response, now: TimedOut(_client(live.key)),
-            Action.TRANSPORT_FAILED: lambda live, response, now: TransportFailed(_client(live.key)),
+            Action.TIMED_OUT: lambda live, response, now: TimedOut(as_client(live.key)),
+            Action.TRANSPORT_FAILED: lambda live, response, now: TransportFailed(as_client(live.key)),
             Action.UNACKNOWLEDGED: self._never_acknowledged,
             Action.SEND_TRYING: self._send_trying,
         }
@@ -143,7 +146,7 @@ class TransactionLayer:
         live = self._live.get(key)
         if live is None:
             return False
-        self._fire(live, _signal(response.status), response, now)
+        self._fire(live, signal_of(response.status), response, now)
         return True
 
     def reply(self, key: ServerKey, response: Response) -> bool:
@@ -236,7 +239,7 @@ class TransactionLayer:
         if live is None:
             return StrayResponse(response, flow)
         live.heard_by = flow
-        return self._fire(live, _signal(response.status), response, now)
+        return self._fire(live, signal_of(response.status), response, now)
 
     def _receive_ack(self, ack: Request, flow: Flow, now: float) -> Event | None:
         live = self._live.get(server_key(ack, "INVITE"))
@@ -328,17 +331,17 @@ class TransactionLayer:
     # --- actions
 
     def _never_acknowledged(self, live: Live, response: Response | None, now: float) -> Event | None:
-        return None if live.restored else Unacknowledged(_server(live.key))
+        return None if live.restored else Unacknowledged(as_server(live.key))
 
     def _pass(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
-        return ResponseReceived(_client(live.key), response, live.heard_by)
+        return ResponseReceived(as_client(live.key), response, live.heard_by)
 
     def _pass_refusal(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
         assert live.request is not None
         ack = (ack_of(live.request, response), live.flow)
-        return ResponseReceived(_client(live.key), response, live.heard_by, ack)
+        return ResponseReceived(as_client(live.key), response, live.heard_by, ack)
 
     def _pass_fork(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
@@ -360,7 +363,7 @@ class TransactionLayer:
         self._outbox.append((live.flow, live.wire))
         if live.state is State.ACCEPTED and live.awaiting_ack is None:
             live.awaiting_ack = (response.call_id, response.cseq.number, response.to.tag)
-            self._awaiting_ack[live.awaiting_ack] = _server(live.key)
+            self._awaiting_ack[live.awaiting_ack] = as_server(live.key)
 
     def _send_trying(self, live: Live, response: Response | None, now: float) -> None:
         assert live.request is not None
@@ -389,19 +392,3 @@ class TransactionLayer:
 
 
 _CANCELLABLE = frozenset({State.CALLING, State.PROCEEDING})
-
-
-def _client(key: Key) -> ClientKey:
-    assert isinstance(key, ClientKey)
-    return key
-
-
-def _server(key: Key) -> ServerKey:
-    assert isinstance(key, ServerKey)
-    return key
-
-
-def _signal(status: int) -> Signal:
-    if status < 200:
-        return Signal.PROVISIONAL
-    return Signal.SUCCESS if status < 300 else Signal.FAILURE

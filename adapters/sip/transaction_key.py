@@ -63,3 +63,15 @@ def _sent_by(via: Via) -> str:
 def _old_branch(call_id: str, from_tag: str, cseq: int, branch: str) -> str:
     """What stands for the branch of a peer that follows RFC 2543, which need not be unique or there at all."""
     return f"2543 {call_id} {from_tag} {cseq} {branch}"
+
+
+def as_client(key: Key) -> ClientKey:
+    """The key of a transaction that is known to be ours."""
+    assert isinstance(key, ClientKey)
+    return key
+
+
+def as_server(key: Key) -> ServerKey:
+    """The key of a transaction that is known to be a peer's."""
+    assert isinstance(key, ServerKey)
+    return key

@@ -46,6 +46,13 @@ class Signal(Enum):
     __hash__ = object.__hash__
 
 
+def signal_of(status: int) -> Signal:
+    """What a response with this status is to a transaction."""
+    if status < 200:
+        return Signal.PROVISIONAL
+    return Signal.SUCCESS if status < 300 else Signal.FAILURE
+
+
 class Action(Enum):
     """What a row makes the layer do."""
 

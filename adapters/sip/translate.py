@@ -13,6 +13,7 @@ from uuid import UUID
 
 from adapters.sip.cause import cause_of, heard
 from adapters.sip.dialog import caller_dialog, confirmed, contact_uri, host_of, refreshed_target, transaction_of
+from adapters.sip.header import NameAddr
 from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.multipart import SDP, NotUnderstood, session_part
 from adapters.sip.sdp import Sdp, map_crypto
@@ -25,11 +26,13 @@ from domain.call.input import (
     Input,
     Offer,
     Progressed,
+    Redirected,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
 )
 from domain.call.leg import Leg
+from domain.call.presentation import OPEN, Presentation
 from domain.ports import Sealer
 from domain.routing.directory import Directory, Extension
 from domain.values import Flow
@@ -37,6 +40,9 @@ from domain.values import Flow
 _SDP_RANGES = (SDP, "application/*", "*/*")
 _ESCAPES = re.compile(r"(?:[^%]|%[2-7][0-9A-Fa-f])*")  # of ASCII only, so that strict decoding cannot fail
 USER_AGENT_LIMIT = 100
+_REDIRECTS = frozenset({300, 301, 302})
+"""Statuses by which the callee names others; 305 and 380 ask for what we do not do."""
+_TARGETS = 10
 
 
 class Caller(NamedTuple):
@@ -47,6 +53,7 @@ class Caller(NamedTuple):
     extension: Extension
     device: str
     instance: str
+    shown: Presentation = OPEN
 
 
 class NotAllowed(Exception):
@@ -93,17 +100,6 @@ def tenant_of(request: Request, directory: Directory) -> tuple[str, str]:
     return tenant, domain
 
 
-def claimed_identity(request: Request, tenant: str, device: str, directory: Directory) -> Extension:
-    """The extension that From names, if the device may speak for it: its number or its own name. NotAllowed if not."""
-    extension = directory.extension_of(tenant, device)
-    if extension is None:
-        raise NotAllowed(403, "this device belongs to no extension")
-    uri = request.from_.uri
-    if directory.tenant_of(host_of(uri)) != tenant or number_of(uri) not in (extension.number, device):
-        raise NotAllowed(403, "From must name the extension or the device that authenticated")
-    return extension
-
-
 def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: str, tag: str, sealer: Sealer) -> Offer:
     """An INVITE outside a dialog. Raises MessageError or NotAllowed if it offers no media that can be passed on."""
     return Offer(
@@ -119,6 +115,7 @@ def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: str
         transaction=transaction_of(request, flow),
         sdp=offered_sdp(request, sealer),
         user_agent=user_agent(request),
+        shown=caller.shown,
     )
 
 
@@ -139,6 +136,8 @@ def reoffer(request: Request, flow: Flow, leg: str, sealer: Sealer) -> Reoffered
 def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> Input | None:
     """A response to the INVITE that dialled a leg; None for a 100. A tag may be missing (12.1.2)."""
     cause, actor = response.via.branch, f"leg:{leg.id}"
+    if response.status in _REDIRECTS and (targets := redirect_targets(response)):
+        return Redirected(cause, actor, leg.id, heard(response, cause_of(response.status, response.reason)), targets)
     if response.status >= 300:
         return Failed(cause, actor, leg.id, heard(response, cause_of(response.status, response.reason)))
     if response.status == 100:
@@ -148,6 +147,24 @@ def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> I
     if response.status < 200:
         return Progressed(cause, actor, leg.id, dialog, sdp, user_agent(response))
     return Answered(cause, actor, leg.id, dialog, sdp, user_agent(response))
+
+
+def redirect_targets(response: Response) -> tuple[tuple[str, str], ...]:
+    """Whom a 3xx names, as (domain, number), by falling q (RFC 3261 20.10). What cannot be read is left aside."""
+    found = []
+    try:
+        values = response.get_all("Contact")
+    except MessageError:
+        return ()
+    for value in values[:_TARGETS]:
+        try:
+            contact = NameAddr.parse(value)
+            wanted = float(contact.params.get("q") or 1)
+        except ValueError:  # MessageError is one
+            continue
+        if contact.uri.host and 0 <= wanted <= 1:
+            found.append((-wanted, host_of(contact.uri), number_of(contact.uri)))
+    return tuple((domain, number) for _, domain, number in sorted(found, key=lambda one: one[0]))
 
 
 def reoffer_response(response: Response, leg: Leg, sealer: Sealer) -> Input | None:

@@ -9,9 +9,10 @@ from typing import TypeAlias
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call import media_event, relay_event
+from domain.call import media_event, redirect_event, relay_event
 from domain.call.leg import CSEQ_JUMP, Leg, LegState
 from domain.call.piece import CallState, DialedLeg, EndedLeg, Fork, Renegotiation
+from domain.call.presentation import ANONYMOUS_NAME, OPEN, Presentation
 from domain.routing.plan import RoutePlan
 from domain.values import Cause, Dialog, Transaction
 
@@ -27,6 +28,10 @@ class Call(Aggregate):
         self.state = CallState.NEW
         self.tenant = ""
         self.name = ""
+        self.shown = OPEN
+        self.redirects = 0
+        self.alternatives: tuple[str, ...] = ()
+        """Numbers that a redirect named and that are not called yet, in order."""
         self.caller_leg = ""
         self.callee_leg = ""
         self.legs: dict[str, Leg] = {}
@@ -63,6 +68,16 @@ class Call(Aggregate):
         """The legs that were joined; empty before an answer."""
         return (self.caller_leg, self.callee_leg) if self.callee_leg else ()
 
+    @property
+    def display(self) -> str:
+        """The caller's name as callees see it."""
+        return ANONYMOUS_NAME if self.shown.anonymous else self.name
+
+    def dial_alternative(self, numbers: set[str]) -> None:
+        """Part of `LegsDialed`: of those that a redirect named, the ones up to these have had their turn."""
+        at = next((at for at, number in enumerate(self.alternatives) if number in numbers), -1)
+        self.alternatives = self.alternatives[at + 1 :]
+
     def other(self, leg: str) -> Leg:
         """The party that `leg` talks with."""
         return self.callee if leg == self.caller_leg else self.caller
@@ -71,7 +86,8 @@ class Call(Aggregate):
     class Offered(Created):
         """A caller asked for a number."""
 
-        TOPIC = "call.offered.1"
+        TOPIC = "call.offered.2"
+        FORMER = ("call.offered.1",)
 
         leg: str
         domain: str
@@ -82,10 +98,11 @@ class Call(Aggregate):
         transaction: Transaction
         sdp: str
         user_agent: str
+        shown: Presentation = OPEN
 
         def apply(self, aggregate: Call) -> None:
             aggregate.tenant = self.context.tenant
-            aggregate.name = self.name
+            aggregate.name, aggregate.shown = self.name, self.shown
             aggregate.late_offer = not self.sdp
             aggregate.caller_leg = self.leg
             aggregate.legs = {
@@ -114,7 +131,8 @@ class Call(Aggregate):
     class LegsDialed(Event):
         """Devices are offered the call, until `ring_until`."""
 
-        TOPIC = "call.legs_dialed.1"
+        TOPIC = "call.legs_dialed.2"
+        FORMER = ("call.legs_dialed.1",)
 
         origin: str
         ring_until: datetime
@@ -122,6 +140,7 @@ class Call(Aggregate):
 
         def apply(self, aggregate: Call) -> None:
             aggregate.ring_until = self.ring_until
+            aggregate.dial_alternative({dialed.number for dialed in self.legs})
             for dialed in self.legs:
                 aggregate.legs[dialed.leg] = Leg(
                     id=dialed.leg,
@@ -130,6 +149,7 @@ class Call(Aggregate):
                     state=LegState.DIALED,
                     dialog=dialed.dialog,
                     dialed=dialed.dialog,
+                    diverted=dialed.diverted,
                     epoch=self.context.epoch,
                 )
 
@@ -195,6 +215,7 @@ class Call(Aggregate):
     AnswerGiven: TypeAlias = media_event.AnswerGiven
     Renegotiated: TypeAlias = media_event.Renegotiated
     RenegotiationRefused: TypeAlias = media_event.RenegotiationRefused
+    Redirected: TypeAlias = redirect_event.Redirected
     RequestSent: TypeAlias = relay_event.RequestSent
 
     @dataclass(frozen=True)
@@ -282,6 +303,7 @@ EVENTS: tuple[type[Event], ...] = (
     Call.Renegotiated,
     Call.RenegotiationRefused,
     Call.RequestSent,
+    Call.Redirected,
     Call.LegHungUp,
     Call.ForkHungUp,
     Call.Ended,

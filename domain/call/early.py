@@ -7,16 +7,19 @@ from datetime import timedelta
 import msgspec
 
 from domain.base import Event
-from domain.call.call import Call, DialedLeg
-from domain.call.input import Abandoned, Answered, DeadlineReached, Failed, HungUp, Offer, Progressed
+from domain.call.call import Call
+from domain.call.dialing import dialed_leg
+from domain.call.input import Abandoned, Answered, DeadlineReached, Failed, HungUp, Offer, Progressed, Redirected
 from domain.call.leg import LegState
 from domain.call.media import NO_MEDIA
 from domain.call.outcome import best_cause, outcome_of, spoken
+from domain.call.presentation import ANONYMOUS_URI
+from domain.call.redirect import dial_next, follow
 from domain.call.resume import NO_ANSWER_DEADLINE
-from domain.call.scene import Scene, World, dialed
+from domain.call.scene import Scene, dialed
 from domain.ids import leg_id
 from domain.routing.route import route
-from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_REGISTERED, Contact, Dialog
+from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_REGISTERED, Cause
 
 
 def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
@@ -35,6 +38,7 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             transaction=inp.transaction,
             sdp=inp.sdp,
             user_agent=inp.user_agent,
+            shown=inp.shown,
         ),
         scene.event(Call.Routed, plan=plan),
     ]
@@ -55,29 +59,12 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             )
         )
         return tuple(events)
-    legs = tuple(_dialed_leg(inp, plan.extension, n, contact, world) for n, contact in enumerate(contacts, 1))
+    uri = ANONYMOUS_URI if inp.shown.anonymous else f"sip:{inp.extension}@{inp.domain}"
+    callee = (plan.extension, inp.domain)
+    legs = tuple(dialed_leg(inp.call, n, uri, callee, contact, world) for n, contact in enumerate(contacts, 1))
     ring_until = scene.now + timedelta(seconds=plan.ring_s)
     events.append(scene.event(Call.LegsDialed, origin="route", ring_until=ring_until, legs=legs))
     return tuple(events)
-
-
-def _dialed_leg(inp: Offer, number: str, index: int, contact: Contact, world: World) -> DialedLeg:
-    leg = leg_id(inp.call, index)
-    dialog = Dialog(
-        call_id=world.identifiers.call_id(leg),
-        local_tag=world.identifiers.tag(leg),
-        remote_tag="",
-        local_uri=f"sip:{inp.extension}@{inp.domain}",
-        remote_uri=f"sip:{number}@{inp.domain}",
-        remote_target=contact.uri,
-        routes=contact.path,
-        local_cseq=1,
-        remote_cseq=0,
-        flow=contact.flow,
-        device=contact.device,
-        instance=contact.instance,
-    )
-    return DialedLeg(leg, number, contact.device, contact.user_agent, dialog)
 
 
 def progress(scene: Scene, inp: Progressed) -> tuple[Event, ...]:
@@ -153,12 +140,26 @@ def fail(scene: Scene, inp: Failed) -> tuple[Event, ...]:
     if leg is None or not leg.waiting:
         return ()
     failed = scene.event(Call.LegsFailed, legs=(inp.leg,), why=inp.why)
-    if dialed(call, but=inp.leg) and inp.why.sip_status < 600:
-        return (failed,)
+    if inp.why.sip_status < 600:
+        if dialed(call, but=inp.leg):
+            return (failed,)
+        if further := dial_next(scene):
+            return (failed, *further)
     # A 6xx speaks for the person, not for the device: nobody else is asked any more (RFC 3261 16.7 step 5).
     why = best_cause(call, inp.why)
     by = "callee" if spoken(why) else "system"
     return (failed, scene.ended(by, outcome_of(why), why, leg=inp.leg, but=inp.leg))
+
+
+def redirect(scene: Scene, inp: Redirected) -> tuple[Event, ...]:
+    """A device that names others (16.7 step 4): they are called inside the tenant's rights, or it has just failed."""
+    leg = scene.call.legs.get(inp.leg)
+    if leg is None or not leg.waiting:
+        return ()
+    followed = follow(scene, inp)
+    if isinstance(followed, Cause):
+        return fail(scene, Failed(inp.cause, inp.actor, inp.leg, followed))
+    return followed
 
 
 def abandon(scene: Scene, inp: Abandoned) -> tuple[Event, ...]:

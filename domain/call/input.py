@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.call.presentation import OPEN, Presentation
 from domain.values import CANCELLED, NORMAL, Cause, Dialog, Transaction
 
 
@@ -32,6 +33,7 @@ class Offer(Input, frozen=True):
     transaction: Transaction
     sdp: str
     user_agent: str
+    shown: Presentation = OPEN
 
 
 class Progressed(Input, frozen=True):
@@ -57,6 +59,14 @@ class Failed(Input, frozen=True):
 
     leg: str
     why: Cause
+
+
+class Redirected(Input, frozen=True):
+    """A dialled leg names others to be called instead: (domain, number) of each, the preferred ones first."""
+
+    leg: str
+    why: Cause
+    targets: tuple[tuple[str, str], ...]
 
 
 class Abandoned(Input, frozen=True):

@@ -45,6 +45,7 @@ class Leg(msgspec.Struct):
     sdp: str = ""
     why: Cause | None = None
     dialed: Dialog | None = None
+    diverted: str = ""
     sent_cseq: int = 0
     heard_cseq: int = 0
 

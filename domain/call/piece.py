@@ -21,13 +21,17 @@ class CallState(Enum):
 
 
 class DialedLeg(msgspec.Struct, frozen=True):
-    """A device that is offered the call: its dialog carries the derived Call-ID and tag, and the flow to it."""
+    """A device that is offered the call: its dialog carries the derived Call-ID and tag, and the flow to it.
+
+    `diverted` is the number whose device named this one to be called instead; empty for who was dialled.
+    """
 
     leg: str
     number: str
     device: str
     user_agent: str
     dialog: Dialog
+    diverted: str = ""
 
 
 class EndedLeg(msgspec.Struct, frozen=True):

@@ -84,7 +84,7 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
         yield Ring(caller.id, caller.transaction, leg.dialog.local_tag, leg.sdp)
     for leg in call.legs.values():
         if leg.state is LegState.DIALED:
-            yield Dial(leg.id, leg.dialog, call.name, caller.sdp)
+            yield Dial(leg.id, leg.dialog, call.display, caller.sdp)
     yield from _late(call, now)
 
 

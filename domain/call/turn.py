@@ -26,6 +26,7 @@ from domain.call.input import (
     Offer,
     PassedOn,
     Progressed,
+    Redirected,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
@@ -86,6 +87,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RINGING, Progressed): early.progress,
     (CallState.RINGING, Answered): early.connect,
     (CallState.RINGING, Failed): early.fail,
+    (CallState.RINGING, Redirected): early.redirect,
     (CallState.RINGING, Abandoned): early.abandon,
     (CallState.RINGING, HungUp): early.hang_up_early,
     (CallState.RINGING, DeadlineReached): early.no_answer,
@@ -119,6 +121,7 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
         AnswerGiven,
         PassedOn,
         Vanished,
+        Redirected,
     }
 )
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
@@ -134,6 +137,7 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             Offer,
             Progressed,
             Failed,
+            Redirected,
             Abandoned,
             ReofferAccepted,
             ReofferRefused,
@@ -141,7 +145,7 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
         }
     ),
     # Reoffered: glare, refused by the adapter with 491.
-    CallState.RENEGOTIATING: frozenset({Offer, Progressed, Failed, Abandoned, Reoffered, DeadlineReached}),
+    CallState.RENEGOTIATING: frozenset({Offer, Progressed, Failed, Redirected, Abandoned, Reoffered, DeadlineReached}),
     # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.
     CallState.ENDED: frozenset({Offer, *(_FROM_A_LEG - {Answered}), Unacknowledged, DeadlineReached}),
 }

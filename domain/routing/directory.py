@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from domain.values import STRIP_ALL, IdentityPolicy
+
 
 class Extension(msgspec.Struct, frozen=True):
     """A number inside a tenant; `devices` are the digest user names of its phones."""
@@ -29,6 +31,7 @@ class Tenant(msgspec.Struct, frozen=True):
     domains: tuple[str, ...]
     country: str
     timezone: str
+    identity: IdentityPolicy = STRIP_ALL
 
 
 class Directory(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from domain.call.input import (
     Input,
     PassedOn,
     Progressed,
+    Redirected,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
@@ -30,6 +31,7 @@ from domain.call.turn import Turn, World, take_turn
 from domain.values import Cause, Dialog
 from tests.domain.world import START, new_call, offer, remote, request, seconds, world
 
+_MOVED = Cause(302, 31, "moved")
 _CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""))
 
 
@@ -58,6 +60,7 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: AnswerGiven(f"c{n}", "x", leg, ("v=0 given", "")[n % 4 == 0], ("sendrecv", "inactive")[n % 2]),
     lambda call, leg, n: ReofferRefused(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Unacknowledged(f"c{n}", "x", leg),
+    lambda call, leg, n: Redirected(f"c{n}", "x", leg, _MOVED, (("acme.example", ("1001", "1003", "4711")[n % 3]),)),
     lambda call, leg, n: PassedOn(f"c{n}", "x", leg, "INFO", n + 2),
     lambda call, leg, n: Vanished(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.declaration import Document, TenantDeclaration, declared
 from domain.refusal import Refusal
+from domain.values import IdentityPolicy
 
 GOOD = """\
 tenants:
@@ -58,6 +59,12 @@ def test_a_good_file() -> None:
     assert [device.username for device in extension.devices] == ["alice-desk"]
 
 
+def test_what_tells_a_calls_way_is_stripped_unless_it_is_to_pass() -> None:
+    assert read(GOOD)[0].identity == IdentityPolicy("strip", "strip")
+    (tenant,) = read(GOOD.replace("    country", "    identity: {diversion: pass}\n    country"))
+    assert tenant.identity == IdentityPolicy("pass", "strip")
+
+
 def test_json_is_taken_too() -> None:
     content = yaml.safe_load(GOOD)
     content["tenants"][0]["name"] = "Acme \U0001f600"
@@ -70,6 +77,8 @@ FAULTS: list[tuple[str, str, int, str, str]] = [
     ("slug: acme", "sluug: acme", 2, "tenants[0].sluug", "unknown key"),
     ("    country: GB\n", "", 2, "tenants[0].country", "is missing"),
     ("country: GB", "country: UK", 5, "tenants[0].country", "is not a country code"),
+    ("country: GB", "country: GB\n    identity: {history: keep}", 6, "tenants[0].identity.history", "is not usable"),
+    ("country: GB", "country: GB\n    identity: {x: pass}", 6, "tenants[0].identity.x", "unknown key"),
     ("timezone: Europe/London", "timezone: Europe/Londn", 6, "tenants[0].timezone", "is not a time zone"),
     ("domains: [Acme.example]", "domains: [a.example, A.example]", 4, "tenants[0].domains[1]", "is doubled"),
     ("domains: [Acme.example]", "domains: []", 4, "tenants[0].domains", "at least one"),

@@ -108,6 +108,15 @@ def test_an_export_with_secrets_makes_the_same_installation(tmp_path: Path, doma
         assert two.store.ha1("acme", "1001", domain, "SHA-256") == expected
 
 
+def test_the_policy_of_identity_is_declared_shown_and_taken_back(desk: Desk) -> None:
+    desk.declare(acme(identity={"diversion": "pass"}))
+    assert desk.office.directory().tenants["acme"].identity.diversion == "pass"
+    (shown,) = desk.office.export()["tenants"]
+    assert shown["identity"] == {"diversion": "pass", "history": "strip"}
+    desk.declare(acme())
+    assert desk.office.directory().tenants["acme"].identity.diversion == "strip"
+
+
 def test_an_export_without_secrets_changes_nothing_here_and_is_refused_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
