@@ -32,9 +32,8 @@ class Writer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Excerpt(msgspec.Struct, frozen=True, gc=False):
-    """What every event has."""
+    """What is read of every event."""
 
-    originator_id: UUID
     originator_version: int
     timestamp: datetime
     context: Writer
@@ -63,6 +62,7 @@ class DialedName(msgspec.Struct, frozen=True, gc=False):
 
 
 class Offered(Excerpt, frozen=True, gc=False):
+    originator_id: UUID
     leg: str
     extension: str
     name: str

@@ -13,7 +13,7 @@ from uuid import UUID
 from domain.ports import Stored
 from projections.cdr import CallFold
 from projections.events import event_row
-from projections.ports import Decode
+from projections.ports import Decode, Poison
 from projections.registrations import BindingFold
 from projections.row import CdrRow, EventRow, LegRow, RegistrationRow, Rows, SegmentRow
 from projections.stream import Read, Streams
@@ -59,19 +59,23 @@ class CallRecords:
         return len(self._ended)
 
     def take(self, stored: Stored) -> None:
-        record = stored.record
-        if record.category != "calls":
+        if stored.record.category != "calls":
             return
         try:
-            self._streams.take(stored)
-        finally:
-            if record.stream in self._streams:
-                fold = self._streams[record.stream]
-                if fold.ended is None:
-                    self._changed[record.stream] = fold
-                else:
-                    self._changed.pop(record.stream, None)
-                    self._ended[record.stream] = fold
+            fold = self._streams.take(stored)
+        except Poison:
+            before = self._streams.held(stored.record.stream)
+            if before is not None:
+                self._change(stored.record.stream, before)
+            raise
+        self._change(stored.record.stream, fold)
+
+    def _change(self, stream: UUID, fold: CallFold) -> None:
+        if fold.ended is None:
+            self._changed[stream] = fold
+        else:
+            self._changed.pop(stream, None)
+            self._ended[stream] = fold
 
     def rows(self, *, urgent: bool = False) -> list[Rows]:
         folds = [*self._ended.values(), *(() if urgent else self._changed.values())]

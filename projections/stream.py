@@ -29,7 +29,7 @@ F = TypeVar("F", bound=Fold)
 
 
 class Streams(Generic[F]):
-    """At most about `limit` folds, the least recently touched are forgotten first (in `trim` only)."""
+    """At most about `limit` folds, the longest held are forgotten first (in `trim` only)."""
 
     def __init__(self, make: Callable[[], F], decode: Decode, read: Read, limit: int) -> None:
         self._make, self._decode, self._read, self._limit = make, excerpts(decode), read, limit
@@ -38,20 +38,17 @@ class Streams(Generic[F]):
     def __len__(self) -> int:
         return len(self._folds)
 
-    def __contains__(self, stream: UUID) -> bool:
-        return stream in self._folds
-
-    def __getitem__(self, stream: UUID) -> F:
-        return self._folds[stream]
+    def held(self, stream: UUID) -> F | None:
+        """The stream's fold if it is in memory."""
+        return self._folds.get(stream)
 
     def take(self, stored: Stored) -> F:
         """The stream's fold after `stored`. Raises Poison for a record that cannot be taken in."""
         record = stored.record
         event = self._event(stored)
-        fold = self._folds.pop(record.stream, None)
+        fold = self._folds.get(record.stream)
         if fold is None:
-            fold = self._load(record.stream, record.sequence)
-        self._folds[record.stream] = fold
+            fold = self._folds[record.stream] = self._load(record.stream, record.sequence)
         _apply(fold, event)
         return fold
 
