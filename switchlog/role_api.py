@@ -30,7 +30,7 @@ from domain.ports import PARTITION, JournalError
 from projections.live import Live
 from switchlog.folder import HANDLE, JOURNAL, PROJECTOR_SOCKET, SESSIONS_SOCKET, TRACE
 from switchlog.query import ApiQueries
-from switchlog.role import RoleError, opened_journal, stop_event
+from switchlog.role import RoleError, opened_journal, settle_memory, stop_event
 from switchlog.settings import Settings, address
 from switchlog.warehouse import endpoint
 
@@ -80,6 +80,7 @@ async def _serve(settings: Settings, store: SecretStore, reader: SqliteReader, s
     server = uvicorn.Server(config)
     listener = _bind(*address(settings.http))
     _write_handle(settings.data / HANDLE, f"http://{settings.http}", local_key)
+    settle_memory()
     following = asyncio.create_task(_follow(live, reader))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopped = asyncio.create_task(stop.wait())

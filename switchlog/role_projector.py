@@ -19,7 +19,7 @@ from projections.generation import Generations
 from projections.ports import Unavailable
 from projections.projector import PACE, Projector
 from switchlog.folder import JOURNAL, PROJECTOR_SOCKET
-from switchlog.role import RoleError, opened_journal, stop_event
+from switchlog.role import RoleError, opened_journal, settle_memory, stop_event
 from switchlog.settings import Settings
 from switchlog.warehouse import endpoint, schema
 
@@ -42,6 +42,7 @@ async def run(settings: Settings) -> None:
     warehouse = Warehouse(where)
     projector = Projector(reader, Generations(warehouse, schema(), WarehouseError), decode, pace=PACE)
     ended, abandoned = threading.Event(), threading.Event()
+    settle_memory()
     following = asyncio.create_task(asyncio.to_thread(_follow, projector, ended, abandoned))
     commands = CommandServer(settings.data / PROJECTOR_SOCKET, handlers(projector))
     await commands.start()

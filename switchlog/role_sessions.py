@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from switchlog.certificate import CertificateError, client_context, self_signed,
 from switchlog.desk import handlers
 from switchlog.folder import JOURNAL, SESSIONS_SOCKET
 from switchlog.office import Office, Writer
-from switchlog.role import RoleError, hang_up_event, stop_event
+from switchlog.role import RoleError, hang_up_event, settle_memory, stop_event
 from switchlog.session import Session
 from switchlog.settings import Settings, addresses, is_wildcard, networks
 from switchlog.trace import tap_of
@@ -93,7 +92,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
     calls = await session.take_over()
     await _listen(settings, session, tls)
     session.resume(calls)
-    _settle_memory()
+    settle_memory()
     await commands.start()
     _log.info("sessions ready", tenants=len(office.directory().tenants))
     reloading = asyncio.create_task(_reload(settings, session, renew))
@@ -153,16 +152,6 @@ async def _reload(settings: Settings, session: Session, asked: asyncio.Event) ->
             continue
         await session.renew_tls(*tls)
         _log.info("certificates read again")
-
-
-def _settle_memory() -> None:
-    """What is there now stays; messages and turns leave no cycles behind, so these need not be looked for often.
-
-    At the usual 700 objects the search for cycles took a twelfth of a REGISTER's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def _dispatch(loop: asyncio.AbstractEventLoop, group: Callable[[], None]) -> None:
