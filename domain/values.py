@@ -97,6 +97,20 @@ class IdentityPolicy(msgspec.Struct, frozen=True):
 STRIP_ALL = IdentityPolicy()
 
 
+class Ability(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a phone says that it can do beyond a plain call.
+
+    `confirms` progress when asked to, and `must_confirm` all of it; `updates` its media without a new invitation.
+    """
+
+    confirms: bool = False
+    must_confirm: bool = False
+    updates: bool = False
+
+
+PLAIN = Ability()
+
+
 class Cause(msgspec.Struct, frozen=True):
     """Why something ended: SIP status, Q.850 cause (RFC 3398's pairs) and words for people."""
 
@@ -114,4 +128,5 @@ ANSWERED_ELSEWHERE = Cause(200, 26, "answered elsewhere")
 LATE_ANSWER = Cause(487, 26, "answered after the call had gone")
 NOT_ACKNOWLEDGED = Cause(408, 102, "the caller never acknowledged the answer")
 UNREACHABLE = Cause(503, 27, "the connection to the device is gone")
+NOT_CONFIRMED = Cause(504, 102, "the caller never confirmed the progress of its call")
 VANISHED = Cause(408, 27, "the other side no longer knows the call")

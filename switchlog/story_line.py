@@ -30,6 +30,7 @@ _SUMMARY: Mapping[type[Event], Callable[[Any], str]] = {
     Call.Routed: _plan,
     Call.LegsDialed: lambda event: ", ".join(f"{leg.number} at {leg.device}" for leg in event.legs),
     Call.LegRinging: lambda event: "early media" if event.sdp else "",
+    Call.ProgressConfirmed: lambda event: "with an answer" if event.sdp else "",
     Call.LegsFailed: lambda event: _cause(event.why),
     Call.Connected: lambda event: f"media {event.media}",
     Call.RenegotiationRequested: lambda event: event.direction,

@@ -31,10 +31,12 @@ from adapters.sip.transaction_event import (
     TimedOut,
     TransportFailed,
     Unacknowledged,
+    Unconfirmed,
 )
+from adapters.sip.transaction_key import restored_key
 from adapters.sip.translate import Caller, NotAllowed
 from domain.call.call import Call, CallState
-from domain.call.input import Abandoned, HungUp
+from domain.call.input import Abandoned, HungUp, ProgressUnconfirmed
 from domain.call.input import Unacknowledged as NeverAcknowledged
 from domain.call.leg import Leg
 from domain.ids import call_of_leg, leg_id
@@ -75,6 +77,7 @@ class Application:
             "OPTIONS": self._options,
             "INFO": self._relayed,
             "MESSAGE": self._relayed,
+            "PRACK": self._prack,
         }
         self._events: Mapping[type[Event], Callable[[Any, Now], None]] = {
             RequestReceived: self._request,
@@ -85,6 +88,7 @@ class Application:
             TimedOut: self._timed_out,
             TransportFailed: self._transport_failed,
             Unacknowledged: self._unacknowledged,
+            Unconfirmed: self._unconfirmed,
         }
 
     def receive(self, message: Request | Response, flow: Flow, now: Now) -> None:
@@ -198,6 +202,26 @@ class Application:
 
         self._parts.switchboard.handle(call.id, inp, durable, self._forgets(event))
 
+    def _prack(self, event: RequestReceived, now: Now) -> None:
+        request = event.request
+        call, caller = self._dialog(request)
+        # Each leg that rings is an early dialog of its own, named by that leg's tag.
+        leg = call.legs.get(self._parts.identifiers.leg_of_tag(request.to.tag) or "")
+        invite = caller.transaction
+        if leg is None or leg.rung is None or invite is None or request.cseq.number <= leg.asked_cseq:
+            raise NotAllowed(481, "")
+        inp = translate.progress_confirmed(request, event.flow, leg.id, invite, self._parts.sealer)
+        if inp.sdp and not call.late_offer:
+            raise NotAllowed(488, "a new offer has its place in an UPDATE")
+
+        def durable(accepted: bool) -> None:
+            if accepted:
+                self._layer.reliable.confirmed(restored_key(invite), request.to.tag)
+            else:
+                self._answer(event, self._reply(request, 481), self._parts.clock())
+
+        self._parts.switchboard.handle(call.id, inp, durable, self._forgets(event))
+
     def _cancel(self, event: CancelReceived, now: Now) -> None:
         request = event.request
         call = self._cancelled_call(event)
@@ -279,6 +303,12 @@ class Application:
 
     def _transport_failed(self, event: TransportFailed, now: Now) -> None:
         (self._relay.unreachable if self._relay.takes(event.key) else self._outgoing.transport_failed)(event, now)
+
+    def _unconfirmed(self, event: Unconfirmed, now: Now) -> None:
+        call = self._parts.switchboard.find_offer(event.key.branch)
+        if call is not None:
+            leg = call.caller_leg
+            self._outgoing.tell(call, ProgressUnconfirmed(event.key.branch, f"leg:{leg}", leg))
 
     # --- parts
 

@@ -5,11 +5,12 @@ What may live here: closed sets and the header values made of them. No decisions
 
 from __future__ import annotations
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "MESSAGE")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "MESSAGE", "PRACK")
 """Served, in the order in which Allow names them (RFC 3261 20.5)."""
-REGISTERED = frozenset({*METHODS, "NOTIFY", "PRACK", "PUBLISH", "PUT", "REFER", "SUBSCRIBE", "UPDATE"})
+REGISTERED = frozenset({*METHODS, "NOTIFY", "PUBLISH", "PUT", "REFER", "SUBSCRIBE", "UPDATE"})
 """Methods that have an RFC: one of these that is not served is 405, any other word is 501 (21.4.6, 21.5.2)."""
-OPTION_TAGS: tuple[str, ...] = ()
+RELIABLE = "100rel"
+OPTION_TAGS: tuple[str, ...] = (RELIABLE,)
 """What a peer may require of us (RFC 3261 19.2), in the order in which Supported names it."""
 BODIES = ("application/sdp",)
 """Body formats that we read ourselves, for Accept (20.1)."""
@@ -20,3 +21,8 @@ ALLOW = ", ".join(METHODS)
 SUPPORTED = ", ".join(OPTION_TAGS)
 ACCEPT = ", ".join(BODIES)
 ACCEPT_ENCODING = ", ".join(ENCODINGS)
+
+
+def supported_but(tag: str) -> str:
+    """Supported without one of the tags; empty if there is no other."""
+    return ", ".join(one for one in OPTION_TAGS if one != tag)

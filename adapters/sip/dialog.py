@@ -63,7 +63,9 @@ def _is_ipv6(address: str) -> bool:
     return address.startswith("[")
 
 
-def request_of(method: str, dialog: Dialog, via: str, contact: str = "", display: str = "") -> Request:
+def request_of(
+    method: str, dialog: Dialog, via: str, contact: str = "", display: str = "", supported: str = SUPPORTED
+) -> Request:
     """A request of ours; its CSeq is `dialog.local_cseq`. A strict router's route set is respected (12.2.1.1)."""
     target, routes = _routed(dialog)
     from_ = f"{quoted(display)}<{dialog.local_uri}>;tag={dialog.local_tag}"
@@ -79,7 +81,7 @@ def request_of(method: str, dialog: Dialog, via: str, contact: str = "", display
     ]
     if contact:
         headers += [("Contact", contact), ("Allow", ALLOW)]
-        headers += [("Supported", SUPPORTED)] if SUPPORTED else []
+        headers += [("Supported", supported)] if supported else []
     return Request(method, target, headers)
 
 

@@ -27,8 +27,8 @@ from adapters.sip.transaction_event import (
 )
 from adapters.sip.transaction_key import ClientKey
 from domain.call.call import Call, CallState
-from domain.call.effect import Acknowledge, Effect
-from domain.call.input import Failed, Input, ReofferRefused
+from domain.call.effect import Acknowledge, Confirm, Effect
+from domain.call.input import Failed, Input, Progressed, ReofferRefused
 from domain.call.leg import Leg
 from domain.call.resume import outstanding
 from domain.ids import call_of_leg
@@ -105,14 +105,17 @@ class Outgoing:
             inp = translate.dial_response(response, flow, leg, parts.sealer)
         else:
             inp = translate.reoffer_response(response, leg, parts.sealer)
-        if not _is_answer(response):
+        if isinstance(inp, Progressed) and inp.serial:
+            ours = (leg.id, response.to.tag, inp.serial)
+        elif _is_answer(response):
+            ours = (leg.id, response.to.tag, number)
+        else:
             self.tell(call, inp, confirm)
             return
-        ours = (leg.id, response.to.tag, number)
         owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))
 
         def durable(accepted: bool) -> None:
-            if not accepted:  # its ACK was lost, with us or on the way (13.2.2.4)
+            if not accepted:  # its ACK or PRACK was lost, with us or on the way (13.2.2.4, RFC 3262 section 4)
                 parts.performer.perform(call, owed, parts.clock().monotonic)
 
         self.tell(call, inp, durable)
@@ -194,7 +197,7 @@ def _is_answer(response: Response) -> bool:
 
 
 def _acknowledges(effect: Effect, answer: tuple[str, str, int]) -> bool:
-    """Whether the effect is the ACK of `answer`: leg, To tag and CSeq number."""
-    if not isinstance(effect, Acknowledge):
-        return False
-    return (effect.leg, effect.dialog.remote_tag, effect.dialog.local_cseq) == answer
+    """Whether the effect is the ACK or PRACK of `answer`: leg, To tag, and CSeq or RSeq number."""
+    if isinstance(effect, Acknowledge):
+        return (effect.leg, effect.dialog.remote_tag, effect.dialog.local_cseq) == answer
+    return isinstance(effect, Confirm) and (effect.leg, effect.dialog.remote_tag, effect.serial) == answer

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.sip.capability import ALLOW, SUPPORTED
+from adapters.sip.capability import ALLOW, RELIABLE, SUPPORTED, supported_but
 from adapters.sip.cause import passed_on, reason_of_cancel, reason_of_refusal, reasons_header
 from adapters.sip.dialog import Addresses, request_of, response_of
 from adapters.sip.identifier import SipIdentifiers
@@ -27,6 +27,7 @@ from domain.call.effect import (
     Acknowledge,
     Cancel,
     Conclude,
+    Confirm,
     Dial,
     Effect,
     HangUp,
@@ -35,6 +36,7 @@ from domain.call.effect import (
     Reoffer,
     Ring,
 )
+from domain.call.resume import confirmable
 from domain.ports import Sealer
 from domain.values import Dialog, Flow, Transaction
 
@@ -65,6 +67,7 @@ class Performer:
             Dial: self._dial,
             Cancel: self._cancel,
             Acknowledge: self._acknowledge,
+            Confirm: self._confirm,
             Reoffer: self._reoffer,
             HangUp: self._hang_up,
             Conclude: self._conclude,
@@ -80,7 +83,7 @@ class Performer:
         dialed = call.legs[leg].dialed
         assert dialed is not None, "only legs that were dialled have an INVITE of ours"
         first = msgspec.structs.replace(dialed, flow=flow or call.legs[leg].dialog.flow)
-        return self._first_offer(call, leg, first, call.display, call.caller.sdp)
+        return self._first_offer(call, leg, first, call.display, call.caller.sdp, confirmable(call))
 
     def inside(self, call: Call, leg: str, method: str, dialog: Dialog) -> tuple[Request, Flow] | None:
         """A request inside a leg's dialog with the CSeq of `dialog`; None if no way leads to its phone."""
@@ -95,7 +98,10 @@ class Performer:
         status = 183 if effect.sdp else 180
         response = response_of(effect.transaction, status, tag=effect.tag)
         self._describe(response, effect.leg, effect.transaction.flow, effect.sdp)
-        self._respond(call, effect.leg, effect.transaction, response, now)
+        if effect.serial:
+            response.add("Require", "100rel")
+            response.add("RSeq", str(effect.serial))
+        self._respond(call, effect.leg, effect.transaction, response, now, effect.serial > 0)
 
     def _accept(self, call: Call, effect: Accept, now: float) -> None:
         response = response_of(effect.transaction, 200, tag=effect.tag)
@@ -110,22 +116,29 @@ class Performer:
     def _conclude(self, call: Call, effect: Conclude, now: float) -> None:
         self._respond(call, effect.leg, effect.transaction, response_of(effect.transaction, 200), now)
 
-    def _respond(self, call: Call, leg: str, transaction: Transaction, response: Response, now: float) -> None:
+    def _respond(
+        self, call: Call, leg: str, transaction: Transaction, response: Response, now: float, reliably: bool = False
+    ) -> None:
         if not self._peers.lives(transaction.flow):
             flow = self._peers.route(call.tenant, call.legs[leg].dialog)
             if flow is None:
                 self._unreachable(call, leg)
                 return
             transaction = msgspec.structs.replace(transaction, flow=flow)
-        self._layer.respond(self._layer.restore_server(transaction, now), response, now)
+        key = self._layer.restore_server(transaction, now)
+        self._layer.respond(key, response, now)
+        if reliably:
+            self._layer.reliable.start(key, response.to.tag, transaction.flow, response.serialise(), now)
 
     # --- towards the callee, or whoever gets the request
 
     def _dial(self, call: Call, effect: Dial, now: float) -> None:
-        self._start(self._first_offer(call, effect.leg, effect.dialog, effect.display, effect.sdp), now)
+        first = self._first_offer(call, effect.leg, effect.dialog, effect.display, effect.sdp, effect.confirms)
+        self._start(first, now)
 
     def _reoffer(self, call: Call, effect: Reoffer, now: float) -> None:
-        self._start(self._offer(call, effect.leg, effect.dialog, "", effect.sdp), now)
+        # Nobody waits for the progress of a change of media, so none is to be confirmed.
+        self._start(self._offer(call, effect.leg, effect.dialog, "", effect.sdp, _supported(False)), now)
 
     def _hang_up(self, call: Call, effect: HangUp, now: float) -> None:
         request = self._request(call, effect.leg, "BYE", effect.dialog)
@@ -135,7 +148,7 @@ class Performer:
         self._start(request, now)
 
     def _cancel(self, call: Call, effect: Cancel, now: float) -> None:
-        key = ClientKey(self._identifiers.branch(effect.leg, 1), "INVITE")
+        key = ClientKey(self._identifiers.branch(effect.leg, effect.dialog.local_cseq), "INVITE")
         if key not in self._layer:  # from before a restart
             invite = self.invite(call, effect.leg)
             if invite is None:
@@ -150,26 +163,37 @@ class Performer:
             key = ClientKey(self._identifiers.branch(effect.leg, effect.dialog.local_cseq), "INVITE")
             self._layer.acknowledge(key, *ack, now)
 
+    def _confirm(self, call: Call, effect: Confirm, now: float) -> None:
+        request = self._request(call, effect.leg, "PRACK", effect.dialog)
+        if request is not None:
+            request[0].add("RAck", f"{effect.serial} {effect.of} INVITE")
+            self._body(request[0], effect.sdp)
+        self._start(request, now)
+
     # --- parts
 
     def _start(self, request: tuple[Request, Flow] | None, now: float) -> None:
         if request is not None:
             self._layer.request(*request, now)
 
-    def _first_offer(self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str) -> tuple[Request, Flow] | None:
-        request = self._offer(call, leg, dialog, display, sdp)
+    def _first_offer(
+        self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str, confirms: bool
+    ) -> tuple[Request, Flow] | None:
+        request = self._offer(call, leg, dialog, display, sdp, _supported(confirms))
         if request is not None:
             present(request[0], dialog, display, call.shown, call.legs[leg])
         return request
 
-    def _offer(self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str) -> tuple[Request, Flow] | None:
-        request = self._request(call, leg, "INVITE", dialog, display)
+    def _offer(
+        self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str, supported: str
+    ) -> tuple[Request, Flow] | None:
+        request = self._request(call, leg, "INVITE", dialog, display, supported)
         if request is not None:
             self._body(request[0], sdp)
         return request
 
     def _request(
-        self, call: Call, leg: str, method: str, dialog: Dialog, display: str = ""
+        self, call: Call, leg: str, method: str, dialog: Dialog, display: str = "", supported: str = ""
     ) -> tuple[Request, Flow] | None:
         flow = self._peers.route(call.tenant, dialog)
         if flow is None:
@@ -179,7 +203,7 @@ class Performer:
         number = dialog.local_cseq + (_ACK_BRANCH if method == "ACK" else 0)
         via = self._addresses.via(flow, self._identifiers.branch(leg, number))
         contact = self._addresses.contact(flow, self._identifiers.user(leg)) if method in ("INVITE", "ACK") else ""
-        return request_of(method, dialog, via, contact, display), flow
+        return request_of(method, dialog, via, contact, display, supported), flow
 
     def _describe(self, response: Response, leg: str, flow: Flow, sdp: str) -> None:
         response.add("Contact", self._addresses.contact(flow, self._identifiers.user(leg)))
@@ -192,3 +216,8 @@ class Performer:
         if sdp:
             message.add("Content-Type", _SDP)
             message.body = to_wire(map_crypto(sdp, self._sealer.unseal))
+
+
+def _supported(reliable: bool) -> str:
+    """What an INVITE of ours says that we can do; progress is made reliable only by those who are asked to."""
+    return SUPPORTED if reliable else supported_but(RELIABLE)

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from adapters.sip.message import Request, Response, response_to
+from adapters.sip.reliable import ReliableResponses
 from adapters.sip.rport import stamp_via
 from adapters.sip.timer import Timer, TimerQueues, Timers
 from adapters.sip.transaction_event import (
@@ -32,6 +33,7 @@ from adapters.sip.transaction_event import (
     TimedOut,
     TransportFailed,
     Unacknowledged,
+    Unconfirmed,
 )
 from adapters.sip.transaction_key import (
     ClientKey,
@@ -71,6 +73,7 @@ class TransactionLayer:
         self._awaiting_ack: dict[tuple[str, int, str], ServerKey] = {}
         self._running: TimerQueues[Live] = TimerQueues(Live.counts)
         self._outbox: list[tuple[Flow, bytes]] = []
+        self.reliable = ReliableResponses(self.timers)
         self._actions: dict[Action, Callable[[Live, Response | None, float], Event | None]] = {
             Action.PASS: self._pass,
             Action.PASS_FORK: self._pass_fork,
@@ -147,6 +150,8 @@ class TransactionLayer:
         if live is None:
             return False
         self._fire(live, signal_of(response.status), response, now)
+        if response.status >= 200:
+            self.reliable.finished(key)
         return True
 
     def reply(self, key: ServerKey, response: Response) -> bool:
@@ -221,11 +226,11 @@ class TransactionLayer:
 
     def next_timer(self) -> float | None:
         """When `on_timer` is due, in monotonic seconds; None if nothing waits."""
-        return self._running.first()
+        return min((at for at in (self._running.first(), self.reliable.next_timer()) if at is not None), default=None)
 
     def on_timer(self, now: float) -> list[Event]:
         """Fires every timer that is due."""
-        events = []
+        events: list[Event] = [Unconfirmed(key) for key in self.reliable.on_timer(now, self._outbox)]
         while (due := self._running.due(now)) is not None:
             event = self._fire(*due, None, now)
             if event is not None:

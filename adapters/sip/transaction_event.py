@@ -77,6 +77,12 @@ class Unacknowledged(msgspec.Struct, frozen=True):
     key: ServerKey
 
 
+class Unconfirmed(msgspec.Struct, frozen=True):
+    """Our reliable provisional response had no PRACK for 64*T1: the TU refuses the INVITE with a 5xx (RFC 3262)."""
+
+    key: ServerKey
+
+
 Event = (
     RequestReceived
     | AckReceived
@@ -86,4 +92,5 @@ Event = (
     | TimedOut
     | TransportFailed
     | Unacknowledged
+    | Unconfirmed
 )

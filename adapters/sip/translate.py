@@ -7,10 +7,12 @@ the application's.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 from uuid import UUID
 
+from adapters.sip.capability import RELIABLE
 from adapters.sip.cause import cause_of, heard
 from adapters.sip.dialog import caller_dialog, confirmed, contact_uri, host_of, refreshed_target, transaction_of
 from adapters.sip.header import NameAddr
@@ -25,6 +27,7 @@ from domain.call.input import (
     Failed,
     Input,
     Offer,
+    ProgressConfirmed,
     Progressed,
     Redirected,
     ReofferAccepted,
@@ -35,7 +38,7 @@ from domain.call.leg import Leg
 from domain.call.presentation import OPEN, Presentation
 from domain.ports import Sealer
 from domain.routing.directory import Directory, Extension
-from domain.values import Flow
+from domain.values import Ability, Flow, Transaction
 
 _SDP_RANGES = (SDP, "application/*", "*/*")
 _ESCAPES = re.compile(r"(?:[^%]|%[2-7][0-9A-Fa-f])*")  # of ASCII only, so that strict decoding cannot fail
@@ -116,6 +119,7 @@ def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: str
         sdp=offered_sdp(request, sealer),
         user_agent=user_agent(request),
         shown=caller.shown,
+        ability=ability_of(request),
     )
 
 
@@ -144,9 +148,46 @@ def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> I
         return None
     dialog = confirmed(leg.dialog, response, flow)
     sdp = sealed_sdp(response, sealer)
+    ability = ability_of(response)
     if response.status < 200:
-        return Progressed(cause, actor, leg.id, dialog, sdp, user_agent(response))
-    return Answered(cause, actor, leg.id, dialog, sdp, user_agent(response))
+        serial = serial_of(response) if ability.must_confirm else 0
+        return Progressed(cause, actor, leg.id, dialog, sdp, user_agent(response), ability, serial)
+    return Answered(cause, actor, leg.id, dialog, sdp, user_agent(response), ability)
+
+
+def serial_of(response: Response) -> int:
+    """RSeq (RFC 3262 7.1), or 0: a response whose number cannot be read counts as one that asks for nothing."""
+    text = (response.get("RSeq") or "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**32 else 0
+
+
+def progress_confirmed(prack: Request, flow: Flow, leg: str, invite: Transaction, sealer: Sealer) -> ProgressConfirmed:
+    """A PRACK. Raises NotAllowed(481) if its RAck does not name a response to `invite`, MessageError for no RAck."""
+    numbers = (prack.get("RAck") or "").split()
+    if len(numbers) != 3 or not all(one.isascii() and one.isdecimal() and len(one) <= 10 for one in numbers[:2]):
+        raise MessageError(400, "Malformed RAck", prack)
+    if (int(numbers[1]), numbers[2]) != (invite.cseq, invite.method):
+        raise NotAllowed(481, "")
+    sdp = offered_sdp(prack, sealer)
+    return ProgressConfirmed(prack.via.branch, f"leg:{leg}", leg, int(numbers[0]), transaction_of(prack, flow), sdp)
+
+
+def ability_of(message: Request | Response) -> Ability:
+    """What the peer says that it can do."""
+    return _ability(
+        ",".join(message.get_all("Supported")), ",".join(message.get_all("Require")), ",".join(message.get_all("Allow"))
+    )
+
+
+@lru_cache(maxsize=256)
+def _ability(supported: str, required: str, allow: str) -> Ability:
+    """Cached: phones of one make say the same in every message."""
+    must = RELIABLE in _words(required)
+    return Ability(confirms=must or RELIABLE in _words(supported), must_confirm=must, updates="update" in _words(allow))
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip().lower() for word in text.split(",")}
 
 
 def redirect_targets(response: Response) -> tuple[tuple[str, str], ...]:

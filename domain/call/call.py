@@ -9,12 +9,12 @@ from typing import TypeAlias
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call import media_event, redirect_event, relay_event
-from domain.call.leg import CSEQ_JUMP, Leg, LegState
+from domain.call import early_event, media_event, redirect_event, relay_event
+from domain.call.leg import CSEQ_JUMP, Leg, LegState, Progress, Rung
 from domain.call.piece import CallState, DialedLeg, EndedLeg, Fork, Renegotiation
 from domain.call.presentation import ANONYMOUS_NAME, OPEN, Presentation
 from domain.routing.plan import RoutePlan
-from domain.values import Cause, Dialog, Transaction
+from domain.values import PLAIN, Ability, Cause, Dialog, Transaction
 
 __all__ = ["EVENTS", "Call", "CallState", "DialedLeg", "EndedLeg", "Fork", "Renegotiation"]
 
@@ -41,6 +41,8 @@ class Call(Aggregate):
         """When the first offer was answered: at the answer, or later if the callee made the offer."""
         self.late_offer = False
         """The caller left the offer to the callee."""
+        self.unaccepted = False
+        """A leg answered, but the caller is not told before it has confirmed the leg's progress with its media."""
         self.answer_owed = ""
         """The leg that was sent an offer in an answer, and is to answer it in its acknowledgement."""
         self.ended_at: datetime | None = None
@@ -99,6 +101,7 @@ class Call(Aggregate):
         sdp: str
         user_agent: str
         shown: Presentation = OPEN
+        ability: Ability = PLAIN
 
         def apply(self, aggregate: Call) -> None:
             aggregate.tenant = self.context.tenant
@@ -115,6 +118,7 @@ class Call(Aggregate):
                     epoch=self.context.epoch,
                     transaction=self.transaction,
                     sdp=self.sdp,
+                    ability=self.ability,
                 )
             }
             aggregate.state = CallState.RINGING
@@ -155,20 +159,35 @@ class Call(Aggregate):
 
     @dataclass(frozen=True)
     class LegRinging(Event):
-        """A device alerts its user; `sdp` is early media or empty."""
+        """A device alerts its user; `sdp` is early media or empty.
 
-        TOPIC = "call.leg_ringing.1"
+        A `serial` other than 0 is confirmed to the device by a request with the CSeq of `dialog`; `confirmed` says
+        that the caller is told so that it must confirm, too.
+        """
+
+        TOPIC = "call.leg_ringing.2"
+        FORMER = ("call.leg_ringing.1",)
 
         leg: str
         dialog: Dialog
         sdp: str
         user_agent: str
+        ability: Ability = PLAIN
+        serial: int = 0
+        confirmed: bool = False
 
         def apply(self, aggregate: Call) -> None:
             leg = aggregate.legs[self.leg]
+            if self.serial:
+                offers = aggregate.late_offer and bool(self.sdp) and leg.sdp != self.sdp
+                leg.progress = Progress(self.serial, self.dialog, offers, self.timestamp)
+                leg.epoch = self.context.epoch
             leg.state = LegState.RINGING
-            leg.dialog = self.dialog
-            leg.sdp = self.sdp
+            leg.dialog, leg.sdp, leg.ability = self.dialog, self.sdp, self.ability
+            if self.confirmed and not leg.unconfirmed and (leg.rung is None or leg.rung.sdp != leg.sdp):
+                leg.rung = Rung(leg.rung.serial + 1 if leg.rung else 1, leg.sdp)
+
+    ProgressConfirmed: TypeAlias = early_event.ProgressConfirmed
 
     @dataclass(frozen=True)
     class LegsFailed(Event):
@@ -187,7 +206,8 @@ class Call(Aggregate):
     class Connected(Event):
         """A device answered; the others' offers are taken back. Both parties hear each other from now on."""
 
-        TOPIC = "call.connected.1"
+        TOPIC = "call.connected.2"
+        FORMER = ("call.connected.1",)
 
         caller: str
         callee: str
@@ -197,17 +217,21 @@ class Call(Aggregate):
         user_agent: str
         media: str
         cancelled: tuple[str, ...]
+        ability: Ability = PLAIN
 
         def apply(self, aggregate: Call) -> None:
             aggregate.callee_leg = self.callee
             caller, callee = aggregate.caller, aggregate.callee
             caller.state = callee.state = LegState.CONNECTED
             caller.dialog, callee.dialog = self.caller_dialog, self.callee_dialog
-            callee.sdp = self.sdp
+            callee.sdp, callee.ability = self.sdp, self.ability
+            caller.sdp = callee.answer or caller.sdp
+            aggregate.unaccepted = callee.unconfirmed and bool(callee.rung and callee.rung.sdp)
             for leg in self.cancelled:
                 aggregate.legs[leg].state = LegState.CANCELLED
             aggregate.answered_at = aggregate.agreed_at = self.timestamp
-            aggregate.answer_owed = self.caller if aggregate.late_offer else ""
+            if aggregate.late_offer and not callee.answer and not aggregate.unaccepted:
+                aggregate.answer_owed = self.caller
             aggregate.state = CallState.TALKING
 
     RenegotiationRequested: TypeAlias = media_event.RenegotiationRequested
@@ -274,10 +298,12 @@ class Call(Aggregate):
         def apply(self, aggregate: Call) -> None:
             if self.transaction is not None:
                 aggregate.concluding = ((self.leg, self.transaction),)
-            if aggregate.answer_owed:
-                offering = aggregate.other(aggregate.answer_owed)
-                aggregate.unanswered = EndedLeg(offering.id, offering.dialog)
-                aggregate.answer_owed = ""
+            pending = aggregate.renegotiation
+            if aggregate.state is CallState.RENEGOTIATING and aggregate.answer_owed and pending is not None:
+                aggregate.unanswered = EndedLeg(pending.to, pending.dialog)
+            elif aggregate.answer_owed or (aggregate.unaccepted and aggregate.late_offer):
+                aggregate.unanswered = EndedLeg(aggregate.callee_leg, aggregate.callee.invited)
+            aggregate.answer_owed = ""
             for leg in self.cancelled:
                 aggregate.legs[leg].state = LegState.CANCELLED
             for ended in self.hang_ups:
@@ -295,6 +321,7 @@ EVENTS: tuple[type[Event], ...] = (
     Call.Routed,
     Call.LegsDialed,
     Call.LegRinging,
+    Call.ProgressConfirmed,
     Call.LegsFailed,
     Call.Connected,
     Call.RenegotiationRequested,

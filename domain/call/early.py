@@ -9,17 +9,31 @@ import msgspec
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.dialing import dialed_leg
-from domain.call.input import Abandoned, Answered, DeadlineReached, Failed, HungUp, Offer, Progressed, Redirected
-from domain.call.leg import LegState
-from domain.call.media import NO_MEDIA
+from domain.call.input import (
+    Abandoned,
+    Answered,
+    DeadlineReached,
+    Failed,
+    HungUp,
+    Offer,
+    ProgressConfirmed,
+    Progressed,
+    ProgressUnconfirmed,
+    Redirected,
+)
+from domain.call.leg import CSEQ_JUMP, Leg, LegState
+from domain.call.media import NO_MEDIA, NOT_ANSWERED
 from domain.call.outcome import best_cause, outcome_of, spoken
 from domain.call.presentation import ANONYMOUS_URI
 from domain.call.redirect import dial_next, follow
-from domain.call.resume import NO_ANSWER_DEADLINE
+from domain.call.resume import NO_ANSWER_DEADLINE, confirmable
 from domain.call.scene import Scene, dialed
 from domain.ids import leg_id
 from domain.routing.route import route
-from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_REGISTERED, Cause
+from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_CONFIRMED, NOT_REGISTERED, Cause, Dialog
+
+PROGRESS_LIMIT = 100
+"""Confirmations of one device's progress; whoever wants more than that wants something else."""
 
 
 def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
@@ -39,6 +53,7 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             sdp=inp.sdp,
             user_agent=inp.user_agent,
             shown=inp.shown,
+            ability=inp.ability,
         ),
         scene.event(Call.Routed, plan=plan),
     ]
@@ -68,23 +83,74 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
 
 
 def progress(scene: Scene, inp: Progressed) -> tuple[Event, ...]:
-    """First alert of a leg, or early media that it did not have before."""
-    leg = scene.call.legs.get(inp.leg)
+    """First alert of a leg, early media that it did not have before, or what it wants confirmed."""
+    call = scene.call
+    leg = call.legs.get(inp.leg)
     if leg is None or not leg.waiting:
         return ()
     # Where the callee is to make the offer, only an answer or a progress that is confirmed can carry it (13.2.1).
-    sdp = "" if scene.call.late_offer else inp.sdp
-    if leg.state is LegState.RINGING and (not sdp or sdp == leg.sdp):
+    sdp = inp.sdp if not call.late_offer or (inp.serial and confirmable(call)) else ""
+    if inp.serial:
+        if not _follows(leg, inp):
+            return ()
+    elif leg.state is LegState.RINGING and (not sdp or sdp == leg.sdp):
         return ()
+    ability = call.caller.ability
+    confirmed = ability.must_confirm or (ability.confirms and (inp.serial > 0 or bool(sdp)))
+    cseq = leg.next_dialog(scene.world.epoch).local_cseq if inp.serial else leg.dialog.local_cseq
     return (
         scene.event(
             Call.LegRinging,
             leg=inp.leg,
-            dialog=inp.dialog,
+            dialog=msgspec.structs.replace(inp.dialog, local_cseq=cseq),
             sdp=sdp or leg.sdp,
             user_agent=inp.user_agent,
+            ability=inp.ability,
+            serial=inp.serial,
+            confirmed=confirmed,
         ),
     )
+
+
+def _follows(leg: Leg, inp: Progressed) -> bool:
+    """Whether this is the next progress of its early dialog (RFC 3262 section 4), and not one too many."""
+    last = leg.progress
+    if leg.dialog.local_cseq % CSEQ_JUMP >= PROGRESS_LIMIT or (last and last.offers and not leg.answer):
+        return False
+    return last is None or last.dialog.remote_tag != inp.dialog.remote_tag or inp.serial == last.serial + 1
+
+
+def confirm_progress(scene: Scene, inp: ProgressConfirmed) -> tuple[Event, ...]:
+    """RFC 3262 section 3: what is confirmed must be what waits for it."""
+    call = scene.call
+    leg = call.legs.get(inp.leg)
+    if leg is None or leg.rung is None or leg.rung.confirmed or leg.rung.serial != inp.serial:
+        return ()
+    confirmed = scene.event(Call.ProgressConfirmed, leg=inp.leg, transaction=inp.transaction, sdp=inp.sdp)
+    if not call.late_offer or not leg.rung.sdp or inp.sdp:
+        return (confirmed,)
+    return (confirmed, scene.ended("system", "failed", NOT_ANSWERED, leg=call.caller_leg, hang_up=_callees(call)))
+
+
+def unconfirmed(scene: Scene, inp: ProgressUnconfirmed) -> tuple[Event, ...]:
+    """RFC 3262 section 3: the caller's request is refused with a 5xx, also when it was answered meanwhile."""
+    call = scene.call
+    if inp.leg != call.caller_leg or (call.talked and not call.unaccepted):
+        return ()
+    outcome = "lost" if call.talked else "failed"
+    return (scene.ended("system", outcome, NOT_CONFIRMED, leg=inp.leg, hang_up=_callees(call)),)
+
+
+def abandon_unaccepted(scene: Scene, inp: Abandoned) -> tuple[Event, ...]:
+    """The caller gives up while its answer waits for a confirmation; without that it has no effect (9.2)."""
+    if not scene.call.unaccepted:
+        return ()
+    return (scene.ended("caller", "cancelled", inp.why, leg=inp.leg, hang_up=_callees(scene.call)),)
+
+
+def _callees(call: Call) -> tuple[str, ...]:
+    """The leg that answered a call of which the caller does not know that it did."""
+    return (call.callee_leg,) if call.talked else ()
 
 
 def connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
@@ -92,23 +158,34 @@ def connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     leg = call.legs.get(inp.leg)
     if leg is None or not leg.waiting:
         return late_answer(scene, inp)
-    sdp = inp.sdp or leg.sdp  # the answer may have come with a 18x only (RFC 3261 13.2.1)
+    offered = leg.answer or (call.late_offer and leg.unconfirmed and leg.sdp)  # an offer is made once
+    sdp = leg.sdp if offered else inp.sdp or leg.sdp  # the answer may have come with a 18x only (RFC 3261 13.2.1)
     if not sdp:
         return _no_media(scene, inp)
-    caller_dialog = msgspec.structs.replace(call.caller.dialog, local_tag=leg.dialog.local_tag)
+    caller_dialog = msgspec.structs.replace(
+        call.caller.dialog,
+        local_tag=leg.dialog.local_tag,
+        remote_cseq=max(call.caller.dialog.remote_cseq, leg.asked_cseq),
+    )
     return (
         scene.event(
             Call.Connected,
             caller=call.caller_leg,
             callee=inp.leg,
             caller_dialog=caller_dialog,
-            callee_dialog=inp.dialog,
+            callee_dialog=_numbered(leg, inp.dialog),
             sdp=sdp,
             user_agent=inp.user_agent,
             media="direct",
             cancelled=dialed(call, but=inp.leg),
+            ability=inp.ability,
         ),
     )
+
+
+def _numbered(leg: Leg, dialog: Dialog) -> Dialog:
+    """The dialog of an answer, with the CSeq of the newest request of ours in it: progress may have been confirmed."""
+    return msgspec.structs.replace(dialog, local_cseq=max(dialog.local_cseq, leg.dialog.local_cseq))
 
 
 def late_answer(scene: Scene, inp: Answered) -> tuple[Event, ...]:
@@ -118,7 +195,7 @@ def late_answer(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     if leg is None or leg.caller:
         return ()
     if leg.state in (LegState.CANCELLED, LegState.FAILED):
-        return (scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=LATE_ANSWER),)
+        return (scene.event(Call.LegHungUp, leg=inp.leg, dialog=_numbered(leg, inp.dialog), why=LATE_ANSWER),)
     known = {leg.dialog.remote_tag, *(fork.dialog.remote_tag for fork in call.forks if fork.leg == leg.id)}
     if inp.dialog.remote_tag in known:
         return ()
@@ -127,7 +204,8 @@ def late_answer(scene: Scene, inp: Answered) -> tuple[Event, ...]:
 
 def _no_media(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     """An answer without a session description joins nobody: it is confirmed and ended, and counts as a refusal."""
-    hung_up = scene.event(Call.LegHungUp, leg=inp.leg, dialog=inp.dialog, why=NO_MEDIA)
+    dialog = _numbered(scene.call.legs[inp.leg], inp.dialog)
+    hung_up = scene.event(Call.LegHungUp, leg=inp.leg, dialog=dialog, why=NO_MEDIA)
     if dialed(scene.call, but=inp.leg):
         return (hung_up,)
     why = best_cause(scene.call, NO_MEDIA)

@@ -23,10 +23,26 @@ class Proceed(Effect, frozen=True):
 
 
 class Ring(Effect, frozen=True):
-    """Tell the caller that a dialled leg is alerted, with early media if `sdp`. `tag` names the early dialog."""
+    """Tell the caller that a dialled leg is alerted, with early media if `sdp`. `tag` names the early dialog.
+
+    With a `serial`, from 1 in each early dialog, it is repeated until the caller confirms it.
+    """
 
     transaction: Transaction
     tag: str
+    sdp: str
+    serial: int = 0
+
+
+class Confirm(Effect, frozen=True):
+    """Confirm the progress `serial` of the request `of`; `dialog.local_cseq` is this request's own.
+
+    `sdp` answers an offer that came with the progress.
+    """
+
+    dialog: Dialog
+    serial: int
+    of: int
     sdp: str
 
 
@@ -47,11 +63,15 @@ class Refuse(Effect, frozen=True):
 
 
 class Dial(Effect, frozen=True):
-    """Offer the call to a device. `display` and `dialog.local_uri` are what it shows."""
+    """Offer the call to a device. `display` and `dialog.local_uri` are what it shows.
+
+    `confirms` says whether its progress may be such that we are to confirm it.
+    """
 
     dialog: Dialog
     display: str
     sdp: str
+    confirms: bool = True
 
 
 class Cancel(Effect, frozen=True):

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from domain.call.presentation import OPEN, Presentation
-from domain.values import CANCELLED, NORMAL, Cause, Dialog, Transaction
+from domain.values import CANCELLED, NORMAL, PLAIN, Ability, Cause, Dialog, Transaction
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -34,15 +34,36 @@ class Offer(Input, frozen=True):
     sdp: str
     user_agent: str
     shown: Presentation = OPEN
+    ability: Ability = PLAIN
 
 
 class Progressed(Input, frozen=True):
-    """A dialled leg is being alerted; `sdp` is its early media or empty."""
+    """A dialled leg is being alerted; `sdp` is its early media or empty. A `serial` other than 0 is to be confirmed."""
 
     leg: str
     dialog: Dialog
     sdp: str
     user_agent: str
+    ability: Ability = PLAIN
+    serial: int = 0
+
+
+class ProgressConfirmed(Input, frozen=True):
+    """The caller confirmed the progress `serial` of a dialled leg; its request waits for an answer.
+
+    `sdp` is its answer to an offer that came with the progress.
+    """
+
+    leg: str
+    serial: int
+    transaction: Transaction
+    sdp: str
+
+
+class ProgressUnconfirmed(Input, frozen=True):
+    """The caller never confirmed what it was told, however often it was said."""
+
+    leg: str
 
 
 class Answered(Input, frozen=True):
@@ -52,6 +73,7 @@ class Answered(Input, frozen=True):
     dialog: Dialog
     sdp: str
     user_agent: str
+    ability: Ability = PLAIN
 
 
 class Failed(Input, frozen=True):

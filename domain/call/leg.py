@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 
 import msgspec
 
-from domain.values import Cause, Dialog, Transaction
+from domain.values import PLAIN, Ability, Cause, Dialog, Transaction
 
 CSEQ_JUMP = 1000
 """Added to a dialog's CSeq at the first request after a take-over, past any request that left no event."""
@@ -25,6 +26,23 @@ class LegState(Enum):
 
 
 _WAITING = frozenset({LegState.DIALED, LegState.RINGING})
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """Progress of a dialled leg that we are to confirm: its number, and the dialog in which our request goes."""
+
+    serial: int
+    dialog: Dialog
+    offers: bool
+    at: datetime
+
+
+class Rung(msgspec.Struct, frozen=True):
+    """Progress of a dialled leg as the caller was told of it, so that it must confirm that."""
+
+    serial: int
+    sdp: str
+    confirmed: bool = False
 
 
 class Leg(msgspec.Struct):
@@ -48,11 +66,33 @@ class Leg(msgspec.Struct):
     diverted: str = ""
     sent_cseq: int = 0
     heard_cseq: int = 0
+    ability: Ability = PLAIN
+    progress: Progress | None = None
+    rung: Rung | None = None
+    confirmed_by: Transaction | None = None
+    confirmed_at: datetime | None = None
+    """The caller's newest request that confirmed progress of this leg."""
+    answer: str = ""
+    """The caller's answer to the offer that this leg made in its progress."""
+    asked_cseq: int = 0
+    """The newest request of the caller's in the early dialog that stands for this leg."""
 
     @property
     def waiting(self) -> bool:
         """Dialled, and neither answered, failed nor taken back."""
         return self.state in _WAITING
+
+    @property
+    def invited(self) -> Dialog:
+        """The dialog with the CSeq of the request that dialled the leg, whatever was asked in it since."""
+        if self.dialed is None or self.dialed.local_cseq == self.dialog.local_cseq:
+            return self.dialog
+        return msgspec.structs.replace(self.dialog, local_cseq=self.dialed.local_cseq)
+
+    @property
+    def unconfirmed(self) -> bool:
+        """The caller has not confirmed yet what it was told of this leg."""
+        return self.rung is not None and not self.rung.confirmed
 
     def next_dialog(self, epoch: int) -> Dialog:
         """The dialog with the CSeq of our next request in it, as the owner of term `epoch`."""

@@ -10,10 +10,10 @@ from domain.base import Event
 from domain.call.call import Call, CallState
 from domain.call.input import AnswerGiven, HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged
 from domain.call.scene import Scene
-from domain.values import NOT_ACKNOWLEDGED, VANISHED, Cause
+from domain.values import CANCELLED, NOT_ACKNOWLEDGED, VANISHED, Cause
 
 NO_MEDIA = Cause(488, 65, "the answer described no media")
-_NOT_ANSWERED = Cause(488, 65, "the acknowledgement held no answer to the offer")
+NOT_ANSWERED = Cause(488, 65, "the acknowledgement held no answer to the offer")
 _HOLDING = frozenset({"sendonly", "inactive"})
 _GONE = frozenset({408, 481})
 """Statuses of a request inside a dialog that end it (RFC 3261 12.2.1.2)."""
@@ -25,6 +25,9 @@ def hang_up(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
         return ()
     by = "caller" if inp.leg == call.caller_leg else "callee"
     other = call.other(inp.leg).id
+    if call.unaccepted:  # the caller's request is refused instead, whoever ends the call
+        hang_up = (other,) if by == "caller" else ()
+        return (scene.ended(by, "cancelled", CANCELLED, leg=inp.leg, inp=inp, hang_up=hang_up),)
     return (scene.ended(by, "answered", inp.why, leg=inp.leg, inp=inp, hang_up=(other,)),)
 
 
@@ -36,7 +39,7 @@ def lost(scene: Scene, inp: Unacknowledged) -> tuple[Event, ...]:
 
 def reoffer(scene: Scene, inp: Reoffered) -> tuple[Event, ...]:
     call = scene.call
-    if inp.leg not in call.talked or call.answer_owed:
+    if inp.leg not in call.talked or call.answer_owed or call.unaccepted:
         return ()
     by, to = call.legs[inp.leg], call.other(inp.leg)
     by_dialog = msgspec.structs.replace(by.dialog, remote_cseq=inp.transaction.cseq, remote_target=inp.remote_target)
@@ -92,7 +95,7 @@ def answer_given(scene: Scene, inp: AnswerGiven) -> tuple[Event, ...]:
     if inp.leg != call.answer_owed:
         return ()
     if not inp.sdp:
-        return (scene.ended("system", "failed", _NOT_ANSWERED, leg=inp.leg, hang_up=call.talked),)
+        return (scene.ended("system", "failed", NOT_ANSWERED, leg=inp.leg, hang_up=call.talked),)
     pending = call.renegotiation
     if call.state is not CallState.RENEGOTIATING or pending is None:
         return (scene.event(Call.AnswerGiven, leg=inp.leg, sdp=inp.sdp),)

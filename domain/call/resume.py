@@ -17,6 +17,7 @@ from domain.call.effect import (
     Acknowledge,
     Cancel,
     Conclude,
+    Confirm,
     Dial,
     Effect,
     HangUp,
@@ -25,7 +26,7 @@ from domain.call.effect import (
     Reoffer,
     Ring,
 )
-from domain.call.leg import LegState
+from domain.call.leg import Leg, LegState
 from domain.values import ANSWERED_ELSEWHERE, LATE_ANSWER, Cause
 
 REPEAT_S = 32
@@ -81,15 +82,45 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
     if not alerting:
         yield Proceed(caller.id, caller.transaction)
     for leg in alerting:
-        yield Ring(caller.id, caller.transaction, leg.dialog.local_tag, leg.sdp)
+        yield from _ring(call, leg, now)
     for leg in call.legs.values():
         if leg.state is LegState.DIALED:
-            yield Dial(leg.id, leg.dialog, call.display, caller.sdp)
+            yield Dial(leg.id, leg.dialog, call.display, caller.sdp, confirmable(call))
     yield from _late(call, now)
+
+
+def confirmable(call: Call) -> bool:
+    """Whether dialled devices may ask that their progress be confirmed.
+
+    Where they are to make the offer it would come with that, and the caller must be able to answer it then.
+    """
+    return not call.late_offer or call.caller.ability.confirms
+
+
+def _ring(call: Call, leg: Leg, now: datetime) -> Iterator[Effect]:
+    """What a device that rings gave reason to say, to it and to the caller."""
+    transaction = call.caller.transaction
+    assert transaction is not None
+    progress = leg.progress
+    if progress is not None and now < progress.at + _REPEAT and (leg.answer or not progress.offers):
+        sdp = leg.answer if progress.offers else ""
+        yield Confirm(leg.id, progress.dialog, progress.serial, leg.invited.local_cseq, sdp)
+    yield from _confirmed(call, leg, now)
+    if leg.rung is None:
+        yield Ring(call.caller_leg, transaction, leg.dialog.local_tag, leg.sdp)
+    elif leg.unconfirmed:
+        yield Ring(call.caller_leg, transaction, leg.dialog.local_tag, leg.rung.sdp, leg.rung.serial)
+
+
+def _confirmed(call: Call, leg: Leg, now: datetime) -> Iterator[Effect]:
+    """The answer to the caller's confirmation of a leg's progress."""
+    if leg.confirmed_by is not None and leg.confirmed_at is not None and now < leg.confirmed_at + _REPEAT:
+        yield Conclude(call.caller_leg, leg.confirmed_by)
 
 
 def _talking(call: Call, now: datetime) -> Iterator[Effect]:
     if call.agreed_at is not None and now < call.agreed_at + _REPEAT:
+        yield from _confirmed(call, call.callee, now)
         yield from _answer(call)
     if call.answered_at is not None and now < call.answered_at + _REPEAT:
         yield from _cancels(call, ANSWERED_ELSEWHERE)
@@ -102,9 +133,14 @@ def _answer(call: Call) -> Iterator[Effect]:
     caller, callee = call.caller, call.callee
     assert caller.transaction is not None
     if call.renegotiation is None:
-        yield Accept(caller.id, caller.transaction, caller.dialog.local_tag, callee.sdp)
-        if not call.answer_owed:
-            yield Acknowledge(callee.id, callee.dialog, caller.sdp if call.late_offer else "")
+        rung, tag = callee.rung, caller.dialog.local_tag
+        if call.unaccepted and rung is not None:  # RFC 3262 section 3: its media first
+            yield Ring(caller.id, caller.transaction, tag, rung.sdp, rung.serial)
+        else:
+            settled = rung is not None and rung.confirmed and rung.sdp == callee.sdp
+            yield Accept(caller.id, caller.transaction, tag, "" if settled else callee.sdp)
+        if not call.answer_owed and not (call.late_offer and call.unaccepted):
+            yield Acknowledge(callee.id, callee.invited, caller.sdp if call.late_offer and not callee.answer else "")
 
 
 def _renegotiation(call: Call, now: datetime) -> Iterator[Effect]:
@@ -133,8 +169,10 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
     assert ended_at is not None
     assert why is not None
     if now < ended_at + _REPEAT:
-        for leg, transaction in call.concluding:
-            yield Conclude(leg, transaction)
+        for name, transaction in call.concluding:
+            yield Conclude(name, transaction)
+        for leg in call.legs.values():
+            yield from _confirmed(call, leg, now)
         yield from _refusals(call, why, now)
         yield from _cancels(call, ANSWERED_ELSEWHERE if call.answered_at else why)
         if call.unanswered is not None:
@@ -149,7 +187,7 @@ def _refusals(call: Call, why: Cause, now: datetime) -> Iterator[Effect]:
     """The final answer to the caller's INVITE, or to a re-INVITE that was still under way (RFC 3261 15.1.2)."""
     caller = call.caller
     assert caller.transaction is not None
-    if call.answered_at is None:
+    if call.answered_at is None or call.unaccepted:
         yield Refuse(caller.id, caller.transaction, caller.dialog.local_tag, why)
     pending = call.renegotiation
     if pending is None or pending.answer:
@@ -167,7 +205,7 @@ def _refusals(call: Call, why: Cause, now: datetime) -> Iterator[Effect]:
 def _cancels(call: Call, why: Cause) -> Iterator[Effect]:
     for leg in call.legs.values():
         if leg.state is LegState.CANCELLED:
-            yield Cancel(leg.id, leg.dialog, why)
+            yield Cancel(leg.id, leg.invited, why)
 
 
 def _late(call: Call, now: datetime) -> Iterator[Effect]:
@@ -177,7 +215,7 @@ def _late(call: Call, now: datetime) -> Iterator[Effect]:
     for ended in call.hang_ups:
         if ended.leg not in call.talked:
             leg = call.legs[ended.leg]
-            yield Acknowledge(ended.leg, leg.dialog)
+            yield Acknowledge(ended.leg, leg.invited)
             yield HangUp(ended.leg, ended.dialog, LATE_ANSWER)
     for fork in call.forks:
         yield Acknowledge(fork.leg, fork.dialog)

@@ -25,7 +25,9 @@ from domain.call.input import (
     Input,
     Offer,
     PassedOn,
+    ProgressConfirmed,
     Progressed,
+    ProgressUnconfirmed,
     Redirected,
     ReofferAccepted,
     Reoffered,
@@ -85,12 +87,17 @@ _Handler = Callable[[Scene, Any], tuple[Event, ...]]
 TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.NEW, Offer): early.offer,
     (CallState.RINGING, Progressed): early.progress,
+    (CallState.RINGING, ProgressConfirmed): early.confirm_progress,
+    (CallState.RINGING, ProgressUnconfirmed): early.unconfirmed,
     (CallState.RINGING, Answered): early.connect,
     (CallState.RINGING, Failed): early.fail,
     (CallState.RINGING, Redirected): early.redirect,
     (CallState.RINGING, Abandoned): early.abandon,
     (CallState.RINGING, HungUp): early.hang_up_early,
     (CallState.RINGING, DeadlineReached): early.no_answer,
+    (CallState.TALKING, Abandoned): early.abandon_unaccepted,
+    (CallState.TALKING, ProgressConfirmed): early.confirm_progress,
+    (CallState.TALKING, ProgressUnconfirmed): early.unconfirmed,
     (CallState.TALKING, Answered): early.late_answer,
     (CallState.TALKING, HungUp): media.hang_up,
     (CallState.TALKING, Reoffered): media.reoffer,
@@ -111,6 +118,8 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
 _FROM_A_LEG: frozenset[type[Input]] = frozenset(
     {
         Progressed,
+        ProgressConfirmed,
+        ProgressUnconfirmed,
         Answered,
         Failed,
         Abandoned,
@@ -138,14 +147,25 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             Progressed,
             Failed,
             Redirected,
-            Abandoned,
             ReofferAccepted,
             ReofferRefused,
             DeadlineReached,
         }
     ),
     # Reoffered: glare, refused by the adapter with 491.
-    CallState.RENEGOTIATING: frozenset({Offer, Progressed, Failed, Redirected, Abandoned, Reoffered, DeadlineReached}),
+    CallState.RENEGOTIATING: frozenset(
+        {
+            Offer,
+            Progressed,
+            ProgressConfirmed,
+            ProgressUnconfirmed,
+            Failed,
+            Redirected,
+            Abandoned,
+            Reoffered,
+            DeadlineReached,
+        }
+    ),
     # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.
     CallState.ENDED: frozenset({Offer, *(_FROM_A_LEG - {Answered}), Unacknowledged, DeadlineReached}),
 }

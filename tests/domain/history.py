@@ -19,7 +19,9 @@ from domain.call.input import (
     HungUp,
     Input,
     PassedOn,
+    ProgressConfirmed,
     Progressed,
+    ProgressUnconfirmed,
     Redirected,
     ReofferAccepted,
     Reoffered,
@@ -28,7 +30,7 @@ from domain.call.input import (
     Vanished,
 )
 from domain.call.turn import Turn, World, take_turn
-from domain.values import Cause, Dialog
+from domain.values import PLAIN, Ability, Cause, Dialog
 from tests.domain.world import START, new_call, offer, remote, request, seconds, world
 
 _MOVED = Cause(302, 31, "moved")
@@ -41,8 +43,26 @@ def _answering(call: Call, leg: str, n: int) -> Dialog:
     return remote(first, ("bob", "bob", "bert", "bo")[n % 4])
 
 
+def _number(call: Call, leg: str, n: int) -> int:
+    """The number of a leg's progress: none, a wild one, or the next."""
+    progress = call.legs[leg].progress
+    return (0, n // 2, progress.serial + 1 if progress else 7)[n % 3]
+
+
+def _told(call: Call, leg: str, n: int) -> int:
+    """The number of what the caller was told of a leg, or a wrong one."""
+    rung = call.legs[leg].rung
+    return rung.serial if rung and n % 5 else n
+
+
 _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
-    lambda call, leg, n: Progressed(f"c{n}", "x", leg, remote(call.legs[leg].dialog), "early" * (n % 2), "ua"),
+    lambda call, leg, n: Progressed(
+        f"c{n}", "x", leg, _answering(call, leg, n % 3), "early" * (n % 2), "ua", serial=_number(call, leg, n)
+    ),
+    lambda call, leg, n: ProgressConfirmed(
+        f"c{n}", "x", leg, _told(call, leg, n), request("PRACK", f"prack{n}", n + 2), ("", "v=0 pracked")[n % 3 > 0]
+    ),
+    lambda call, leg, n: ProgressUnconfirmed(f"c{n}", "x", leg),
     lambda call, leg, n: Answered(f"c{n}", "x", leg, _answering(call, leg, n), ("", "v=0 bob")[n % 5 > 0], "ua"),
     lambda call, leg, n: Failed(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Abandoned(f"c{n}", "x", call.caller_leg),
@@ -85,11 +105,12 @@ def play(
     steps: list[tuple[int, int, float, bool]],
     check: Callable[[Call, Turn, datetime], None] = lambda call, turn, now: None,
     late_offer: bool = False,
+    ability: Ability = PLAIN,
 ) -> History:
     """Play (kind, leg, wait_s, taken over) steps; `check` sees the call after every turn."""
     epoch, now = 1, START
     scene: World = world(bindings)
-    first = take_turn(None, offer(new_call(), dialled, "" if late_offer else "v=0 alice"), scene, now)
+    first = take_turn(None, offer(new_call(), dialled, "" if late_offer else "v=0 alice", ability), scene, now)
     call = first.call
     assert call is not None
     turns = [(first, now)]
@@ -115,10 +136,12 @@ steps = st.lists(
     ),
     max_size=14,
 )
+abilities = st.builds(Ability, st.booleans(), st.booleans(), st.booleans())
 histories = st.builds(
     play,
     st.integers(0, 3),
     st.sampled_from(("1002", "1002", "1003", "4711")),
     steps,
     late_offer=st.booleans(),
+    ability=abilities,
 )

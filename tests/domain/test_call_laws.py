@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.call.call import Call, CallState
-from domain.call.effect import HangUp, Reoffer
+from domain.call.effect import Confirm, HangUp, Reoffer
 from domain.call.input import Input
 from domain.call.resume import deadlines, live_until, outstanding
 from domain.call.turn import IGNORED, TURNS, Turn, fold
-from tests.domain.history import History, histories, play, steps
+from domain.values import Ability
+from tests.domain.history import History, abilities, histories, play, steps
 from tests.domain.world import seconds
 
 
@@ -26,15 +27,15 @@ def test_every_input_is_decided_or_ignored_in_every_state() -> None:
         assert ((state, kind) in TURNS) != (kind in IGNORED[state]), (state, kind)
 
 
-@given(st.integers(0, 3), steps, st.booleans())
+@given(st.integers(0, 3), steps, st.booleans(), abilities)
 def test_effects_are_outstanding_after_their_turn(
-    bindings: int, played: list[tuple[int, int, float, bool]], late_offer: bool
+    bindings: int, played: list[tuple[int, int, float, bool]], late_offer: bool, ability: Ability
 ) -> None:
     def check(call: Call, turn: Turn, now: datetime) -> None:
         owed = outstanding(call, now)
         assert all(effect in owed for effect in turn.effects)
 
-    play(bindings, "1002", played, check, late_offer)
+    play(bindings, "1002", played, check, late_offer, ability)
 
 
 @given(histories)
@@ -69,7 +70,9 @@ def test_a_call_ends_once(history: History) -> None:
 
 @given(histories)
 def test_requests_of_ours_never_repeat_a_cseq_in_a_dialog(history: History) -> None:
-    requests = {effect for turn, _ in history.turns for effect in turn.effects if isinstance(effect, HangUp | Reoffer)}
+    requests = {
+        effect for turn, _ in history.turns for effect in turn.effects if isinstance(effect, HangUp | Reoffer | Confirm)
+    }
     numbers = [(effect.leg, effect.dialog.local_cseq) for effect in requests]
     numbers += [(event.to, event.cseq) for event in history.events if isinstance(event, Call.RequestSent)]
     assert len(numbers) == len(set(numbers))

@@ -9,7 +9,7 @@ from domain.call.input import Offer
 from domain.call.turn import World
 from domain.ids import leg_id, new_stream_id
 from domain.routing.directory import Directory, Extension, Tenant
-from domain.values import Contact, Dialog, Flow, Transaction
+from domain.values import PLAIN, Ability, Contact, Dialog, Flow, Transaction
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 UDP = Flow("udp", "127.0.0.1:5060", "127.0.0.1:6001")
@@ -94,7 +94,7 @@ def request(method: str, branch: str, cseq: int = 1) -> Transaction:
     )
 
 
-def offer(call: UUID, dialled: str = "1002", sdp: str = "v=0 alice") -> Offer:
+def offer(call: UUID, dialled: str = "1002", sdp: str = "v=0 alice", ability: Ability = PLAIN) -> Offer:
     return Offer(
         cause="z9hG4bK-in",
         actor="sip:1001",
@@ -119,6 +119,7 @@ def offer(call: UUID, dialled: str = "1002", sdp: str = "v=0 alice") -> Offer:
         transaction=request("INVITE", "z9hG4bK-in"),
         sdp=sdp,
         user_agent="phone",
+        ability=ability,
     )
 
 

@@ -60,7 +60,7 @@ class Phone:
         authorized(self.exchange, self.address, self.number, send, uri)
         return branch
 
-    def within(self, answered: Response, method: str, sdp: str = "", branch: str = "") -> None:
+    def within(self, answered: Response, method: str, sdp: str = "", branch: str = "", extra: str = "") -> None:
         """A request inside the dialog that `answered` made."""
         if method not in ("ACK", "CANCEL"):
             self.cseq += 1
@@ -71,11 +71,12 @@ class Phone:
             f"Via: SIP/2.0/UDP {self.address};branch={branch or f'z9hG4bKd{self.number}{method}{self.cseq}'}\n"
             f"From: {answered.get('From')}\nTo: {answered.get('To')}\nCall-ID: {answered.call_id}\n"
             f"CSeq: {self.cseq} {method}\nContact: <sip:{self.number}@{self.address}>"
-            + ("\nContent-Type: application/sdp" if sdp else ""),
+            + ("\nContent-Type: application/sdp" if sdp else "")
+            + extra,
             sdp,
         )
 
-    def reply(self, request: Request, status: int, sdp: str = "", tag: str = "b") -> None:
+    def reply(self, request: Request, status: int, sdp: str = "", tag: str = "b", extra: str = "") -> None:
         vias = "\n".join(f"Via: {via}" for via in request.get_all("Via"))
         to = request.get("To") or ""
         self.exchange.send(
@@ -83,7 +84,8 @@ class Phone:
             f"SIP/2.0 {status} Whatever\n{vias}\nFrom: {request.get('From')}\n"
             f"To: {to if 'tag=' in to else f'{to};tag={tag}'}\nCall-ID: {request.call_id}\n"
             f"CSeq: {request.get('CSeq')}\nContact: <sip:{self.number}@{self.address}>"
-            + ("\nContent-Type: application/sdp" if sdp else ""),
+            + ("\nContent-Type: application/sdp" if sdp else "")
+            + extra,
             sdp,
         )
 

@@ -36,9 +36,7 @@ class Caller:
         if 200 <= event.response.status < 300:
             ack = make_request("ACK", "z9hG4bK.ack", self.pair.transport.upper(), event.response.to.tag)
             self.pair.client.acknowledge(event.key, ack, self.pair.out, self.pair.now)
-        elif event.ack is not None:
-            self.pair.client.acknowledge(event.key, *event.ack, self.pair.now)
-        elif event.ack is not None:
+        elif event.ack is not None or event.ack is not None:
             self.pair.client.acknowledge(event.key, *event.ack, self.pair.now)
 
 
