@@ -7,7 +7,7 @@ import pytest
 from adapters.sip.message import response_to
 from adapters.sip.timer import Timer, Timers
 from adapters.sip.transaction import TransactionLayer
-from adapters.sip.transaction_event import RequestReceived, TimedOut
+from adapters.sip.transaction_event import RequestReceived, ResponseReceived, TimedOut
 from domain.values import Flow
 from tests.adapters.sip.pair import make_request
 
@@ -85,3 +85,19 @@ def test_the_lengths_follow_from_t1_and_t2() -> None:
     assert Timers().slow_s == 3.5
     assert Timers(t1_s=2.0, t2_s=4.0).slow_s == 2.0
     assert Timers().slow_s + Timers().duration_s(Timer.LATE, reliable=False) == Timers().limit_s
+
+
+def test_a_refusal_whose_to_cannot_be_read_is_acknowledged_with_what_it_said() -> None:
+    layer = TransactionLayer()
+    key = layer.request(make_request("INVITE"), UDP, 0.0)
+    layer.to_send()
+    refusal = response_to(make_request("INVITE"), 486)
+    refusal.set("To", "<<")
+    event = layer.receive(refusal, UDP, 0.1)
+    assert isinstance(event, ResponseReceived)
+    assert event.ack is not None
+    for _ in range(2):
+        layer.acknowledge(key, *event.ack, 0.2)
+        assert lines(layer)[0].startswith("ACK ")
+    layer.receive(refusal, UDP, 0.3)
+    assert lines(layer)[0].startswith("ACK ")
