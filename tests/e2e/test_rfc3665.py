@@ -191,6 +191,42 @@ async def test_3_5_session_through_a_sip_alg(server: Server, tmp_path: Path) -> 
     assert (await outcome(server))["hangup_by"] == "callee"
 
 
+async def test_3_6_session_via_redirect_and_proxy_with_sdp_in_ack(server: Server, tmp_path: Path) -> None:
+    """1002's phone redirects to 1003; Alice offers nothing in her INVITE and answers Bob's offer in her ACK."""
+    alice, first, bob = ports(3)
+    await bind(server, "1002", first)
+    await bind(server, "1003", bob)
+    words = Words("1001", "1002")
+    nothing = Check("application/sdp", absent=True)
+    caller = [
+        *words.challenged(sdp=False),
+        hear(180),
+        hear(200, Check("m=audio 40100"), routes=True),
+        send(words.within("ACK", 2, sdp=SDP.format(port=40000))),
+        wait(100),
+        send(words.within("BYE", 3), retrans=True),
+        hear(200),
+    ]
+    moved = answer_of("302 Moved Temporarily", extra="Contact: <sip:1003@acme.example>", contact=False)
+    redirecting = [hear("INVITE", nothing), send(moved), hear("ACK")]
+    callee = [
+        hear("INVITE", nothing),
+        send(answer_of("180 Ringing")),
+        send(answer_of("200 OK", sdp=True), retrans=True),
+        hear("ACK", Check("m=audio 40000")),
+        hear("BYE"),
+        send(answer_of("200 OK", tag="")),
+    ]
+    await play(
+        server,
+        Script(tmp_path, "alice", alice, caller),
+        Script(tmp_path, "redirect", first, redirecting),
+        Script(tmp_path, "bob", bob, callee),
+    )
+    cdr = await outcome(server)
+    assert (cdr["disposition"], cdr["to_number"], cdr["answered_by"]) == ("answered", "1002", "1003")
+
+
 async def test_3_7_session_with_reinvite_for_a_new_address(server: Server, tmp_path: Path) -> None:
     """Bob moves: his re-INVITE carries another Contact and other media, and Alice hears of the media only."""
     alice, bob = ports(2)
