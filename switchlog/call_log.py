@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from logging import INFO
 from typing import Any
 
 from domain.base import Event
 from domain.call.call import Call
-from switchlog.log import write
+from switchlog.log import Line, later
 
 _LINES: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
     Call.Offered: ("call offered", lambda event: {"caller": event.extension, "dialled": event.dialled}),
@@ -28,7 +29,10 @@ _LINES: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
 def log_events(events: tuple[Event, ...]) -> None:
     """Write the lines of those events that have one."""
     for event in events:
-        line = _LINES.get(type(event))
-        if line is not None:
-            text, details = line
-            write(INFO, text, event.timestamp, call=event.originator_id, tenant=event.context.tenant, **details(event))
+        if type(event) in _LINES:
+            later(INFO, partial(_line, event))
+
+
+def _line(event: Event) -> Line:
+    text, details = _LINES[type(event)]
+    return Line(text, event.timestamp, {"call": event.originator_id, "tenant": event.context.tenant, **details(event)})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 from collections import deque
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
@@ -17,6 +18,7 @@ RECORDS_LIMIT = 10_000
 _GATHER_S = 0.1
 """How long a harmless line may wait for others: one wake-up and one write for all of them."""
 _LAST_WORDS_S = 5.0
+_UNWRITTEN = logging.LogRecord(__name__, logging.ERROR, "", 0, "a line of the log cannot be formatted", None, None)
 
 
 class ThreadHandler(logging.Handler):
@@ -25,7 +27,7 @@ class ThreadHandler(logging.Handler):
     def __init__(self, handler: logging.StreamHandler[Any], limit: int = RECORDS_LIMIT) -> None:
         super().__init__()
         self._handler, self._limit = handler, limit
-        self._waiting: deque[logging.LogRecord] = deque()
+        self._waiting: deque[Callable[[], logging.LogRecord]] = deque()
         self._dropped = 0
         self._anything, self._urgent = Event(), Event()
         self._ending = False
@@ -38,13 +40,17 @@ class ThreadHandler(logging.Handler):
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.leave(record.levelno, lambda: record)
+
+    def leave(self, level: int, make: Callable[[], logging.LogRecord]) -> None:
+        """Log what `make` will return when the thread asks it: for records that are dear to make."""
         if len(self._waiting) >= self._limit:
             self._dropped += 1
             return
-        self._waiting.append(record)
+        self._waiting.append(make)
         if not self._anything.is_set():
             self._anything.set()
-        if record.levelno >= logging.WARNING:
+        if level >= logging.WARNING:
             self._urgent.set()
 
     def close(self) -> None:
@@ -68,11 +74,11 @@ class ThreadHandler(logging.Handler):
     def _write(self) -> None:
         lines = []
         while self._waiting:
-            record = self._waiting.popleft()
+            make = self._waiting.popleft()
             try:
-                lines.append(self._handler.format(record))
+                lines.append(self._handler.format(make()))
             except Exception:  # noqa: BLE001 - one line that cannot be formatted must not end the log
-                self._handler.handleError(record)
+                self._handler.handleError(_UNWRITTEN)
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             text = f"{dropped} lines of the log were dropped: nobody read them in time"

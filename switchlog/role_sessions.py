@@ -45,7 +45,9 @@ async def run(settings: Settings) -> None:
     try:
         store = SecretStore(settings.data)
         journal = SqliteJournal(
-            settings.data / JOURNAL, dispatch=lambda group: _dispatch(loop, group), pace_s=_COMMIT_PACE_S
+            settings.data / JOURNAL,
+            dispatch=lambda group: _dispatch(loop, group),
+            pace_s=_COMMIT_PACE_S,
         )
     except (KeyStoreError, JournalError) as error:
         raise RoleError(str(error)) from error

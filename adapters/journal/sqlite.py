@@ -26,7 +26,7 @@ class SqliteJournal:
 
     `dispatch` gets one callable per committed group, which tells every submission of it, in order; by default it
     runs in the committer's thread and must not block. At most `queue_limit` submissions may wait for their answer.
-    `pace_s` is the least time between two commits (see `Committer`). `clock` gives Unix seconds; `busy_timeout_s`
+    `pace_s` is the `Committer`'s. `clock` gives Unix seconds; `busy_timeout_s`
     bounds the wait for another program's lock on the file.
 
     Raises JournalError for a file that cannot be used, is not ours, or is open elsewhere.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from switchlog.log import write
+from switchlog.log import Line, later
 from switchlog.log_thread import ThreadHandler
 from tests.switchlog.logged import lines
 
@@ -49,7 +49,7 @@ HIDDEN: list[dict[str, Any]] = [
 @pytest.mark.parametrize("values", HIDDEN)
 def test_a_secret_is_never_written(stream: io.StringIO, values: dict[str, Any]) -> None:
     structlog.get_logger("x").info("heard", **values)
-    write(logging.INFO, "heard", datetime(2026, 3, 1, tzinfo=UTC), **values)
+    later(logging.INFO, lambda: Line("heard", datetime(2026, 3, 1, tzinfo=UTC), values))
     assert len([line for line in lines(stream) if "[redacted]" in str(line)]) == 2
     assert "hidden" not in stream.getvalue()
 
@@ -121,6 +121,7 @@ def test_a_line_that_cannot_be_written_does_not_end_the_log(monkeypatch: pytest.
     out = io.StringIO()
     handler = ThreadHandler(logging.StreamHandler(out))
     handler.handle(logging.LogRecord("x", logging.INFO, "", 0, "%d apples", ("no",), None))
-    handler.handle(logging.LogRecord("x", logging.INFO, "", 0, "pears", None, None))
+    handler.leave(logging.INFO, lambda: logging.LogRecord("x", logging.INFO, "", 0, "%d plums", ("no",), None))
+    handler.leave(logging.INFO, lambda: logging.LogRecord("x", logging.INFO, "", 0, "pears", None, None))
     handler.close()
     assert out.getvalue() == "pears\n"
