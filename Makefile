@@ -10,10 +10,10 @@ BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt scripts/setup.sh
 PYTEST_ARGS ?=
 
-.PHONY: help setup run test lint bench docs clean fuzz torture
+.PHONY: help setup run test soak-kill lint bench docs clean fuzz torture
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.made-embedded  ## set up what Switchlog needs to run, in .venv
 
@@ -39,6 +39,9 @@ fuzz: $(VENV)/.made-fuzz  ## fuzz the parsers, FUZZ_S=60 seconds each; finds sta
 
 torture: $(VENV)/.made-test  ## every malformed message of the generator (`make test` takes a sample)
 	TORTURE=100000 $(BIN)/python -m pytest tests/torture $(PYTEST_ARGS)
+
+soak-kill: $(VENV)/.made-test  ## kill the server 1,000 times under load (SOAK_KILLS, SOAK_RATE)
+	SOAK_KILLS=$${SOAK_KILLS:-1000} $(BIN)/python -m pytest -s tests/faults/test_kill.py
 
 docs: $(VENV)/.made-docs  ## build the docs into ./site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

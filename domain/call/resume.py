@@ -6,7 +6,7 @@ again what still is. Nothing may be sent for a call that is not computed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -177,10 +177,17 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
         yield from _cancels(call, ANSWERED_ELSEWHERE if call.answered_at else why)
         if call.unanswered is not None:
             yield Acknowledge(call.unanswered.leg, call.unanswered.dialog)
-        for ended in call.hang_ups:
-            if ended.leg in call.talked:
-                yield HangUp(ended.leg, ended.dialog, why)
+        hang_ups = [ended for ended in call.hang_ups if ended.leg in call.talked]
+        yield from _answer_before_end(call, {ended.leg for ended in hang_ups}, now)
+        for ended in hang_ups:
+            yield HangUp(ended.leg, ended.dialog, why)
     yield from _late(call, now)
+
+
+def _answer_before_end(call: Call, legs: Collection[str], now: datetime) -> Iterator[Effect]:
+    """The 200 to a caller that may not have heard it yet, before it hears its BYE (RFC 3261 15)."""
+    if call.answered_at is not None and now < call.answered_at + _REPEAT and not call.unaccepted:
+        yield from (effect for effect in _answer(call) if effect.leg in legs and isinstance(effect, Accept))
 
 
 def _refusals(call: Call, why: Cause, now: datetime) -> Iterator[Effect]:

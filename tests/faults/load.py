@@ -31,6 +31,7 @@ class Load:
         self._calling: dict[str, Caller] = {}
         self._called: dict[str, Callee] = {}
         self._registering: dict[str, asyncio.Future[Heard]] = {}
+        self._cseq = int(time.time()) % 2**30
         self._stopped = False
         self._quiet = asyncio.Event()
 
@@ -68,13 +69,16 @@ class Load:
     async def register(self, number: str) -> None:
         """Bind `number` to the callees' socket, or refresh that; returns once it is acknowledged."""
         uri, auth = f"sip:{DOMAIN}", ""
-        for cseq in range(1, 8):
-            message = await self._ask_to_register(number, uri, int(time.time() * 10) % 2**30 + cseq, auth)
+        for _ in range(20):
+            self._cseq += 1
+            message = await self._ask_to_register(number, uri, self._cseq, auth)
             if message.status == 200:
                 self.registered.add(number)
                 return
             assert message.status in (401, 503), message
-            if message.status == 401:
+            if message.status == 503:
+                await asyncio.sleep(float(message.headers.get("retry-after", "1")))
+            else:
                 challenge = message.headers["www-authenticate"]
                 auth = credentials(challenge, "REGISTER", uri, number, PASSWORD.format(username=number))
         raise AssertionError(f"{number} cannot register")

@@ -25,10 +25,15 @@ class Seen:
     ring_s: float
     talk_s: float
     invited_at: float = 0.0
+    trying_at: float = 0.0
+    """first provisional response: the server has the call"""
     ringing_at: float = 0.0
     answered_at: float = 0.0
     ended_at: float = 0.0
     """the BYE sent or received by the caller, or its final response"""
+    callee_answered_at: float = 0.0
+    callee_ended_at: float = 0.0
+    """the BYE or CANCEL that the callee got, its own BYE, or its refusal"""
     status: int = 0
     """of the INVITE; 0 while there is none"""
     bye_status: int = 0
@@ -36,6 +41,11 @@ class Seen:
     """something that must not happen, in words"""
     offers: set[tuple[str, str]] = field(default_factory=set)
     """(Call-ID, branch) of every INVITE that the callee saw for this call"""
+
+    @property
+    def taken(self) -> bool:
+        """Whether the server ever acknowledged that it has the call; a 503 and silence do not."""
+        return bool(self.trying_at or self.answered_at or (self.status and self.status != 503))
 
     @property
     def over(self) -> bool:

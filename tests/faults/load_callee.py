@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from tests.faults.dialect import Heard, branch_of, request, respond, sdp, uri_in
 from tests.faults.load_call import Plan, Seen
@@ -44,7 +45,11 @@ class Callee:
         if fresh and message.cseq == self._invite.cseq and self._seen.plan is Plan.CALLEE_HANGS_UP and not self._over:
             self._loop.call_later(self._seen.talk_s, self._hang_up)
 
+    def _ends(self) -> None:
+        self._seen.callee_ended_at = self._seen.callee_ended_at or time.time()
+
     def _cancel(self, message: Heard) -> None:
+        self._ends()
         self._socket.send(respond(message, "200 OK", tag=self._seen.token))
         if not self._cancelled:
             self._cancelled = True
@@ -52,6 +57,7 @@ class Callee:
 
     def _bye(self, message: Heard) -> None:
         self._over = True
+        self._ends()
         self._socket.answered((message.call_id, 1, "BYE"))
         self._socket.answered((message.call_id, self._invite.cseq, "2xx"))
         self._socket.send(respond(message, "200 OK"))
@@ -59,6 +65,10 @@ class Callee:
     def _finally(self, line: str, body: str) -> None:
         if self._cancelled and not line.startswith("487"):
             return
+        if body:
+            self._seen.callee_answered_at = time.time()
+        else:
+            self._ends()
         text = self._say(line, body)
         self._socket.ask((self._invite.call_id, self._invite.cseq, "2xx"), text, lambda: None)
 
@@ -71,6 +81,7 @@ class Callee:
         if self._over:
             return
         self._over = True
+        self._ends()
         headers = self._invite.headers
         text = request(
             f"BYE {uri_in(headers['contact'])}", branch_of(self._seen.token, 1, "CALLEE-BYE"), self._socket.address,

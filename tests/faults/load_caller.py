@@ -70,6 +70,7 @@ class Caller:
             self._over()
 
     def _ringing(self, message: Heard) -> None:
+        self._seen.trying_at = self._seen.trying_at or time.time()
         if message.status >= 180 and not self._seen.ringing_at:
             self._seen.ringing_at = time.time()
             if self._seen.plan is Plan.CANCEL:
@@ -109,7 +110,7 @@ class Caller:
             return
         self._cseq += 1
         text = self._request("INVITE", self._cseq, body=self._holds.pop(0))
-        self._socket.ask((self.call_id, self._cseq, "INVITE"), text, self._silence)
+        self._socket.ask((self.call_id, self._cseq, "INVITE"), text, self._hang_up)  # never heard: as it was before
 
     def _cancel(self) -> None:
         if not self._seen.status and not self._seen.over:

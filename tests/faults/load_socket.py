@@ -20,6 +20,7 @@ class Endpoint(asyncio.DatagramProtocol):
         self._heard = heard
         self._asking: dict[Key, asyncio.TimerHandle] = {}
         self._loop = asyncio.get_running_loop()
+        self._closed = False
 
     @classmethod
     async def at(cls, server_port: int, heard: Callable[[Heard], None]) -> Endpoint:
@@ -38,7 +39,8 @@ class Endpoint(asyncio.DatagramProtocol):
         """Nobody listens at this moment."""
 
     def send(self, text: str) -> None:
-        self._transport.sendto(text.encode())
+        if not self._closed:
+            self._transport.sendto(text.encode())
 
     def ask(self, key: Key, text: str, silence: Callable[[], object]) -> None:
         """Send now and again until `answered(key)`; `silence` is called after 32 s."""
@@ -52,6 +54,7 @@ class Endpoint(asyncio.DatagramProtocol):
         return handle is not None
 
     def close(self) -> None:
+        self._closed = True
         for handle in self._asking.values():
             handle.cancel()
         self._transport.close()

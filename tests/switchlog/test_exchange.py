@@ -378,3 +378,22 @@ def test_a_caller_that_never_acknowledges_loses_the_call(exchange: Exchange) -> 
     exchange.wait(40)
     assert exchange.types[-1] == "ended"
     assert exchange.board.open_calls == 0
+
+
+def test_a_caller_that_may_not_know_of_the_answer_is_told_before_its_bye() -> None:
+    before = Exchange()
+    alice, bob = parties(before)
+    alice.invite("1002")
+    (invite,) = before.take(BOB)
+    assert isinstance(invite, Request)
+    bob.reply(invite, 200, SDP)
+    bob.cseq = 1
+    theirs = Response(200, "", [("From", f"{invite.get('To')};tag=b"), ("To", invite.get("From") or "")])
+    theirs.set("Call-ID", invite.call_id)
+    theirs.set("Contact", invite.get("Contact") or "")
+    bob.within(theirs, "BYE")
+    after = Exchange(before.journal, epoch=2, start_s=5)
+    assert methods(after.take(ALICE)) == ["200 INVITE", "BYE"]
+    assert methods(after.take(BOB)) == ["200 BYE"]
+    late = Exchange(before.journal, epoch=3, start_s=40)
+    assert methods(late.take(ALICE)) == []
