@@ -360,8 +360,8 @@ class Board:
             self._outlets.settled()
 
         try:
-            records = [self._record(event, None) for event in events[:-1]]
-            records += [self._record(event, until) for event in events[-1:]]
+            last = len(events) - 1
+            records = [self._record(event, until if place == last else None) for place, event in enumerate(events)]
             self._journal.submit(number, epoch, records, done)
         except Exception as error:  # memory ran ahead of a journal that has not got it: read it anew, whatever it was
             self._lose(shard, str(error))

@@ -87,6 +87,8 @@ class Session:
         self.board, self._application, self._perform = switch.board, switch.application, switch.perform
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
+        self._due: tuple[datetime, float] | None = None
         self._reaching: set[Device] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -266,19 +268,31 @@ class Session:
             self._pump_soon()
 
     def _arm(self) -> None:
+        """One timer, for whoever is due first. It may ring too early, not too late: then it is armed again."""
+        at = self._layer.next_timer()
+        due = self._board_due()
+        if due is not None and (at is None or due < at):
+            at = due
         if self._timer is not None:
+            if at is not None and self._rings_at <= at:
+                return  # nearly always: a transaction is begun, and its timers come after those of older ones
             self._timer.cancel()
             self._timer = None
-        at = self._layer.next_timer()
-        due = self.board.next_deadline()
-        if due is not None:
-            wait_s = max(0.0, (due - self._clock.utc()).total_seconds())
-            at = min(at, self._loop.time() + wait_s) if at is not None else self._loop.time() + wait_s
         if at is not None:
-            self._timer = self._loop.call_at(at, self._on_timer)
+            self._timer, self._rings_at = self._loop.call_at(at, self._on_timer), at
+
+    def _board_due(self) -> float | None:
+        """When the board's next deadline is, by the loop's clock; reckoned anew whenever the timer rings."""
+        deadline = self.board.next_deadline()
+        if deadline is None:
+            return None
+        if self._due is None or self._due[0] is not deadline:
+            wait_s = max(0.0, (deadline - self._clock.utc()).total_seconds())
+            self._due = deadline, self._loop.time() + wait_s
+        return self._due[1]
 
     def _on_timer(self) -> None:
-        self._timer = None
+        self._timer = self._due = None
         now = self._now()
         for event in self._layer.on_timer(now.monotonic):
             self._application.handle(event, now)
