@@ -51,6 +51,7 @@ class Sentry:
         self.gate = Gate(self._controller, Sources(settings.limits), settings.policy, knowledge, secret)
         self._failures, self._streams = FailureCount(), GuardStreams(node)
         self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)
+        self._measures = Measures()
         self._told: dict[str, int] = {}
         self._tell_at = self._loop.time() + _TELL_S
         self._due = self._loop.time()
@@ -86,7 +87,10 @@ class Sentry:
         return ruled | {
             "sip_pressure": self._controller.pressure,
             "sip_sources": float(len(self.gate.sources)),
-            "journal_waiting": float(self._board.submitted - self._board.answered),
+            "sip_lane_age_seconds": self._measures.lane_age_s,
+            "sip_loop_lag_seconds": self._measures.loop_lag_s,
+            "journal_age_seconds": self._measures.commit_age_s,
+            "journal_waiting": float(self._measures.commits_waiting),
         }
 
     # --- inside
@@ -95,16 +99,14 @@ class Sentry:
         now = self._loop.time()
         load = self._load()
         submitted, answered = self._board.submitted, self._board.answered
-        self._controller.observe(
-            Measures(
-                commit_age_s=self._commit_age_s(now, submitted, answered),
-                commits_waiting=submitted - answered,
-                lane_age_s=load.lane_age_s,
-                loop_lag_s=now - self._due,
-                transactions=load.transactions,
-            ),
-            now,
+        self._measures = Measures(
+            commit_age_s=self._commit_age_s(now, submitted, answered),
+            commits_waiting=submitted - answered,
+            lane_age_s=load.lane_age_s,
+            loop_lag_s=now - self._due,
+            transactions=load.transactions,
         )
+        self._controller.observe(self._measures, now)
         if now >= self._tell_at:
             self._tell_at = now + _TELL_S
             self._tell()

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 
 from adapters.sip import sniff
 from adapters.sip.edge_lane import Lane, Waiting
 from adapters.sip.gate import Failing, Gate, Ruling
+from adapters.sip.sniff import Kind
 from domain.values import Flow
+
+_LATE_S = {Kind.INVITE: 0.15, Kind.OTHER: 0.15, Kind.REGISTER: 0.4, Kind.WITHIN: inf, Kind.RESPONSE: inf}
+"""How long a new request may wait for its turn; the first repetition comes after half a second."""
 
 
 def _nothing() -> None:
@@ -24,7 +29,7 @@ class GatedDelivery:
     def __init__(self, gate: Gate, deliver: Callable[[bytes, Flow], bool], send: Callable[[Flow, bytes], bool]) -> None:
         self._gate, self._deliver, self._send = gate, deliver, send
         self._loop = asyncio.get_running_loop()
-        self.lane = Lane(self._work, self._loop)
+        self.lane = Lane(self._work, self._late, self._loop)
 
     def heard(self, data: bytes, flow: Flow, malformed: Callable[[], None] = _nothing) -> None:
         """One whole message."""
@@ -38,10 +43,10 @@ class GatedDelivery:
             return
         call_id = sniff.call_id(data)
         if call_id in self.lane or ruling is Ruling.LATER:
-            waiting = Waiting(self._gate.marked(data, now), flow, call_id, now, malformed)
+            until = now + (_LATE_S[sniff.kind_of(data)] if ruling is Ruling.LATER else inf)
+            waiting = Waiting(self._gate.marked(data, now), flow, call_id, now, until, malformed)
             if not self.lane.put(waiting):
-                self._gate.count_refused(sniff.kind_of(data))
-                self._refuse(data, flow, now)
+                self._late(waiting)
         elif ruling is Ruling.REFUSED:
             self._refuse(data, flow, now)
         elif not self._deliver(self._gate.marked(data, now), flow):
@@ -59,6 +64,11 @@ class GatedDelivery:
     def _work(self, waiting: Waiting) -> None:
         if not self._deliver(waiting.data, waiting.flow):
             waiting.malformed()
+
+    def _late(self, waiting: Waiting) -> None:
+        """Refused now, since its sender would soon repeat it: a short answer is worth more than a late one."""
+        self._gate.count_refused(sniff.kind_of(waiting.data))
+        self._refuse(waiting.data, waiting.flow, self._loop.time())
 
     def _refuse(self, data: bytes, flow: Flow, now: float) -> None:
         answer = self._gate.answer(data, flow.remote, now)

@@ -16,23 +16,28 @@ from domain.values import Flow
 LIMIT = 2_000
 _SLICE = 8
 """handled between two looks at the sockets: some milliseconds"""
+_LOOKED_AT = 64
+"""of which most may be too late, which costs little"""
 
 
 class Waiting(NamedTuple):
-    """A message and what to do if it turns out to be malformed."""
+    """A message and what to do if it turns out to be malformed; after `until` it is too late for it."""
 
     data: bytes
     flow: Flow
     call_id: bytes
     since: float
+    until: float
     malformed: Callable[[], None]
 
 
 class Lane:
-    """`work(waiting)` is called for each message in turn, on the loop."""
+    """`work(waiting)` is called for each message in turn, on the loop; `late(waiting)` for what waited too long."""
 
-    def __init__(self, work: Callable[[Waiting], None], loop: asyncio.AbstractEventLoop) -> None:
-        self._work, self._loop = work, loop
+    def __init__(
+        self, work: Callable[[Waiting], None], late: Callable[[Waiting], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._work, self._late, self._loop = work, late, loop
         self._queue: deque[Waiting] = deque()
         self._call_ids: dict[bytes, int] = {}
         self._scheduled = False
@@ -68,15 +73,19 @@ class Lane:
 
     def _turn(self) -> None:
         self._scheduled = False
-        for _ in range(min(_SLICE, len(self._queue))):
+        worked = looked = 0
+        while self._queue and worked < _SLICE and looked < _LOOKED_AT:
             waiting = self._queue.popleft()
             left = self._call_ids[waiting.call_id] - 1
             if left:
                 self._call_ids[waiting.call_id] = left
             else:
                 del self._call_ids[waiting.call_id]
-            self._work(waiting)
-            if not self._queue:  # the edge was closed meanwhile, or there is nothing left
-                return
+            looked += 1
+            if waiting.until < self._loop.time():
+                self._late(waiting)
+            else:
+                worked += 1
+                self._work(waiting)
         if self._queue:
             self._soon()

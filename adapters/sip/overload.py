@@ -3,12 +3,14 @@
 What may live here: the law only, without clock, sockets or chance. More pressure never admits more; what belongs to
 something under way is never asked about here at all.
 
-The measure is delay: how long the oldest piece of work waits, wherever it waits. It is held near `low_s` to `high_s`
-by refusing a share of new work that grows with it, so that what is admitted is served while it is still wanted.
+The measure is delay: how long the oldest piece of work waits, wherever it waits. While it is above the target, the part
+of new work that comes in shrinks at each look, and grows again slowly below half of it: so the share settles where the
+queue is short, whatever the machine can do, and what is admitted is served while it is still wanted.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -35,42 +37,60 @@ class Work(Enum):
     after those who have not, since half their work is done; addresses where a device is known after strangers.
     """
 
-    STRANGE_CALL = (0.0, 0.5)
-    CALL = (0.05, 0.6)
-    PROVING_CALL = (0.2, 0.9)
-    STRANGE_REGISTER = (0.3, 0.9)
-    REGISTER = (0.4, 1.0)
-    REFRESH = (0.7, 1.2)
+    STRANGE_CALL = (0.05, 0.6)
+    CALL = (0.1, 0.7)
+    PROVING_CALL = (0.3, 0.95)
+    STRANGE_REGISTER = (0.4, 0.95)
+    REGISTER = (0.5, 0.98)
+    REFRESH = (0.8, 1.2)
 
 
 @dataclass(frozen=True)
 class OverloadLimits:
     """Times in seconds."""
 
-    low_s: float = 0.03
-    high_s: float = 0.2
+    target_s: float = 0.04
+    look_s: float = 0.025
+    """how often it is looked; the factors below are for one look"""
+    shrinks: float = 0.92
+    """at twice the target or more"""
+    grows: float = 1.01
+    least: float = 0.01
     commits: int = 32
     """a slow disk alone is no overload: the journal's age counts when as many submissions wait"""
     stalled_s: float = 1.0
     """a journal that is silent so long is stalled, however few wait for it"""
     transactions: tuple[float, float] = (0.7, 1.0)
-    calm_s: float = 0.5
-    """how long a pressure takes to fade when its cause is gone, so that the gate does not flutter"""
+    looks: int = 2
+    """so many looks in a row must see a delay: a queue that stands, not a stutter of the machine"""
 
 
 class Controller:
-    """Holds the pressure: 0 = everything is admitted, 1 = as bad as it is measured."""
+    """Holds the pressure: 0 = everything is admitted, towards 1 = as little as can be."""
 
     def __init__(self, limits: OverloadLimits | None = None) -> None:
         self._limits = limits or OverloadLimits()
-        self._at = 0.0
-        self.pressure = 0.0
+        self._at: float | None = None
+        self._seen: deque[float] = deque([0.0] * self._limits.looks, maxlen=self._limits.looks)
+        self._admitted = 1.0
+
+    @property
+    def pressure(self) -> float:
+        """What the last look found."""
+        return 1.0 - self._admitted
 
     def observe(self, measures: Measures, now: float) -> float:
         """Take one look at `now` (monotonic seconds, never back); returns the pressure."""
-        faded = self.pressure - max(now - self._at, 0.0) / self._limits.calm_s
+        limits = self._limits
+        looks = 1.0 if self._at is None else min((now - self._at) / limits.look_s, 4.0)
         self._at = now
-        self.pressure = max(self._pressure(measures), faded, 0.0)
+        self._seen.append(self._excess(measures))
+        excess = min(self._seen)
+        if excess > 0:
+            shrinks = 1.0 - (1.0 - limits.shrinks) * min(excess, 1.0)
+            self._admitted = max(self._admitted * shrinks**looks, limits.least)
+        elif excess < -0.5:
+            self._admitted = min(self._admitted * limits.grows**looks, 1.0)
         return self.pressure
 
     def admits(self, work: Work, chance: float) -> bool:
@@ -82,14 +102,11 @@ class Controller:
         first, everything = work.value
         return min(max((self.pressure - first) / (everything - first), 0.0), 1.0)
 
-    def _pressure(self, measures: Measures) -> float:
+    def _excess(self, measures: Measures) -> float:
+        """How far the delay is above the target, as a share of it: -1 = there is none."""
         limits = self._limits
         delay_s = measures.lane_age_s + measures.loop_lag_s
         if measures.commits_waiting >= limits.commits or measures.commit_age_s >= limits.stalled_s:
             delay_s = max(delay_s, measures.commit_age_s)
-        by_delay = _share(delay_s, limits.low_s, limits.high_s)
-        return max(by_delay, _share(measures.transactions, *limits.transactions))
-
-
-def _share(value: float, low: float, high: float) -> float:
-    return min(max((value - low) / (high - low), 0.0), 1.0)
+        low, high = limits.transactions
+        return max(delay_s / limits.target_s - 1.0, min((measures.transactions - low) / (high - low), 1.0))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sip.overload import Controller, Measures, OverloadLimits, Work
+from adapters.sip.overload import Controller, Measures, Work
 
+LOOK_S = 0.025
 AMOUNT = st.floats(0, 5)
 MEASURES = st.builds(Measures, AMOUNT, st.integers(0, 10_000), AMOUNT, AMOUNT, st.floats(0, 1))
 CHANCE = st.floats(0, 1, exclude_max=True)
@@ -35,36 +36,65 @@ def test_more_pressure_never_admits_more(
         assert not loaded.admits(work, chance) or calm.admits(work, chance)
 
 
+def after(measures: Measures, looks: int = 100) -> Controller:
+    """A controller that has seen nothing else."""
+    controller = Controller()
+    for look in range(looks):
+        controller.observe(measures, look * LOOK_S)
+    return controller
+
+
 @given(MEASURES, CHANCE)
 def test_calls_are_refused_before_registrations_and_strangers_before_phones(measures: Measures, chance: float) -> None:
-    controller = Controller()
-    controller.observe(measures, 0)
+    controller = after(measures)
     order = [controller.admits(work, chance) for work in Work]
     assert order == sorted(order)
 
 
 def test_without_load_everything_is_admitted() -> None:
-    controller = Controller()
-    controller.observe(Measures(0.02, 10, 0.01, 0.01, 0.5), 0)
+    controller = after(Measures(0.02, 10, 0.01, 0.01, 0.5))
     assert all(controller.admits(work, 0.0) for work in Work)
 
 
 def test_a_slow_disk_alone_is_no_overload_but_a_silent_one_is() -> None:
-    controller = Controller()
-    assert controller.observe(Measures(commit_age_s=0.19, commits_waiting=3), 0) == 0
-    assert controller.observe(Measures(commit_age_s=0.19, commits_waiting=100), 0) > 0.9
-    assert Controller().observe(Measures(commit_age_s=2, commits_waiting=1), 0) == 1
+    assert after(Measures(commit_age_s=0.19, commits_waiting=3)).pressure == 0
+    assert after(Measures(commit_age_s=0.19, commits_waiting=100)).pressure > 0.9
+    assert after(Measures(commit_age_s=2, commits_waiting=1)).pressure > 0.9
+
+
+def test_many_transactions_are_a_pressure_too() -> None:
+    assert after(Measures(transactions=0.7)).pressure == 0
+    assert after(Measures(transactions=0.9)).pressure > 0.9
 
 
 def test_under_the_worst_pressure_some_refreshes_still_come_in() -> None:
-    controller = Controller()
-    controller.observe(Measures(lane_age_s=9), 0)
+    controller = after(Measures(lane_age_s=9))
     assert not any(controller.admits(work, 0.999) for work in Work if work is not Work.REFRESH)
     assert 0 < controller.refused_share(Work.REFRESH) < 1
 
 
+def test_a_stutter_is_no_overload() -> None:
+    controller = Controller()
+    for look in range(100):
+        assert controller.observe(Measures(loop_lag_s=0.3 * (look % 4 == 0)), look * LOOK_S) == 0
+
+
+def test_the_share_settles_where_the_queue_is_short() -> None:
+    """A server that does 200 calls a second is asked for 500: it goes on doing about 200, and nobody waits long."""
+    controller, queue, waits, done = Controller(), 0.0, [], 0.0
+    for look in range(4000):
+        controller.observe(Measures(lane_age_s=queue / 200), look * LOOK_S)
+        queue += 500 * LOOK_S * (1 - controller.refused_share(Work.CALL))
+        served = min(queue, 200 * LOOK_S)
+        queue, done = queue - served, done + served
+        waits.append(queue / 200)
+    assert done > 0.9 * 200 * 4000 * LOOK_S
+    assert sorted(waits)[len(waits) * 95 // 100] < 0.1
+
+
 def test_pressure_fades_when_its_cause_is_gone() -> None:
-    controller = Controller(OverloadLimits(calm_s=0.5))
-    controller.observe(Measures(lane_age_s=1), 10)
-    assert controller.observe(Measures(), 10.25) == 0.5
-    assert controller.observe(Measures(), 10.5) == 0
+    controller = after(Measures(lane_age_s=1), 20)
+    assert 0.5 < controller.pressure < 0.9
+    for look in range(200):
+        controller.observe(Measures(), 1 + look * LOOK_S)
+    assert controller.pressure == 0
