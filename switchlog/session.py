@@ -139,7 +139,7 @@ class Session:
     # --- the edge's side
 
     def _load(self) -> Load:
-        return Load(self._edge.lane_age_s, len(self._layer) / self._layer.max_transactions)
+        return Load(self._edge.waiting_s, len(self._layer) / self._layer.max_transactions)
 
     def _heard(self, message: Request | Response, flow: Flow) -> None:
         try:

@@ -125,9 +125,10 @@ class Edge:
         return True
 
     @property
-    def lane_age_s(self) -> float:
-        """How long the first of the new requests has waited for its turn."""
-        return self._gated.lane.age_s if self._gated else 0.0
+    def waiting_s(self) -> float:
+        """How long the first of the new requests has waited for its turn, or the kernel's queue has stood."""
+        backlog_s = max((udp.backlog_s for udp in self._udp.values()), default=0.0)
+        return max(backlog_s, self._gated.lane.age_s) if self._gated else backlog_s
 
     def alive(self, flow: Flow) -> bool:
         """Whether the stream connection of a flow is open."""

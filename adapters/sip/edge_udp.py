@@ -30,6 +30,7 @@ class UdpSocket:
         """Binds; raises OSError as `bind` does. `host` is a numeric address, IPv6 without brackets."""
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._on_datagram = on_datagram
+        self._busy_since: float | None = None
         self._flows: dict[tuple[str, int], Flow] = {}
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(self.family, socket.SOCK_DGRAM)
@@ -56,6 +57,11 @@ class UdpSocket:
             return False
         return True
 
+    @property
+    def backlog_s(self) -> float:
+        """How long the kernel has always had more than was read: a queue stands there that cannot be seen."""
+        return 0.0 if self._busy_since is None else self._loop.time() - self._busy_since
+
     def close(self) -> None:
         """Unbinds; nothing is read any more."""
         self._loop.remove_reader(self._socket)
@@ -66,10 +72,13 @@ class UdpSocket:
             try:
                 data, address = self._socket.recvfrom(_LARGEST_DATAGRAM)
             except OSError:  # nothing left (BlockingIOError), or a network error that belongs to one datagram
+                self._busy_since = None
                 return
             self._on_datagram(data, self._flows.get(address) or self._flow_from(address))
             if self._socket.fileno() < 0:
                 return
+        if self._busy_since is None:
+            self._busy_since = self._loop.time()
 
     def _flow_from(self, address: tuple[str, int]) -> Flow:
         if len(self._flows) >= _PEERS:

@@ -39,10 +39,10 @@ class Work(Enum):
 
     STRANGE_CALL = (0.05, 0.6)
     CALL = (0.1, 0.7)
-    PROVING_CALL = (0.3, 0.95)
-    STRANGE_REGISTER = (0.4, 0.95)
-    REGISTER = (0.5, 0.98)
-    REFRESH = (0.8, 1.2)
+    PROVING_CALL = (0.3, 0.9)
+    STRANGE_REGISTER = (0.4, 0.9)
+    REGISTER = (0.6, 0.9)
+    REFRESH = (0.8, 1.0)
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class OverloadLimits:
     target_s: float = 0.04
     look_s: float = 0.025
     """how often it is looked; the factors below are for one look"""
-    shrinks: float = 0.92
-    """at twice the target or more"""
-    grows: float = 1.01
-    least: float = 0.01
+    shrinks: float = 0.08
+    """by this part at twice the target, by three times of it at four times the target or more"""
+    grows: float = 0.006
+    least: float = 0.1
     commits: int = 32
     """a slow disk alone is no overload: the journal's age counts when as many submissions wait"""
     stalled_s: float = 1.0
@@ -87,10 +87,10 @@ class Controller:
         self._seen.append(self._excess(measures))
         excess = min(self._seen)
         if excess > 0:
-            shrinks = 1.0 - (1.0 - limits.shrinks) * min(excess, 1.0)
+            shrinks = 1.0 - limits.shrinks * min(excess, 3.0)
             self._admitted = max(self._admitted * shrinks**looks, limits.least)
         elif excess < -0.5:
-            self._admitted = min(self._admitted * limits.grows**looks, 1.0)
+            self._admitted = min(self._admitted + limits.grows * looks, 1.0)
         return self.pressure
 
     def admits(self, work: Work, chance: float) -> bool:
@@ -109,4 +109,4 @@ class Controller:
         if measures.commits_waiting >= limits.commits or measures.commit_age_s >= limits.stalled_s:
             delay_s = max(delay_s, measures.commit_age_s)
         low, high = limits.transactions
-        return max(delay_s / limits.target_s - 1.0, min((measures.transactions - low) / (high - low), 1.0))
+        return max(delay_s / limits.target_s - 1.0, (measures.transactions - low) / (high - low))

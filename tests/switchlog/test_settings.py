@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from switchlog.settings import Settings, SettingsError, address, addresses, load
+from switchlog.settings import Settings, SettingsError, address, addresses, load, networks
 
 BAD = [
     ("SWITCHLOG_SIP_UPD", "127.0.0.1:5060", "unknown setting SWITCHLOG_SIP_UPD"),
@@ -109,3 +109,18 @@ def test_addresses() -> None:
     assert address("[::1]:5060") == ("::1", 5060)
     assert address("localhost:0") == ("localhost", 0)
     assert load(environment={"SWITCHLOG_SIP_DIGEST": "md5"}).digest_algorithms == ("MD5",)
+
+
+@pytest.mark.parametrize("name", ["SIP_EXEMPT", "SIP_ALLOW", "SIP_DENY"])
+def test_networks_are_checked(name: str) -> None:
+    fine = load(environment={f"SWITCHLOG_{name}": "192.0.2.0/24, 2001:db8::/32,198.51.100.7"})
+    assert len(networks(getattr(fine, name.lower()))) == 3
+    for wrong in ("192.0.2.1/24", "acme.example"):
+        with pytest.raises(SettingsError, match=f"SWITCHLOG_{name}: .*use networks such as"):
+            load(environment={f"SWITCHLOG_{name}": wrong})
+
+
+def test_a_rate_is_not_negative() -> None:
+    assert load(environment={"SWITCHLOG_SIP_RATE": "0"}).sip_rate == 0
+    with pytest.raises(SettingsError, match="SWITCHLOG_SIP_RATE"):
+        load(environment={"SWITCHLOG_SIP_RATE": "-1"})

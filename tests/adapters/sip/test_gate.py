@@ -15,7 +15,7 @@ from adapters.sip.source import SourceLimits, Sources
 from adapters.sip.transaction_key import ServerKey
 
 PHONE, STRANGER, LOCAL = "192.0.2.1:5060", "198.51.100.7:5060", "127.0.0.1:5060"
-LOAD = st.floats(0, 0.98)
+LOAD = st.floats(0, 0.89)
 
 
 def request(method: str, number: int = 1, *headers: str, to: str = "", branch: str = "") -> bytes:
@@ -48,7 +48,7 @@ def gate(limits: SourceLimits | None = None, policy: Policy | None = None) -> Ga
     )
 
 
-def pressed(one: Gate, pressure: float = 0.98) -> Gate:
+def pressed(one: Gate, pressure: float = 0.89) -> Gate:
     """Under about as much pressure, after looks that saw a little delay each."""
     now = 0.0
     while one.controller.pressure < pressure:
