@@ -103,6 +103,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
             identifiers=identifiers,
             performer=performer,
             peers=peers,
+            addresses=addresses,
             challenger=Challenger(parts.nonce_secret, parts.algorithms, run=max(parts.epochs.values(), default=0)),
             credentials=parts.credentials,
             sealer=parts.sealer,

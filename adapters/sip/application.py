@@ -19,8 +19,10 @@ from adapters.sip.identity import caller_of
 from adapters.sip.message import MessageError, Request, Response, response_to
 from adapters.sip.nonce import Use
 from adapters.sip.outgoing import Now, Outgoing, Parts
+from adapters.sip.pager import Pager
 from adapters.sip.peer import Device
 from adapters.sip.relay import Relay
+from adapters.sip.returning import Returning
 from adapters.sip.transaction_event import (
     AckReceived,
     CancelReceived,
@@ -68,7 +70,8 @@ class Application:
         self._parts = parts
         self._layer = parts.layer
         self._outgoing = Outgoing(parts)
-        self._relay = Relay(parts)
+        self._relay, self._pager = Relay(parts), Pager(parts)
+        returning = Returning(self._outgoing, self._relay, self._pager)
         self._merged = Merged(parts.layer.__contains__)
         self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
             "INVITE": self._invite,
@@ -83,10 +86,10 @@ class Application:
             RequestReceived: self._request,
             AckReceived: self._ack,
             CancelReceived: self._cancel,
-            ResponseReceived: self._response,
+            ResponseReceived: returning.response,
             StrayResponse: self._outgoing.stray,
-            TimedOut: self._timed_out,
-            TransportFailed: self._transport_failed,
+            TimedOut: returning.timed_out,
+            TransportFailed: returning.transport_failed,
             Unacknowledged: self._unacknowledged,
             Unconfirmed: self._unconfirmed,
         }
@@ -289,20 +292,20 @@ class Application:
 
     def _relayed(self, event: RequestReceived, now: Now) -> None:
         if event.request.method == "MESSAGE" and not event.request.to.tag:
-            raise NotAllowed(405, "outside a call this method is not served")
+            self._page(event, now)
+            return
         call, leg = self._ordered(event.request)
         self._relay.pass_on(event, call, leg, self._forgets(event))
 
-    # --- what comes back
-
-    def _response(self, event: ResponseReceived, now: Now) -> None:
-        (self._relay.answered if self._relay.takes(event.key) else self._outgoing.response)(event, now)
-
-    def _timed_out(self, event: TimedOut, now: Now) -> None:
-        (self._relay.silent if self._relay.takes(event.key) else self._outgoing.timed_out)(event, now)
-
-    def _transport_failed(self, event: TransportFailed, now: Now) -> None:
-        (self._relay.unreachable if self._relay.takes(event.key) else self._outgoing.transport_failed)(event, now)
+    def _page(self, event: RequestReceived, now: Now) -> None:
+        request, directory = event.request, self._parts.switchboard.directory
+        tenant, domain = translate.tenant_of(request, directory)
+        proof = self._authenticate(event, tenant, domain, now)
+        if proof is not None:
+            extension, shown = caller_of(request, tenant, proof.device, directory)
+            caller = Caller(tenant, domain, extension, proof.device, "", shown)
+            number = translate.number_of(translate.request_uri(request))
+            self._pager.page(event, caller, number, self._local_tag(request))
 
     def _unconfirmed(self, event: Unconfirmed, now: Now) -> None:
         call = self._parts.switchboard.find_offer(event.key.branch)

@@ -75,11 +75,16 @@ def _entries(request: Request, name: str) -> tuple[str, ...]:
     return tuple(found[:MAX_ENTRIES])
 
 
-def present(request: Request, dialog: Dialog, display: str, shown: Presentation, leg: Leg) -> None:
-    """Say on an INVITE to a device who calls and how the call came here."""
+def assert_caller(request: Request, dialog: Dialog, display: str, shown: Presentation) -> None:
+    """Say who asks, unless nobody does, and how far the request may still go."""
     request.set("Max-Forwards", str(max(shown.hops - 1, 0)))
     if dialog.local_uri != ANONYMOUS_URI:
         request.add("P-Asserted-Identity", f"{quoted(display)}<{dialog.local_uri}>")
+
+
+def present(request: Request, dialog: Dialog, display: str, shown: Presentation, leg: Leg) -> None:
+    """Say on an INVITE to a device who calls and how the call came here."""
+    assert_caller(request, dialog, display, shown)
     domain = dialog.remote_uri.rpartition("@")[2]
     if shown.diversion is not None:
         if leg.diverted:

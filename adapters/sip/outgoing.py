@@ -13,6 +13,7 @@ from uuid import UUID
 
 from adapters.sip import translate
 from adapters.sip.auth import Challenger
+from adapters.sip.dialog import Addresses
 from adapters.sip.gate import Unwitnessed, Witness
 from adapters.sip.identifier import SipIdentifiers
 from adapters.sip.message import Response
@@ -54,6 +55,7 @@ class Parts(NamedTuple):
     identifiers: SipIdentifiers
     performer: Performer
     peers: Peers
+    addresses: Addresses
     challenger: Challenger
     credentials: Credentials
     sealer: Sealer

@@ -27,7 +27,7 @@ from domain.values import VANISHED, Cause
 DATAGRAM_LIMIT = 1300
 """Bytes of a request that may go by UDP (RFC 3261 18.1.1, RFC 3428 section 8): beyond them it would be torn up."""
 
-_ASKED = (
+ASKED = (
     "Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Info-Package", "Date", "Expires",
     "Priority", "Subject", "In-Reply-To", "MIME-Version",
 )  # fmt: skip
@@ -93,7 +93,7 @@ class Relay:
         if response.status < 300:
             status = response.status
         answer = response_to(waiting.request, status, response.reason if status == response.status else "")
-        _copy(response, answer, _ANSWERED)
+        copy_headers(response, answer, _ANSWERED)
         answer.body = response.body
         self._answer(waiting.key, answer)
         if response.status in _GONE:
@@ -119,7 +119,7 @@ class Relay:
             self._answer(event.key, response_to(asked, 480))
             return
         request, flow = found
-        _copy(asked, request, _ASKED)
+        copy_headers(asked, request, ASKED)
         request.body = asked.body
         if flow.transport == "udp" and len(request.serialise()) > DATAGRAM_LIMIT:
             self._answer(event.key, response_to(asked, 513))
@@ -138,7 +138,8 @@ class Relay:
             return  # the next request inside the call finds it out again
 
 
-def _copy(source: Message, target: Message, names: tuple[str, ...]) -> None:
+def copy_headers(source: Message, target: Message, names: tuple[str, ...]) -> None:
+    """Add those headers of `source` to `target` that a message may bring to the other side."""
     for name in names:
         for value in source.get_all(name):
             target.add(name, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from domain.call.call import Call
 from domain.values import NO_ANSWER, Cause
@@ -35,6 +35,11 @@ def spoken(why: Cause) -> bool:
 def best_cause(call: Call, why: Cause) -> Cause:
     """Of all devices' causes the one that says most about the person (RFC 3261 16.7 step 6); the newest of equals."""
     causes = [why, *(leg.why for leg in reversed(call.legs.values()) if leg.why is not None)]
+    return best_of(causes)
+
+
+def best_of(causes: Sequence[Cause]) -> Cause:
+    """The one that says most; the first of equals. ValueError if there is none."""
     return max(causes, key=_weight)
 
 
