@@ -17,7 +17,7 @@ from adapters.sip.uri import Uri, parse_host_port, write_params
 _VIA = re.compile(r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9-]+)\s+([^;]+)(.*)", re.IGNORECASE | re.DOTALL)
 _PLAIN_VIA = re.compile(
     r"SIP/2\.0/([A-Z]+) (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?(;rport)?"
-    r";branch=([A-Za-z0-9.!%*_+`'~:-]+)(;rport)?"
+    r";branch=([A-Za-z0-9.!%*_+`'~:-]+)(?:(;rport)(?:=([0-9]+))?)?(?:;received=([0-9A-Fa-f.:]+))?"
 )  # as nearly every peer writes it; anything else goes the general way
 _PLAIN_NAME = re.compile(r"""(?:"([^"\\]*)" ?)?<([^<>"]+)>(?:;tag=([A-Za-z0-9.!%*_+`'~-]+))?""")
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9.!%*_+`'~-]+)\s*")
@@ -115,14 +115,16 @@ def _plain_via(text: str) -> Via | None:
     found = _PLAIN_VIA.fullmatch(text)
     if found is None:
         return None
-    transport, host, port, before, branch, after = found.groups()
-    if port and int(port) > 65535:
+    transport, host, port, before, branch, after, filled, received = found.groups()
+    if (port and int(port) > 65535) or (before and after):
         return None
     params: dict[str, str | None] = {"branch": branch}
     if before:
         params = {"rport": None, "branch": branch}
     elif after:
-        params["rport"] = None
+        params["rport"] = filled
+    if received:
+        params["received"] = received
     return Via(transport, host, int(port) if port else None, params)
 
 

@@ -5,6 +5,7 @@ Derived, never random: a restart computes the same branch, tag, Call-ID and Cont
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import NamedTuple
@@ -100,6 +101,7 @@ class SipIdentifiers:
         return compare_digest(mac.encode(), self._mac(kind, leg, number).encode())
 
 
+@lru_cache(maxsize=8192)
 def _shard(leg: str) -> str:
     return f"{shard_of(call_of_leg(leg)):02x}"
 

@@ -121,7 +121,10 @@ class Message:
     def add(self, name: str, value: str) -> None:
         """Append a header line."""
         _check(name, value)
-        self._forget(name)
+        first = self._first
+        if first is not None and name not in first:
+            first[name] = value
+        self._forget_value(name)
         self.headers.append((name, value))
 
     def remove(self, name: str) -> None:
@@ -198,8 +201,11 @@ class Message:
             raise MessageError(400, f"Malformed {name}", request) from error
 
     def _forget(self, name: str) -> None:
-        self._wire = b""
         self._first = None
+        self._forget_value(name)
+
+    def _forget_value(self, name: str) -> None:
+        self._wire = b""
         if name == "Via":
             self._via = None
         elif name == "CSeq":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 _KEY = re.compile(r"(inline:|^k=(?:clear|base64):|^a=key-mgmt:\S+[ \t]+)([^\s;|]+)", re.IGNORECASE | re.MULTILINE)
+_KEY_MARKS = ("inline:", "\nk=", "key-mgmt:")  # a text without any of them holds no key
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 LIMIT = 32_768
 
@@ -53,6 +54,10 @@ def map_crypto(text: str, change: Callable[[str], str]) -> str:
     bare), and in the older `k=` (RFC 4566 5.12) and `a=key-mgmt` (RFC 4567). What `change` returns must hold no white
     space, `;` or `|`, so that it can be found again.
     """
+    if text.isascii():
+        lower = text.lower()
+        if not any(mark in lower for mark in _KEY_MARKS) and not lower.startswith("k="):
+            return text
     return _KEY.sub(lambda found: found.group(1) + change(found.group(2)), text)
 
 

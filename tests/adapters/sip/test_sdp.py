@@ -120,3 +120,19 @@ def test_sealing_can_be_undone(text: str) -> None:
     sealed = map_crypto(text, seal)
     assert map_crypto(sealed, lambda key: seen[int(key.removeprefix("sealed.")) - 1]) == text
     assert not re.search(r"inline:(?!sealed\.)[^\s;|]", sealed)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["v=0", "k=clear:AbC", "K=base64:x", " k=clear:n", "a=crypto:1 X inline:KEY|2", "INLINE:x", "\u0130nline:y",
+             "a=key-mgmt:mikey Z", "A=KEY-MGMT:m  Q", "ak=clear:n", "\u212a=clear:Kelvin"]
+        ),
+        max_size=4,
+    ),
+    st.sampled_from(["\r\n", "\n"]),
+)  # fmt: skip
+def test_no_key_is_overlooked_because_the_text_looked_harmless(lines: list[str], end: str) -> None:
+    text = end.join(lines)
+    beside = map_crypto(f"{text}\n\u20ac", lambda key: f"<{key}>")  # a letter that is not ASCII: always searched
+    assert f"{map_crypto(text, lambda key: f'<{key}>')}\n\u20ac" == beside
