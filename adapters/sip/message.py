@@ -13,6 +13,7 @@ from typing import TypeVar
 from adapters.sip.error import MessageError
 from adapters.sip.header import CSeq, NameAddr, Via, split_list
 from adapters.sip.text import to_text, to_wire
+from adapters.sip.vocabulary import AS_WRITTEN, CANONICAL, PHRASES
 
 __all__ = [
     "MAX_HEADERS",
@@ -31,21 +32,6 @@ MAX_MESSAGE = 65_536
 MAX_HEADER_LINE = 8_192
 MAX_HEADERS = 200
 
-_COMPACT = {
-    "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition",
-    "e": "Content-Encoding", "f": "From", "i": "Call-ID", "j": "Reject-Contact", "k": "Supported",
-    "l": "Content-Length", "m": "Contact", "o": "Event", "r": "Refer-To", "s": "Subject", "t": "To",
-    "u": "Allow-Events", "v": "Via", "x": "Session-Expires", "y": "Identity",
-}  # fmt: skip
-_KNOWN = (
-    "Accept", "Allow", "Authorization", "Call-ID", "Contact", "Content-Length", "Content-Type", "CSeq", "Date",
-    "Expires", "From", "Max-Forwards", "Min-Expires", "Path", "Proxy-Authorization", "Reason", "Record-Route",
-    "Require", "Retry-After", "Route", "Server", "Service-Route", "Session-Expires", "Supported", "Timestamp", "To",
-    "Unsupported", "User-Agent", "Via", "WWW-Authenticate",
-)  # fmt: skip
-_NAMES = (*_KNOWN, *_COMPACT.values())
-_CANONICAL = {name.lower(): name for name in _NAMES} | _COMPACT
-_AS_WRITTEN = _CANONICAL | {name: name for name in _NAMES}  # spares most lines lower() and the check of the token
 _LISTS = frozenset(
     {"Accept", "Allow", "Contact", "Path", "Record-Route", "Require", "Route", "Service-Route", "Supported",
      "Unsupported", "Via"}
@@ -58,20 +44,6 @@ _METHODS = frozenset({"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "OPTI
 _URI_NEVER = re.compile(r'[\x00-\x20\x7f<>"]')
 HEAD_END = re.compile(rb"\n\r?\n")
 _T = TypeVar("_T")
-
-PHRASES = {
-    100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
-    200: "OK", 202: "Accepted", 301: "Moved Permanently", 302: "Moved Temporarily", 400: "Bad Request",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
-    407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone", 413: "Request Entity Too Large",
-    414: "Request-URI Too Long", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
-    421: "Extension Required", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete",
-    486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
-    493: "Undecipherable", 500: "Server Internal Error", 501: "Not Implemented", 502: "Bad Gateway",
-    503: "Service Unavailable", 504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large",
-    600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
-}  # fmt: skip
 
 
 class Message:
@@ -351,7 +323,7 @@ def _read_headers(message: Message, lines: list[str]) -> MessageError | None:
     if len(lines) > MAX_HEADERS + 1:
         problem = MessageError(513, "Too many headers")
         del lines[MAX_HEADERS + 1 :]
-    append, known = message.headers.append, _AS_WRITTEN.get
+    append, known = message.headers.append, AS_WRITTEN.get
     for line in lines[1:]:
         name, colon, value = line.partition(": ")
         canonical = known(name)
@@ -372,7 +344,7 @@ def _canonical(name: str) -> str:
     name = name.rstrip(" \t")
     if not name or not set(name) <= _TOKEN:
         return ""
-    return _CANONICAL.get(name.lower(), name)
+    return CANONICAL.get(name.lower(), name)
 
 
 def _incomplete(message: Message, first: dict[str, str]) -> MessageError | None:
@@ -400,5 +372,5 @@ def _body(content_length: str | None, body: bytes, request: Request | None) -> b
 
 
 def _check(name: str, value: str) -> None:
-    if "\r" in value or "\n" in value or (name not in _AS_WRITTEN and not (name and set(name) <= _TOKEN)):
+    if "\r" in value or "\n" in value or (name not in AS_WRITTEN and not (name and set(name) <= _TOKEN)):
         raise ValueError(f"our own header {name!r} would break the message")
