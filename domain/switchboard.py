@@ -31,6 +31,9 @@ class Switchboard(Protocol):
     def contacts(self, tenant: str, number: str) -> tuple[Contact, ...]:
         """The bindings of an extension that hold now."""
 
+    def owns(self, shard: int) -> bool:
+        """Whether what is not found in this shard is not there at all."""
+
     def find(self, call: UUID) -> Call | None:
         """The live call, or None if there is none here. To be read, never changed."""
 

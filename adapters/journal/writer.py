@@ -236,12 +236,15 @@ class Writer:
         return outcomes
 
     def _rollback(self) -> None:
-        """End the transaction, if need be with the connection; when not even a new one opens, the next use tries."""
+        """End the transaction, if need be with the connection; when not even a new one opens, the next use tries.
+
+        Whatever came of a commit that failed, its end and its claims are read from the file again.
+        """
+        self._data_version = -1
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             self._connection.close()
-            self._data_version = -1
             with suppress(JournalError):
                 self._connection = open_writer(self._path, self._busy_timeout_s)

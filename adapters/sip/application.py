@@ -41,7 +41,7 @@ from domain.call.call import Call, CallState
 from domain.call.input import Abandoned, HungUp, ProgressUnconfirmed
 from domain.call.input import Unacknowledged as NeverAcknowledged
 from domain.call.leg import Leg
-from domain.ids import call_of_leg, leg_id
+from domain.ids import call_of_leg, leg_id, shard_of, shard_of_call
 from domain.ports import JournalFull
 from domain.registering import RegisterRefused
 from domain.switchboard import NotOwned
@@ -120,10 +120,25 @@ class Application:
             if (how := _BLAME.get(error.status)) is not None:
                 self._parts.witness.failed(event.flow, how)
             self._answer(event, self._reply(request, error.status, error.reason), now)
-        except (JournalFull, NotOwned):
-            response = self._reply(request, 503)
-            response.add("Retry-After", str(_RETRY_AFTER_S))
-            self._answer(event, response, now)
+        except JournalFull:
+            self._busy(event, now)
+        except NotOwned:
+            self._unowned(event, now)
+
+    def _busy(self, event: RequestReceived | CancelReceived, now: Now) -> None:
+        response = self._reply(event.request, 503)
+        response.add("Retry-After", str(_RETRY_AFTER_S))
+        self._layer.respond(event.key, response, now.monotonic)
+
+    def _unowned(self, event: RequestReceived | CancelReceived, now: Now) -> None:
+        """Its shard was lost and is being claimed again, and what it asks may be in the journal already.
+
+        Over UDP nothing is said, so that the peer's repetition is served; on a stream nothing is ever repeated.
+        """
+        if event.flow.transport == "udp":
+            self._layer.forget(event.key)
+        else:
+            self._busy(event, now)
 
     def _options(self, event: RequestReceived, now: Now) -> None:
         if event.request.to.tag:
@@ -228,6 +243,9 @@ class Application:
     def _cancel(self, event: CancelReceived, now: Now) -> None:
         request = event.request
         call = self._cancelled_call(event)
+        if call is None and not self._parts.switchboard.owns(shard_of_call(request.call_id)):
+            self._unowned(event, now)
+            return
         if call is None:
             status = 200 if serves_other(request, self._layer.__contains__) else 481
             self._layer.respond(event.key, self._reply(request, status), now.monotonic)
@@ -245,8 +263,10 @@ class Application:
         try:
             inp = Abandoned(request.via.branch, f"leg:{leg}", leg, heard(request, CANCELLED))
             self._parts.switchboard.handle(call.id, inp, durable, self._forgets(event))
-        except (JournalFull, NotOwned):
-            self._layer.respond(event.key, self._reply(request, 503), now.monotonic)
+        except JournalFull:
+            self._busy(event, now)
+        except NotOwned:
+            self._unowned(event, now)
 
     def _cancelled_call(self, event: CancelReceived) -> Call | None:
         """The call whose INVITE or re-INVITE a CANCEL means: the branch is the peer's, so the call is found by it.
@@ -273,7 +293,7 @@ class Application:
             return
         try:
             call, leg = self._dialog(request)
-        except NotAllowed:
+        except (NotAllowed, NotOwned):
             return
         if call.answer_owed != leg.id:
             self._layer.acknowledged(key)
@@ -316,9 +336,14 @@ class Application:
     # --- parts
 
     def _dialog(self, request: Request) -> tuple[Call, Leg]:
-        """The leg whose dialog a request is in (12.2.2): Call-ID and both tags must fit. NotAllowed(481) if none."""
+        """The leg whose dialog a request is in (12.2.2): Call-ID and both tags must fit.
+
+        NotAllowed(481) if there is none, NotOwned if that cannot be known at the moment.
+        """
         named = self._parts.identifiers.leg_of_tag(request.to.tag)
         call = self._parts.switchboard.find(call_of_leg(named)) if named else None
+        if named and call is None and not self._parts.switchboard.owns(shard_of(call_of_leg(named))):
+            raise NotOwned("the shard of this dialog is being claimed")
         if call is not None:
             call_id, theirs, ours = request.call_id, request.from_.tag, request.to.tag
             for leg in call.legs.values():

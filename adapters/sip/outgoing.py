@@ -32,7 +32,7 @@ from domain.call.effect import Acknowledge, Confirm, Effect
 from domain.call.input import Failed, Input, Progressed, ReofferRefused
 from domain.call.leg import Leg
 from domain.call.resume import outstanding
-from domain.ids import call_of_leg
+from domain.ids import call_of_leg, shard_of
 from domain.ports import Credentials, JournalFull, Sealer
 from domain.switchboard import NotOwned, Switchboard
 from domain.values import UNREACHABLE, Cause, Flow
@@ -84,10 +84,16 @@ class Outgoing:
                 self._layer.acknowledge(event.key, *event.ack, self._parts.clock().monotonic)
 
         if found is None or event.key.method != "INVITE":
-            confirm(False)
+            if not self._unowned(event.key.branch):  # else the peer repeats it, and then the call is there again
+                confirm(False)
             return
         call, leg, number = found
         self._hear(call, leg, number, event.response, event.flow, confirm)
+
+    def _unowned(self, text: str) -> bool:
+        """Whether a branch of ours names a call of which nothing can be known at the moment."""
+        branch = self._parts.identifiers.read_branch(text)
+        return branch is not None and not self._parts.switchboard.owns(shard_of(call_of_leg(branch.leg)))
 
     def _hear(
         self,

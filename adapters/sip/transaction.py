@@ -240,6 +240,7 @@ class TransactionLayer:
     # --- matching
 
     def _receive_response(self, response: Response, flow: Flow, now: float) -> Event | None:
+        _ = response.to  # MessageError before any state: its ACK will need it
         live = self._live.get(ClientKey(response.via.branch, response.cseq.method))
         if live is None:
             return StrayResponse(response, flow)

@@ -92,7 +92,7 @@ class Exchange:
     def __init__(
         self,
         journal: HeldJournal | None = None,
-        epoch: int = 1,
+        epoch: int | Mapping[int, int] = 1,
         start_s: float = 0,
         directory: Callable[[], Directory] = directory,
     ) -> None:
@@ -103,11 +103,12 @@ class Exchange:
         self._made = 0
         self.lost: list[int] = []
         shards = range(64)
+        epochs = dict.fromkeys(shards, epoch) if isinstance(epoch, int) else epoch
         switch = wire(
             SessionParts(
                 node="a",
                 journal=self.journal,
-                epochs=dict.fromkeys(shards, epoch),
+                epochs=epochs,
                 credentials=OneSecret(),
                 sealer=PlainSealer(),
                 directory=directory,
@@ -131,7 +132,7 @@ class Exchange:
         for transport in ("udp", "tcp"):
             switch.addresses.announce(transport, SERVER)
         calls = self.board.load(
-            dict.fromkeys(shards, epoch),
+            epochs,
             [stream for shard in shards for stream in self.journal.live(shard, self._utc().timestamp())],
             decode,
         )
