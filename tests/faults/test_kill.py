@@ -62,8 +62,7 @@ async def kill_again_and_again(server: Server, load: Load) -> list[Away]:
             await server.kill()
             await server.start()
         else:
-            await server.kill_role("sessions")
-            await server.ready()
+            await server.replace_role("sessions")
         away.append((begun_at, time.time()))
         refreshed = asyncio.create_task(load.register(chance.choice(CALLEES)))
         states = Counter(seen.state for seen in load.calls.values())
