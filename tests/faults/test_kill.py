@@ -1,6 +1,7 @@
 """`kill -9` at random moments under load: nothing that was acknowledged is lost, and every record is exact.
 
-SOAK_KILLS makes it longer (`make soak-kill`), SOAK_RATE heavier, SOAK_SEED repeats a run.
+SOAK_KILLS makes it longer (`make soak-kill`), SOAK_RATE heavier, SOAK_SEED repeats a run,
+SOAK_TRACE_BYTES keeps what was on the wire.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Away = tuple[float, float]
 
 async def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     print(f"SOAK_SEED={SEED}")
-    server = Server.at(tmp_path, SIP_DIGEST="MD5")
+    server = Server.at(tmp_path, SIP_DIGEST="MD5", TRACE_BYTES=os.environ.get("SOAK_TRACE_BYTES", "0"))
     load = Load(server.udp, CALLERS, CALLEES, RATE, SEED)
     try:
         await server.start()
