@@ -19,6 +19,7 @@ from adapters.sip.capability import (
     METHODS,
     OPTION_TAGS,
     REGISTERED,
+    REGISTRAR_TAGS,
     SUPPORTED,
 )
 from adapters.sip.header import split_list
@@ -73,7 +74,8 @@ def unsupported(request: Request) -> tuple[str, ...]:
         return ()
     required = [tag for value in request.get_all("Proxy-Require") for tag in split_list(value)]
     tags = dict.fromkeys([*request.get_all("Require"), *required])
-    return tuple(tag for tag in tags if tag.lower() not in OPTION_TAGS)
+    ours = (*OPTION_TAGS, *REGISTRAR_TAGS) if request.method == "REGISTER" else OPTION_TAGS
+    return tuple(tag for tag in tags if tag.lower() not in ours)
 
 
 def ignores_body(request: Request) -> bool:
@@ -109,8 +111,8 @@ def explain(response: Response, request: Request) -> None:
     if status == 415 or (status == 200 and request.method == "OPTIONS"):
         response.add("Accept", ACCEPT)
         response.add("Accept-Encoding", ACCEPT_ENCODING)
-    if status == 420:
-        response.add("Unsupported", ", ".join(unsupported(request)))
+    if status == 420 and (tags := unsupported(request)):
+        response.add("Unsupported", ", ".join(tags))
 
 
 class Merged:

@@ -6,14 +6,14 @@ dialogs), authentication, look-up of dialogs. Sans-IO: time is an argument, byte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
 
-from adapters.sip import registrar, translate
+from adapters.sip import registrar, translate, whom
 from adapters.sip.admission import Merged, admit, explain, serves_other
-from adapters.sip.auth import Asked, Refused, Stale, Verified
 from adapters.sip.cause import heard
-from adapters.sip.dialog import contact_instance, contact_uri, transaction_of
+from adapters.sip.dialog import transaction_of
 from adapters.sip.gate import Failing
 from adapters.sip.identity import caller_of
 from adapters.sip.message import MessageError, Request, Response, response_to
@@ -21,8 +21,10 @@ from adapters.sip.nonce import Use
 from adapters.sip.outgoing import Now, Outgoing, Parts
 from adapters.sip.pager import Pager
 from adapters.sip.peer import Device
+from adapters.sip.proof import Proved, prove
 from adapters.sip.relay import Relay
 from adapters.sip.returning import Returning
+from adapters.sip.route import check_route, check_secure
 from adapters.sip.transaction_event import (
     AckReceived,
     CancelReceived,
@@ -50,17 +52,8 @@ from domain.values import CANCELLED, NORMAL, Contact, Flow, Transaction
 __all__ = ["Application", "Now", "Parts"]
 
 _RETRY_AFTER_S = 2
-_CREDENTIALS = 4
-"""Authorization values of one request that are looked at: each costs a digest."""
 _BLAME = {404: Failing.UNKNOWN_DOMAIN, 481: Failing.STRANGER}
 """What a refusal says about its source: scanners try domains, strangers guess dialogs."""
-
-
-class Proof(NamedTuple):
-    """The device that proved itself, and what to call if the journal does not take its request."""
-
-    device: str
-    forget: Callable[[], None]
 
 
 class Application:
@@ -112,6 +105,8 @@ class Application:
         request = event.request
         try:
             admit(request)
+            check_secure(request, event.flow)
+            check_route(request, partial(whom.is_ours, self._parts))
             self._merged.check(request, event.key)
             self._requests[request.method](event, now)
         except MessageError as error:
@@ -119,7 +114,7 @@ class Application:
         except NotAllowed as error:
             if (how := _BLAME.get(error.status)) is not None:
                 self._parts.witness.failed(event.flow, how)
-            self._answer(event, self._reply(request, error.status, error.reason), now)
+            self._answer(event, self._reply(request, error.status, error.reason, error.headers), now)
         except JournalFull:
             self._busy(event, now)
         except NotOwned:
@@ -155,15 +150,17 @@ class Application:
         device = proof.device
         ask = registrar.registration_of(request, event.flow, tenant, device, directory)
         tag = self._local_tag(request)
+        way = parts.addresses.service_route(event.flow)
+        home = registrar.Home(ask.number, domain, way, event.flow, parts.sealer.seal)
 
         def durable(contacts: tuple[Contact, ...]) -> None:
             then = parts.clock()
-            self._answer(event, registrar.granted(request, contacts, then.utc, tag), then)
+            self._answer(event, registrar.granted(request, contacts, then.utc, tag, home), then)
             if ask.contacts:
                 self._heard(Device(tenant, device, ask.contacts[0].instance), event.flow)
 
         try:
-            parts.switchboard.register(ask, durable, proof.forget)
+            parts.switchboard.register(ask, durable, self._forgets(event, proof.use))
         except RegisterRefused as why:
             self._answer(event, registrar.refused(request, why, tag), now)
 
@@ -180,21 +177,13 @@ class Application:
         device = proof.device
         extension, shown = caller_of(request, tenant, device, directory)
         call = parts.new_call(request.call_id, now.utc)
-        caller = Caller(tenant, domain, extension, device, self._instance(request, tenant, extension.number), shown)
+        instance = whom.instance_of_caller(parts, request, tenant, extension.number)
+        caller = Caller(tenant, domain, extension, device, instance, shown)
         tag = parts.identifiers.tag(leg_id(call, 0))
-        dialled = translate.number_of(translate.request_uri(request))
+        dialled = whom.dialled(parts, request, tenant)
         offer = translate.offer(request, event.flow, call, caller, dialled, tag, parts.sealer)
-        parts.switchboard.handle(call, offer, lambda accepted: None, proof.forget)
+        parts.switchboard.handle(call, offer, lambda accepted: None, self._forgets(event, proof.use))
         self._heard(Device(tenant, device, caller.instance), event.flow)
-
-    def _instance(self, request: Request, tenant: str, number: str) -> str:
-        """The caller's instance id: its Contact's, or that of the binding with the same URI."""
-        instance = contact_instance(request)
-        if instance:
-            return instance
-        uri = contact_uri(request)
-        bindings = self._parts.switchboard.contacts(tenant, number)
-        return next((binding.instance for binding in bindings if binding.uri == uri), "")
 
     def _reinvite(self, event: RequestReceived, now: Now) -> None:
         call, leg = self._ordered(event.request)
@@ -361,27 +350,14 @@ class Application:
             raise NotAllowed(500, "this request is older than one that was already handled")
         return call, leg
 
-    def _authenticate(self, event: RequestReceived, tenant: str, domain: str, now: Now) -> Proof | None:
-        """Who proved itself, or None after a challenge was sent. Nothing is journaled here."""
-        request, parts, at = event.request, self._parts, now.utc.timestamp()
-        asked = Asked(request.method, request.uri, event.flow.remote.rpartition(":")[0])
-        stale = wrong = False
-        for value in request.get_all("Authorization")[:_CREDENTIALS]:
-            verdict = parts.challenger.check(
-                value,
-                asked,
-                lambda username, realm, algorithm: parts.credentials.ha1(tenant, username, realm, algorithm),
-                at,
-            )
-            if isinstance(verdict, Verified) and verdict.realm == domain:
-                parts.witness.proved(event.flow, tenant, verdict.username)
-                return Proof(verdict.username, self._forgets(event, verdict.use))
-            stale = stale or isinstance(verdict, Stale)
-            wrong = wrong or isinstance(verdict, Refused)
-        if wrong and not stale:
-            parts.witness.failed(event.flow, Failing.WRONG_PASSWORD, tenant)
+    def _authenticate(self, event: RequestReceived, tenant: str, domain: str, now: Now) -> Proved | None:
+        """Who proved itself, or None after a challenge was sent."""
+        request = event.request
+        found = prove(self._parts, request, event.flow, tenant, domain, now.utc.timestamp())
+        if isinstance(found, Proved):
+            return found
         response = self._reply(request, 401)
-        for challenge in parts.challenger.challenges(domain, asked.source, at, stale):
+        for challenge in found.challenges:
             response.add("WWW-Authenticate", challenge)
         self._layer.reply(event.key, response)  # 8.2.7: who has not proved anything costs no memory
         return None
@@ -400,12 +376,16 @@ class Application:
         if self._parts.peers.heard(device, flow):
             self._parts.device_back(device)
 
-    def _reply(self, request: Request, status: int, reason: str = "") -> Response:
+    def _reply(
+        self, request: Request, status: int, reason: str = "", headers: Iterable[tuple[str, str]] = ()
+    ) -> Response:
         try:
             response = response_to(request, status, reason, self._local_tag(request))
         except MessageError:  # its To cannot be read, but the transaction must have its answer
             response = response_to(request, status, reason)
         explain(response, request)
+        for name, value in headers:
+            response.add(name, value)
         return response
 
     def _local_tag(self, request: Request) -> str:

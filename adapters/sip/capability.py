@@ -12,6 +12,8 @@ REGISTERED = frozenset({*METHODS, "NOTIFY", "PUBLISH", "PUT", "REFER", "SUBSCRIB
 RELIABLE = "100rel"
 OPTION_TAGS: tuple[str, ...] = (RELIABLE,)
 """What a peer may require of us (RFC 3261 19.2), in the order in which Supported names it."""
+REGISTRAR_TAGS = ("path", "outbound", "gruu")
+"""What a phone may require of us as its registrar."""
 BODIES = ("application/sdp",)
 """Body formats that we read ourselves, for Accept (20.1)."""
 ENCODINGS = ("identity",)

@@ -46,6 +46,11 @@ class Addresses:
         named = self._by_local.get((transport, local)) or self._by_family.get((transport, _is_ipv6(local)))
         return named or local
 
+    def service_route(self, flow: Flow) -> str:
+        """The way to us for later requests of the peer of a flow (RFC 3608)."""
+        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        return f"<sip:{self.of(flow)}{transport};lr>"
+
     def ours(self, host: str, port: int | None) -> bool:
         """Whether a URI with this host (IPv6 in brackets) and port names one of our listeners."""
         named = {*self._by_local.values(), *self._by_family.values(), *(local for _, local in self._by_local)}

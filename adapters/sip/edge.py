@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from adapters.sip import stun
 from adapters.sip.edge_error import EdgeError, bind_failure, connect_failure
 from adapters.sip.edge_gate import GatedDelivery
 from adapters.sip.edge_listener import StreamListener
@@ -224,8 +225,7 @@ class Edge:
         address = found[0][4]
 
         def on_datagram(data: bytes, flow: Flow) -> None:
-            if not data.strip(b"\r\n\0"):
-                self.counters.keepalives += 1
+            if data[0:1] < b"A" and self._kept_alive(data, flow):
                 return
             if self._gated is not None:
                 self._gated.heard(data, flow)
@@ -235,6 +235,18 @@ class Edge:
         udp = UdpSocket(str(address[0]), int(address[1]), on_datagram)
         self._udp[udp.local] = udp
         return Flow("udp", udp.local, "")
+
+    def _kept_alive(self, data: bytes, flow: Flow) -> bool:
+        """Whether a datagram is there only to keep a way open: blank, or STUN, which is answered (RFC 5626 4.4.2)."""
+        if stun.is_stun(data):
+            reply = stun.answer(data, *split_host_port(flow.remote))
+            udp = self._udp.get(flow.local)
+            if reply is not None and udp is not None:
+                udp.send(reply, flow.remote)
+        elif data.strip(b"\r\n\0"):
+            return False
+        self.counters.keepalives += 1
+        return True
 
     async def _listen_stream(self, transport: str, host: str, port: int, tls: ssl.SSLContext | None) -> Flow:
         if (transport == "tls") != (tls is not None):

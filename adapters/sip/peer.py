@@ -20,45 +20,53 @@ class Device(NamedTuple):
 
 
 class Peers:
-    """The last stream on which each device proved itself. Bounded by the number of live connections.
+    """The streams on which each device proved itself, the newest last. Bounded by the number of live connections.
 
-    `alive(flow)` says whether a stream connection is open.
+    A device may keep several (RFC 5626): when one breaks, the newest of the others takes its place. `alive(flow)` says
+    whether a stream connection is open.
     """
 
     def __init__(self, alive: Callable[[Flow], bool]) -> None:
         self._alive = alive
-        self._flows: dict[Device, Flow] = {}
+        self._flows: dict[Device, list[Flow]] = {}
         self._devices: dict[Flow, set[Device]] = {}
 
     def heard(self, device: Device, flow: Flow) -> bool:
         """A device proved itself on a stream; True if it was not there before."""
-        if flow.transport == "udp" or self._flows.get(device) == flow:
+        if flow.transport == "udp":
             return False
-        self._forget(device)
-        self._flows[device] = flow
+        flows = self._flows.setdefault(device, [])
+        if flow in flows:
+            flows.remove(flow)
+            flows.append(flow)
+            return False
+        if not device.instance and flows:  # another phone may have the same user name: its ways are not this one's
+            self._leave(device, flows.pop())
+        flows.append(flow)
         self._devices.setdefault(flow, set()).add(device)
         return True
 
     def closed(self, flow: Flow) -> None:
         """A stream is gone."""
-        for device in tuple(self._devices.get(flow, ())):
-            self._forget(device)
+        for device in self._devices.pop(flow, ()):
+            flows = self._flows[device]
+            flows.remove(flow)
+            if not flows:
+                del self._flows[device]
+
+    def _leave(self, device: Device, flow: Flow) -> None:
+        devices = self._devices[flow]
+        devices.discard(device)
+        if not devices:
+            del self._devices[flow]
 
     def lives(self, flow: Flow) -> bool:
         """Whether a message can go by `flow` now."""
         return flow.transport == "udp" or self._alive(flow)
 
     def route(self, tenant: str, dialog: Dialog) -> Flow | None:
-        """The flow to a dialog's phone: the journal's if it lives, else the one on which the phone came back."""
+        """The flow to a dialog's phone: the journal's if it lives, else the newest on which the phone is heard."""
         if self.lives(dialog.flow):
             return dialog.flow
-        return self._flows.get(Device(tenant, dialog.device, dialog.instance))
-
-    def _forget(self, device: Device) -> None:
-        flow = self._flows.pop(device, None)
-        if flow is None:
-            return
-        devices = self._devices[flow]
-        devices.discard(device)
-        if not devices:
-            del self._devices[flow]
+        flows = self._flows.get(Device(tenant, dialog.device, dialog.instance))
+        return flows[-1] if flows else None

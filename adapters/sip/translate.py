@@ -7,6 +7,7 @@ the application's.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -15,6 +16,7 @@ from uuid import UUID
 from adapters.sip.capability import RELIABLE
 from adapters.sip.cause import cause_of, heard
 from adapters.sip.dialog import caller_dialog, confirmed, contact_uri, host_of, refreshed_target, transaction_of
+from adapters.sip.gruu import Meant
 from adapters.sip.header import NameAddr
 from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.multipart import SDP, NotUnderstood, session_part
@@ -60,12 +62,13 @@ class Caller(NamedTuple):
 
 
 class NotAllowed(Exception):
-    """The request will not be served; `status` is the SIP status that says why."""
+    """The request will not be served; `status` is the SIP status that says why, `headers` say more."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.headers = tuple(headers)
 
 
 def request_uri(request: Request) -> Uri:
@@ -103,7 +106,7 @@ def tenant_of(request: Request, directory: Directory) -> tuple[str, str]:
     return tenant, domain
 
 
-def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: str, tag: str, sealer: Sealer) -> Offer:
+def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: Meant, tag: str, sealer: Sealer) -> Offer:
     """An INVITE outside a dialog. Raises MessageError or NotAllowed if it offers no media that can be passed on."""
     return Offer(
         cause=request.via.branch,
@@ -113,7 +116,9 @@ def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: str
         domain=caller.domain,
         extension=caller.extension.number,
         name=caller.extension.name,
-        dialled=dialled,
+        dialled=dialled.number,
+        instance=dialled.instance,
+        secure=request.uri[:5].lower() == "sips:",
         dialog=caller_dialog(request, flow, tag, caller.device, caller.instance),
         transaction=transaction_of(request, flow),
         sdp=offered_sdp(request, sealer),

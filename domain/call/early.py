@@ -30,6 +30,7 @@ from domain.call.resume import NO_ANSWER_DEADLINE, confirmable
 from domain.call.scene import Scene, dialed
 from domain.ids import leg_id
 from domain.routing.route import route
+from domain.routing.target import targets
 from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_CONFIRMED, NOT_REGISTERED, Cause, Dialog
 
 PROGRESS_LIMIT = 100
@@ -58,7 +59,7 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
         scene.event(Call.Routed, plan=plan),
     ]
     refusal = plan.refusal
-    contacts = () if refusal else world.contacts(inp.tenant, plan.extension)
+    contacts = () if refusal else targets(world.contacts(inp.tenant, plan.extension), inp.instance, inp.secure)
     if not contacts:
         why = refusal or NOT_REGISTERED
         events.append(

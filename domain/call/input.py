@@ -20,7 +20,8 @@ class Input(msgspec.Struct, frozen=True):
 class Offer(Input, frozen=True):
     """A caller wants to reach `dialled`. The caller is known: the device proved itself by digest.
 
-    `sdp` is empty if the other side is to make the offer.
+    `sdp` is empty if the other side is to make the offer. `instance` is the one device of it that is meant, if any;
+    `secure` asks for TLS on every way.
     """
 
     call: UUID
@@ -35,6 +36,8 @@ class Offer(Input, frozen=True):
     user_agent: str
     shown: Presentation = OPEN
     ability: Ability = PLAIN
+    instance: str = ""
+    secure: bool = False
 
 
 class Progressed(Input, frozen=True):

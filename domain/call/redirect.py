@@ -10,6 +10,7 @@ from domain.call.dialing import dialed_leg
 from domain.call.input import Redirected
 from domain.call.presentation import MAX_REDIRECTS
 from domain.call.scene import Scene
+from domain.routing.target import targets
 from domain.values import Cause
 
 NOT_FOLLOWED = "redirected to somebody who is not called from here"
@@ -48,13 +49,13 @@ def _dial(scene: Scene, legs: tuple[DialedLeg, ...]) -> Event:
     return scene.event(Call.LegsDialed, origin="redirect", ring_until=scene.call.ring_until, legs=legs)
 
 
-def _legs_of_first(scene: Scene, targets: tuple[str, ...], diverted: str) -> tuple[DialedLeg, ...]:
+def _legs_of_first(scene: Scene, numbers: tuple[str, ...], diverted: str) -> tuple[DialedLeg, ...]:
     """The devices of the first number that has some."""
     call, world = scene.call, scene.world
     known = next(leg.dialed for leg in call.legs.values() if leg.dialed is not None)
     domain, first = known.remote_uri.rpartition("@")[2], len(call.legs)
-    for number in targets:
-        contacts = world.contacts(call.tenant, number)
+    for number in numbers:
+        contacts = targets(world.contacts(call.tenant, number))
         legs = tuple(
             dialed_leg(call.id, index, known.local_uri, (number, domain), contact, world, diverted)
             for index, contact in enumerate(contacts, first)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from adapters.sip.auth import answer
-from adapters.sip.message import Response
-from tests.switchlog.exchange import PASSWORD, Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, MALLORY
+from adapters.sip.message import Request, Response
+from tests.switchlog.exchange import PASSWORD, Exchange, authorized
+from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone
 
 URI = "sip:acme.example"
 
@@ -27,8 +29,8 @@ def last(exchange: Exchange, address: str) -> Response:
     return response
 
 
-def challenge(exchange: Exchange, number: str, address: str, extra: str = "") -> str:
-    exchange.send(address, text(number, address, 1, extra))
+def challenge(exchange: Exchange, number: str, address: str, extra: str = "", cseq: int = 1) -> str:
+    exchange.send(address, text(number, address, cseq, extra))
     response = last(exchange, address)
     assert response.status == 401
     return response.get_all("WWW-Authenticate")[0]
@@ -38,10 +40,10 @@ def credentials(asked: str, number: str, nc: int = 1, uri: str = URI) -> str:
     return f"\nAuthorization: {answer(asked, 'REGISTER', uri, number, PASSWORD, 'cn', nc)}"
 
 
-def register(exchange: Exchange, number: str, address: str, extra: str) -> Response:
+def register(exchange: Exchange, number: str, address: str, extra: str, cseq: int = 1) -> Response:
     """Both rounds; `extra` has the Contact and what else the phone says."""
-    proof = credentials(challenge(exchange, number, address, extra), number)
-    exchange.send(address, text(number, address, 2, extra + proof))
+    proof = credentials(challenge(exchange, number, address, extra, cseq), number)
+    exchange.send(address, text(number, address, cseq + 1, extra + proof))
     return last(exchange, address)
 
 
@@ -149,3 +151,149 @@ def test_thousands_that_run_out_at_once_do_not_flood_the_journal(monkeypatch: py
     exchange.wait(0)
     exchange.journal.commit()
     assert len(ends(exchange)) == 3
+
+
+def instance(number: str, address: str, urn: str, reg_id: int = 0) -> str:
+    flow = f";reg-id={reg_id}" if reg_id else ""
+    return f'\nSupported: path, outbound, gruu\nContact: <sip:{number}@{address}>;+sip.instance="<{urn}>"{flow}'
+
+
+def gruu_of(response: Response, kind: str) -> str:
+    (found,) = re.findall(f'{kind}="([^"]+)"', str(response.get_all("Contact")))
+    return str(found)
+
+
+def call(exchange: Exchange, uri: str, call_id: str) -> None:
+    """1001 dials a URI; a sips one by TLS."""
+    transport = "tls" if uri.startswith("sips:") else "udp"
+
+    def send(proof: str) -> None:
+        branch = f"z9hG4bK{call_id}{len(proof)}"
+        exchange.send(
+            ALICE,
+            f"INVITE {uri} SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch={branch};rport\nMax-Forwards: 70\n"
+            f"From: <sip:1001@acme.example>;tag=a\nTo: <{uri}>\nCall-ID: {call_id}\nCSeq: {1 + bool(proof)} INVITE\n"
+            f"Contact: <sip:1001@{ALICE}>\nContent-Type: application/sdp{proof}",
+            SDP,
+            transport,
+        )
+
+    authorized(exchange, ALICE, "1001", send, uri)
+
+
+def invites(exchange: Exchange, *addresses: str) -> list[str]:
+    """Who was rung."""
+    return [one for one in addresses if any(isinstance(m, Request) for m in exchange.take(one))]
+
+
+@pytest.mark.parametrize("kind", ["pub-gruu", "temp-gruu"])
+def test_a_call_to_a_gruu_reaches_that_instance_alone(kind: str) -> None:
+    exchange = Exchange()
+    desk, mobile = "127.0.0.1:7001", "127.0.0.1:7002"
+    responses = {}
+    for address, urn in ((desk, "urn:uuid:1"), (mobile, "urn:uuid:2")):
+        responses[address] = register(exchange, "1002", address, instance("1002", address, urn))
+    Phone(exchange, "1001", ALICE).invite("1002")
+    assert invites(exchange, desk, mobile) == [desk, mobile]
+    one = gruu_of(Response(200, "", [("Contact", responses[mobile].get_all("Contact")[-1])]), kind)
+    call(exchange, one, "call-2")
+    assert invites(exchange, desk, mobile) == [mobile]
+    exchange.send(mobile, text("1002", mobile, 9, "\nContact: x"))  # nobody is harmed by what is not proved
+    after = Exchange(exchange.journal, epoch=2, start_s=exchange.clock_s)
+    call(after, one, "call-3")
+    assert invites(after, desk, mobile)[-1:] == [mobile]
+
+
+def test_a_gruu_of_a_device_that_has_gone_reaches_nobody() -> None:
+    exchange = Exchange()
+    response = register(exchange, "1002", BOB, instance("1002", BOB, "urn:uuid:1"))
+    public, temporary = gruu_of(response, "pub-gruu"), gruu_of(response, "temp-gruu")
+    exchange.wait(3601)
+    statuses = []
+    for n, one in enumerate((public, temporary)):
+        call(exchange, one, f"call-{n}")
+        statuses.append(last(exchange, ALICE).status)
+    assert statuses == [480, 404]
+
+
+def test_one_flow_of_a_phone_is_rung_and_the_register_says_how_long_it_lasts() -> None:
+    exchange = Exchange()
+    first, second = "127.0.0.1:7001", "127.0.0.1:7002"
+    for reg_id, address in ((1, first), (2, second)):
+        response = register(exchange, "1002", address, instance("1002", address, "urn:uuid:1", reg_id))
+        assert (response.get("Require"), response.get("Flow-Timer")) == ("outbound", "29")
+        assert len(response.get_all("Contact")) == reg_id
+        exchange.wait(1)
+    Phone(exchange, "1001", ALICE).invite("1002")
+    assert invites(exchange, first, second) == [second]
+
+
+def test_two_phones_behind_two_nats_may_have_the_same_private_address() -> None:
+    exchange = Exchange()
+    private, first, second = "192.168.1.2:5060", "192.0.2.1:40000", "192.0.2.2:40000"
+    for address, urn in ((first, "urn:uuid:1"), (second, "urn:uuid:2")):
+        extra = instance("1002", address, urn).replace(f"@{address}", f"@{private}")
+        response = register(exchange, "1002", address, extra)
+    assert len(response.get_all("Contact")) == 2
+    Phone(exchange, "1001", ALICE).invite("1002")
+    assert invites(exchange, first, second) == [first, second]
+
+
+ROUTES = [
+    ("", 200),
+    ("\nRoute: <sip:127.0.0.1:5060;lr>", 200),
+    ("\nRoute: <sip:pbx.of.ours.example;lr>", 200),
+    ("\nRoute: <sip:pbx.of.ours.example;lr>, <sip:127.0.0.1:5060;lr>", 200),
+    ("\nRoute: <sip:127.0.0.1:5060;lr>\nRoute: <sip:acme.example;lr>", 200),
+    ("\nRoute: <sip:127.0.0.1:5060;lr>, <sip:elsewhere.example;lr>", 403),
+    ("\nRoute: <sip:127.0.0.1:5060;lr>, <sip:127.0.0.1:5070;lr>", 403),
+    ("\nRoute: nonsense", 400),
+]
+
+
+@pytest.mark.parametrize(("route", "status"), ROUTES)
+def test_a_route_ends_here(route: str, status: int) -> None:
+    exchange = Exchange()
+    request = text("1001", ALICE, 1, route).replace("REGISTER", "OPTIONS")
+    exchange.send(ALICE, request)
+    assert last(exchange, ALICE).status == status
+
+
+def test_the_service_route_is_a_way_that_is_taken() -> None:
+    exchange = Exchange()
+    response = register(exchange, "1001", ALICE, contact("1001", ALICE))
+    assert response.get("Service-Route") == "<sip:127.0.0.1:5060;lr>"
+    request = text("1001", ALICE, 3, f"\nRoute: <sip:x;lr>\nRoute: {response.get('Service-Route')}")
+    exchange.send(ALICE, request.replace("REGISTER", "OPTIONS"))
+    assert last(exchange, ALICE).status == 200
+
+
+def test_what_may_be_required_of_the_registrar_and_what_not() -> None:
+    exchange = Exchange()
+    exchange.send(ALICE, text("1001", ALICE, 1, "\nRequire: gruu, path, foo, outbound, bar"))
+    response = last(exchange, ALICE)
+    assert (response.status, response.get("Unsupported")) == (420, "foo, bar")
+    assert register(exchange, "1001", ALICE, "\nRequire: gruu, path" + contact("1001", ALICE), 2).status == 200
+    exchange.send(ALICE, text("1001", ALICE, 7, "\nRequire: path").replace("REGISTER", "OPTIONS"))
+    assert last(exchange, ALICE).get("Unsupported") == "path"
+
+
+def test_a_path_that_the_phone_would_not_understand_is_refused() -> None:
+    exchange = Exchange()
+    path = "\nPath: <sip:proxy.example;lr>" + contact("1001", ALICE)
+    response = register(exchange, "1001", ALICE, path)
+    assert (response.status, response.get("Unsupported")) == (420, "path")
+    response = register(exchange, "1001", ALICE, "\nSupported: path" + path, 3)
+    assert (response.status, response.get("Path")) == (200, "<sip:proxy.example;lr>")
+
+
+def test_sips_needs_tls_all_the_way() -> None:
+    exchange = Exchange()
+    exchange.send(ALICE, text("1001", ALICE, 1, uri="sips:acme.example"))
+    assert last(exchange, ALICE).status == 403
+    for address, transport in (("127.0.0.1:7001", "udp"), ("127.0.0.1:7002", "tls")):
+        proof = credentials(challenge(exchange, "1002", address), "1002")
+        exchange.send(address, text("1002", address, 2, contact("1002", address) + proof), transport=transport)
+        assert last(exchange, address).status == 200
+    call(exchange, "sips:1002@acme.example", "call-1")
+    assert invites(exchange, "127.0.0.1:7001", "127.0.0.1:7002") == ["127.0.0.1:7002"]

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from adapters.sip import stun
 from adapters.sip.edge import Edge, EdgeError
 from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.rport import split_host_port
@@ -45,6 +46,29 @@ def test_udp_keepalives_garbage_and_unsendable_are_counted(run: Run) -> None:
             assert (counters.keepalives, counters.malformed, counters.received) == (2, 1, 2)
             phone.edge.send(Flow("udp", flow.local, "a.name.example:5060"), OPTIONS)
             assert phone.edge.counters.dropped_sends == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_phone_learns_by_stun_that_its_way_is_open(run: Run, host: str) -> None:
+    async def main() -> None:
+        async with Station() as server:
+            there = await server.edge.listen("udp", host, 0)
+            answers: asyncio.Queue[bytes] = asyncio.Queue()
+            loop = asyncio.get_running_loop()
+
+            class Phone(asyncio.DatagramProtocol):
+                def datagram_received(self, data: bytes, addr: object) -> None:
+                    answers.put_nowait(data)
+
+            phone, _ = await loop.create_datagram_endpoint(Phone, remote_addr=split_host_port(there.local))
+            request = bytes.fromhex("000100002112a442") + b"123456789012"
+            phone.sendto(request)
+            reply = await answers.get()
+            assert reply == stun.answer(request, host, phone.get_extra_info("sockname")[1])
+            assert (server.edge.counters.keepalives, server.edge.counters.received) == (1, 0)
+            phone.close()
 
     run(main())
 

@@ -51,6 +51,28 @@ def test_an_old_stream_that_closes_late_does_not_hide_the_new_one() -> None:
     assert peers.route("acme", dialog(OLD)) == NEW
 
 
+def test_when_a_flow_fails_the_newest_other_one_of_the_same_phone_takes_its_place() -> None:
+    peers = Peers(lambda flow: False)
+    third = msgspec.structs.replace(NEW, connection=3)
+    for flow in (OLD, NEW, third, NEW):
+        peers.heard(DESK, flow)
+    for gone, left in ((NEW, third), (third, OLD), (OLD, None)):
+        peers.closed(gone)
+        assert peers.route("acme", dialog(gone)) == left
+    assert (peers._flows, peers._devices) == ({}, {})
+
+
+def test_phones_that_cannot_be_told_apart_do_not_stand_in_for_each_other() -> None:
+    peers = Peers(lambda flow: False)
+    nameless = Device("acme", "desk", "")
+    for flow in (OLD, NEW):
+        assert peers.heard(nameless, flow)
+    peers.closed(NEW)
+    assert peers.route("acme", dialog(NEW, "")) is None
+    peers.closed(OLD)
+    assert (peers._flows, peers._devices) == ({}, {})
+
+
 @pytest.mark.parametrize(
     ("contact", "routes", "flow", "remote"),
     [
