@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt scripts/setup.sh
 PYTEST_ARGS ?=
 
-.PHONY: help setup run test soak-kill lint bench docs clean fuzz torture
+.PHONY: help setup run test soak soak-kill lint bench docs clean fuzz torture
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,10 @@ lint: $(VENV)/.made-lint  ## ruff, mypy --strict, import-linter
 bench: $(VENV)/.made-test  ## measure, and print the table of figures
 	@scripts/debian.sh sipp=sip-tester || true
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.made-test  ## registers and calls for SOAK_S=3600 seconds; fails when memory grew or a call failed
+	@scripts/debian.sh sipp=sip-tester || true
+	$(BIN)/python -m bench.soak
 
 fuzz: $(VENV)/.made-fuzz  ## fuzz the parsers, FUZZ_S=60 seconds each; finds stay in tests/torture/corpus
 	$(BIN)/python -m tests.torture.fuzz

@@ -31,9 +31,12 @@ class Group(NamedTuple):
 
 GROUPS = (
     Group(("append",), group.append),
-    Group(("rebuild",), group.rebuild),
+    Group(("replay", "rebuild"), group.replaying),
     Group(("register", "call", "record", "most"), group.server),
     Group(("memory",), group.held),
+    Group(("flat",), group.flat),
+    Group(("restart",), group.restarted),
+    Group(("tenants",), group.many_tenants),
 )
 ROWS = tuple(row for one in GROUPS for row in one.rows)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from bench import append as appending
-from bench import echo, memory, replay, signalling, sipp, visible
+from bench import echo, memory, replay, restart, signalling, sipp, tenants, visible
 from bench.echo import Echo
 from bench.installation import Installation, installation
 from bench.signalling import Load
@@ -18,6 +19,8 @@ _FULL_SECONDS_A_ROW = 4
 _RATES = {1: 2_000, 10: 15_000, 100: 50_000}
 """Records a second to expect on a usual disk, by records a commit: how much work is enough."""
 
+
+CALL_RATES = (100, 300, 400)
 
 NO_SIPP = "SIPp is not installed (Debian: apt-get install sip-tester)"
 
@@ -53,18 +56,20 @@ async def append(setup: Setup) -> list[Line]:
     return lines
 
 
-async def rebuild(setup: Setup) -> list[Line]:
-    """Call records again from the journal."""
+async def replaying(setup: Setup) -> list[Line]:
+    """The journal read again: into memory, and into the tables of call records."""
     count = 3_000 if setup.quick else 30_000
-    return [await asyncio.to_thread(replay.rebuild_row, setup.folder, count, setup.say)]
+    lines: list[Line] = []
+    for name, row in (("replay", replay.replay_row), ("rebuild", replay.rebuild_row)):
+        if name in setup.wanted:
+            lines.append(await asyncio.to_thread(row, setup.folder, count, setup.say))
+    return lines
 
 
 async def server(setup: Setup) -> list[Line]:
     """Everything that needs a running server and SIPp."""
     if not sipp.installed():
-        return [
-            Missing(row, "SIPp is not installed (Debian: apt-get install sip-tester)") for row in sorted(setup.wanted)
-        ]
+        return [Missing(row, NO_SIPP) for row in sorted(setup.wanted)]
     setup.say("starting a server")
     async with installation(setup.folder / "server") as at:
         bare = await echo.measure(20_000 if setup.quick else 100_000)
@@ -88,26 +93,65 @@ async def held(setup: Setup) -> list[Line]:
         return [*lines, await memory.call_row(at, 200 if setup.quick else 1_000, 40)]
 
 
+async def flat(setup: Setup) -> list[Line]:
+    """Memory after many calls that are over."""
+    if not sipp.installed():
+        return [Missing("flat", NO_SIPP)]
+    first, rate = (200, 100) if setup.quick else (3_000, 200)
+    setup.say(f"memory after {first:,} calls and after ten times as many")
+    async with installation(setup.folder / "flat") as at:
+        return [await memory.flat_row(at, first, rate, forget=not setup.quick)]
+
+
+async def restarted(setup: Setup) -> list[Line]:
+    """A start with calls up."""
+    if not sipp.installed():
+        return [Missing("restart", NO_SIPP)]
+    setup.say("restart with calls up")
+    async with installation(setup.folder / "restart") as at:
+        return [await restart.restart_row(at, 100 if setup.quick else 1_000)]
+
+
+async def many_tenants(setup: Setup) -> list[Line]:
+    """Does a tenant pay for the others?"""
+    if not sipp.installed():
+        return [Missing("tenants", NO_SIPP)]
+    many = 200 if setup.quick else 10_000
+    setup.say(f"{tenants.FEW} tenants and {many:,}")
+    registers, calls = (Load(1_000, 250), Load(200, 50)) if setup.quick else (Load(5_000, 500), Load(1_000, 100))
+    return list(await tenants.tenant_rows(setup.folder, many, registers, calls))
+
+
 async def _register(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
-    load = Load(2_000, 500) if setup.quick else Load(10_000, 1_000)
-    measured = await signalling.register(at, load)
-    return [measured.row("REGISTER with digest, durable, CPU", signalling.REGISTER_PAIRS, bare)]
+    loads = [Load(2_000, 500)] if setup.quick else [Load(5_000, 500), Load(15_000, 1_500)]
+    lines: list[Line] = []
+    for load in loads:
+        measured = await signalling.register(at, load)
+        name = f"REGISTER with digest, durable, CPU at {load.rate:,}/s"
+        lines.append(measured.row(name, signalling.REGISTER_PAIRS, bare))
+    return lines
 
 
 async def _call(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
-    load = Load(300, 50) if setup.quick else Load(2_000, 100)
-    measured = await signalling.call(at, load)
-    return [
-        measured.row("call INVITE..BYE, with events and record, CPU", signalling.CALL_PAIRS, bare),
-        await signalling.answer_row(at, measured),
-    ]
+    loads = [Load(300, 50)] if setup.quick else [Load(10 * rate, rate) for rate in CALL_RATES]
+    lines: list[Line] = []
+    for load in loads:
+        setup.say(f"call, {load.rate}/s")
+        measured = await signalling.call(at, load)
+        name = f"call INVITE..BYE, with events and record, CPU at {load.rate}/s"
+        lines += [measured.row(name, signalling.CALL_PAIRS, bare), await signalling.answer_row(at, measured)]
+    return lines
 
 
 async def _most(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
     seconds = 3 if setup.quick else 5
+    calls = await signalling.most_row(at, "calls", seconds, bare)
+    top = max(10, round(calls.figure)) if math.isfinite(calls.figure) else 10
+    setup.say(f"calls at {top}/s beside a tenth of it")
     return [
         await signalling.most_row(at, "REGISTER", seconds, bare),
-        await signalling.most_row(at, "calls", seconds, bare),
+        calls,
+        await signalling.growth_row(at, top, 3 if setup.quick else 10),
     ]
 
 

@@ -22,8 +22,9 @@ USERS = 200
 IDLE_USERS = 2000
 """Further extensions, which only register."""
 CALLEE = "2000"
-_ROLES = ("sessions", "projector", "analytics", "api")
+ROLES = ("sessions", "projector", "analytics", "api")
 _SETTLE_S = 90
+_TENANTS_AT_ONCE = 200
 _STEP_S = 0.5
 _BUSY_SHARE = 0.2
 """Of one core, of all processes together: below it the server is done with what it was given."""
@@ -41,7 +42,7 @@ class Meter:
 
     def __init__(self, server: Server) -> None:
         self._tree = TreeCpu(pid_of(server))
-        self._roles = {role: TreeCpu(server.pid_of(role)) for role in _ROLES}
+        self._roles = {role: TreeCpu(server.pid_of(role)) for role in ROLES}
 
     def cost(self) -> Cost:
         return Cost(self._tree.seconds(), {role: cpu.seconds() for role, cpu in self._roles.items()})
@@ -92,14 +93,20 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(folder: Path) -> AsyncIterator[Installation]:
-    """A server that offers MD5 (SIPp knows nothing else), with all extensions, in `folder`."""
+async def installation(folder: Path, tenants: int = 1) -> AsyncIterator[Installation]:
+    """A server that offers MD5 (SIPp knows nothing else), with all extensions, in `folder`.
+
+    The load belongs to one of `tenants` tenants; each of the others has one extension.
+    """
     data = folder / "data"
     data.mkdir(parents=True)
     server = Server.at(data, SIP_DIGEST="MD5")
     try:
         await server.start()
         await server.apply(tenant("acme", [CALLEE, *_numbers(USERS + IDLE_USERS)]))
+        others = [tenant(f"other-{number}", ["1001"]) for number in range(1, tenants)]
+        for start in range(0, len(others), _TENANTS_AT_ONCE):
+            await server.apply(*others[start : start + _TENANTS_AT_ONCE])
         yield Installation(server, Load(folder))
     except AssertionError as error:
         raise RuntimeError(f"the server does not work: {error}") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from bench.installation import IDLE_USERS, USERS, Installation, users
+from bench.installation import IDLE_USERS, ROLES, USERS, Installation, users
 from bench.measure import private_bytes
 from bench.sipp import CALL, REGISTER
 from bench.table import Row
@@ -46,6 +46,30 @@ async def call_row(at: Installation, count: int, rate: int) -> Row:
         after = _private(at)
         await playing
     return _row("memory of an established call", after - before, count, CALL_BAR_KB, {"calls": count})
+
+
+async def flat_row(at: Installation, first: int, rate: int, forget: bool) -> Row:
+    """Memory of all processes after `first` calls that ended, and after ten times as many."""
+    await at.restart()
+    async with at.callee():
+        held, failed = [], 0
+        for count in (first, 9 * first):
+            (port,) = free_ports(1)
+            stats = await at.load.play(CALL, at.target, users(), calls=count, rate=rate, port=port, talk_ms=100)
+            failed += stats.failed
+            await asyncio.sleep(_FORGET_S if forget else 1)
+            held.append({role: private_bytes(at.server.pid_of(role)) for role in ROLES})
+    early, late = held
+    growth = {f"{role} MB more": (late[role] - early[role]) / 1e6 for role in ROLES}
+    return Row(
+        f"memory of all processes after {10 * first:,} calls",
+        sum(late.values()) / 1e6,
+        "MB",
+        f"the same after {first:,}",
+        sum(early.values()) / 1e6,
+        worst={"calls failed": failed},
+        facts={**growth, "sessions bytes a call more": (late["sessions"] - early["sessions"]) / (9 * first)},
+    )
 
 
 def _private(at: Installation) -> int:

@@ -1,35 +1,43 @@
-"""The rebuild row: call records again from the journal, beside a bare insert of the very same rows."""
+"""The rebuild and replay rows: records again from the journal, beside a bare insert or reading of the same rows."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import msgspec
 from clickhouse_driver import Client  # type: ignore[import-untyped]
 
 from adapters.analytics import tables
 from adapters.analytics.client import Endpoint, Warehouse, WarehouseError
 from adapters.journal.codec import decode
 from adapters.journal.reader import SqliteReader
+from adapters.journal.schema import COLUMNS
 from adapters.journal.sqlite import SqliteJournal
 from bench.history import EVENTS_A_CALL, calls
 from bench.table import Row
 from domain.ids import SHARDS, shard_of
 from domain.ports import OwnershipLost
 from projections.generation import Generations
+from projections.live import Live
 from projections.projector import Projector
+from switchlog.role import settle_memory
 from switchlog.warehouse import schema
 from tests.fixtures import clickhouse
 
 PROJECTION = "cdr"
+_AT_ONCE = 1_000
+_NEXT = f"SELECT {COLUMNS} FROM records WHERE position > ? ORDER BY position LIMIT ?"
 _TABLES = (tables.CDR, tables.LEGS, tables.SEGMENTS)
 
 
 def rebuild_row(folder: Path, count: int, say: Callable[[str], None]) -> Row:
     """`count` calls: written to a journal, projected once, rebuilt beside that; then the rows inserted barely."""
+    settle_memory()  # as the role does
     journal = folder / "journal.db"
     say(f"rebuild: writing {count} calls")
     _write(journal, count)
@@ -56,6 +64,54 @@ def rebuild_row(folder: Path, count: int, say: Callable[[str], None]) -> Row:
             "seconds": rebuilt_s,
         },
     )
+
+
+def replay_row(folder: Path, count: int, say: Callable[[str], None]) -> Row:
+    """The journal of `count` calls followed into the live view, beside a bare reading of the same rows."""
+    settle_memory()  # as the role does
+    journal = folder / "replay.db"
+    say(f"replay: writing {count} calls")
+    _write(journal, count)
+    say("replay: following into memory")
+    events, spent_s = _replay(journal)
+    bare_s = _bare_reading(journal)
+    return Row(
+        "replay of the journal into a projection in memory",
+        events / spent_s,
+        "events/s",
+        "bare sqlite3 fetch of the same rows, each JSON decoded by msgspec",
+        events / bare_s,
+        more_is_better=True,
+        facts={"events": events},
+    )
+
+
+def _replay(journal: Path) -> tuple[int, float]:
+    live = Live(decode)
+    events = 0
+    with SqliteReader(journal) as reader:
+        begun = time.perf_counter()
+        while (batch := reader.follow(live.cursor, _AT_ONCE)).records:
+            live.apply(batch)
+            events += len(batch.records)
+        spent_s = time.perf_counter() - begun
+    if live.skipped or live.calls():
+        raise RuntimeError("the calls in memory are not what the journal says")
+    return events, spent_s
+
+
+def _bare_reading(journal: Path) -> float:
+    connection = sqlite3.connect(journal)
+    try:
+        begun = time.perf_counter()
+        at = 0
+        while rows := connection.execute(_NEXT, (at, _AT_ONCE)).fetchall():
+            for row in rows:
+                msgspec.json.decode(row[9])
+            at = rows[-1][0]
+        return time.perf_counter() - begun
+    finally:
+        connection.close()
 
 
 def _write(path: Path, count: int) -> None:

@@ -52,15 +52,22 @@ class Measured(NamedTuple):
             echo.LABEL,
             bare.cpu_ms * pairs,
             worst=_worst(self.stats),
-            facts={"asked /s": self.load.rate, "done /s": _rate(self.stats), **roles, "idle ms/s": self.idle * 1000},
+            facts={
+                "asked /s": self.load.rate,
+                "done /s": _rate(self.stats),
+                **roles,
+                "idle ms/s": self.idle * 1000,
+                "SIPp's own ms": self.stats.cpu_s * 1000 / count,
+            },
         )
 
 
 async def register(at: Installation, load: Load) -> Measured:
     """REGISTERs with digest, of a few hundred devices in turn, durable."""
     idle = await _idle(at)
-    meter = Meter(at.server)
-    stats = await _registers(at, load)
+    await registers(at, _warm(load))
+    meter = await _settled_meter(at)
+    stats = await registers(at, load)
     return Measured(load, stats, await meter.settled(), idle)
 
 
@@ -68,13 +75,14 @@ async def call(at: Installation, load: Load) -> Measured:
     """Calls with digest, answered at once, with their events and their records."""
     async with at.callee():
         idle = await _idle(at)
-        meter = Meter(at.server)
-        stats = await _calls(at, load)
+        await calls(at, _warm(load))
+        meter = await _settled_meter(at)
+        stats = await calls(at, load)
         return Measured(load, stats, await meter.settled(), idle)
 
 
 async def answer_row(at: Installation, measured: Measured) -> Row:
-    """From the INVITE with credentials to the 200, beside the same peers without anybody between."""
+    """From the INVITE with credentials to the 200, less what the same peers take without anybody between."""
     callee_port, caller_port = free_ports(2)
     peer = await at.load.callee(callee_port)
     load = measured.load
@@ -85,8 +93,8 @@ async def answer_row(at: Installation, measured: Measured) -> Row:
         await peer.wait()
     ours, theirs = measured.stats.waits_ms, direct.waits_ms
     return Row(
-        "INVITE to 200, mean",
-        mean(ours),
+        f"INVITE to 200 beyond the callee's own time, mean, at {load.rate}/s",
+        mean(ours) - mean(theirs),
         "ms",
         "the same caller and callee without a server",
         mean(theirs),
@@ -95,13 +103,13 @@ async def answer_row(at: Installation, measured: Measured) -> Row:
             "p99 ms": percentile(ours, 0.99),
             "max ms": max(ours, default=math.nan),
         },
-        facts={"asked /s": load.rate, "beyond the callee's own ms": mean(ours) - mean(theirs)},
+        facts={"asked /s": load.rate, "whole mean ms": mean(ours)},
     )
 
 
 async def most_row(at: Installation, what: str, seconds: int, bare: Echo) -> Row:
     """The highest rate without failures, with hardly a retransmission and kept up with; `what` is of `RATES`."""
-    play, pairs = (_registers, REGISTER_PAIRS) if what == "REGISTER" else (_calls, CALL_PAIRS)
+    play, pairs = (registers, REGISTER_PAIRS) if what == "REGISTER" else (calls, CALL_PAIRS)
     best, rate, stats = math.nan, 0, None
     async with at.callee():
         for rate in RATES[what]:
@@ -119,18 +127,50 @@ async def most_row(at: Installation, what: str, seconds: int, bare: Echo) -> Row
         bare.rate / pairs,
         more_is_better=True,
         worst={f"at {rate}/s {name}": value for name, value in _worst(stats).items()} if stats else {},
-        facts={"tried up to /s": rate, "there done /s": _rate(stats) if stats else math.nan},
+        facts={
+            "tried up to /s": rate,
+            "there done /s": _rate(stats) if stats else math.nan,
+            "SIPp's own share of a core there": stats.cpu_s / stats.elapsed_s
+            if stats and stats.elapsed_s
+            else math.nan,
+        },
     )
 
 
-async def _registers(at: Installation, load: Load) -> Stats:
+async def growth_row(at: Installation, top: int, seconds: int) -> Row:
+    """What a call costs at the rate `top` beside what it costs at a tenth of it."""
+    low = max(1, top // 10)
+    few = await call(at, Load(low * seconds * 2, low))
+    many = await call(at, Load(top * seconds, top))
+    return Row(
+        f"call, CPU at {top}/s beside a tenth of it",
+        many.cost.total_s * 1000 / many.load.total,
+        "ms",
+        f"the same at {low}/s",
+        few.cost.total_s * 1000 / few.load.total,
+        worst=_worst(many.stats),
+        facts={"idle ms/s": few.idle * 1000},
+    )
+
+
+async def registers(at: Installation, load: Load) -> Stats:
     (port,) = free_ports(1)
     return await at.load.play(sipp.REGISTER, at.target, users(), calls=load.total, rate=load.rate, port=port)
 
 
-async def _calls(at: Installation, load: Load) -> Stats:
+async def calls(at: Installation, load: Load) -> Stats:
     (port,) = free_ports(1)
     return await at.load.play(sipp.CALL, at.target, users(), calls=load.total, rate=load.rate, port=port)
+
+
+def _warm(load: Load) -> Load:
+    """A second of the same, which does not count: first uses, empty caches."""
+    return Load(load.rate, load.rate)
+
+
+async def _settled_meter(at: Installation) -> Meter:
+    await Meter(at.server).settled()
+    return Meter(at.server)
 
 
 async def _idle(at: Installation, seconds: float = 3) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import itertools
+import resource
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -127,13 +128,15 @@ Content-Length: 0
 
 
 class Stats(NamedTuple):
-    """What one run of SIPp came to. `waits_ms` has the time from INVITE to 200 of each answered call."""
+    """What one run of SIPp came to. `waits_ms` has the time from INVITE to 200 of each answered call; `cpu_s` is what
+    SIPp itself took of the machine, which it shares with the server."""
 
     succeeded: int
     failed: int
     retransmissions: int
     elapsed_s: float
     waits_ms: tuple[float, ...]
+    cpu_s: float = 0.0
 
 
 def installed() -> bool:
@@ -175,10 +178,11 @@ class Load:
     ) -> Stats:
         process = await asyncio.create_subprocess_exec(
             "sipp", target, *options, "-i", "127.0.0.1", "-p", str(port), "-m", str(calls), "-r", str(rate),
-            "-d", str(talk_ms), "-l", "20000", "-recv_timeout", "20000", "-timeout", "300", "-nostdin",
+            "-d", str(talk_ms), "-l", "20000", "-recv_timeout", "20000", "-timeout", "900", "-nostdin",
             "-trace_stat", "-stf", "stats.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, cwd=folder,
         )  # fmt: skip
+        before_s = _spent()
         try:
             _, error = await process.communicate()
         finally:
@@ -187,12 +191,18 @@ class Load:
                 await process.wait()
         if not (folder / "stats.csv").exists():
             raise RuntimeError(f"sipp wrote no statistics: {error.decode(errors='replace')[:300]}")
-        return _stats(_last_line(folder / "stats.csv"), _waits(folder))
+        return _stats(_last_line(folder / "stats.csv"), _waits(folder))._replace(cpu_s=_spent() - before_s)
 
     def _new_folder(self) -> Path:
         folder = self._folder / f"sipp{next(self._runs)}"
         folder.mkdir(parents=True)
         return folder
+
+
+def _spent() -> float:
+    """CPU seconds of the children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _last_line(path: Path) -> Mapping[str, str]:

@@ -32,7 +32,7 @@ async def record_row(at: Installation, load: Load, folder: Path, rounds: int) ->
     async with at.callee():
         begun_s = time.time()
         playing = asyncio.create_task(_play(at, load))
-        delays_s = await asyncio.to_thread(_watch, at, playing, load.total, begun_s)
+        delays_s = await asyncio.to_thread(watch, at, playing, load.total, begun_s)
         stats = await playing
     bare_s = await asyncio.to_thread(_bare, folder, rounds)
     return Row(
@@ -59,7 +59,9 @@ async def _play(at: Installation, load: Load) -> Stats:
     return await at.load.play(CALL, at.target, users(), calls=load.total, rate=load.rate, port=port)
 
 
-def _watch(at: Installation, playing: asyncio.Task[Stats], count: int, begun_s: float) -> list[float]:
+def watch(
+    at: Installation, playing: asyncio.Task[Stats], count: int, begun_s: float, ask_every_s: float = ASK_EVERY_S
+) -> list[float]:
     """Seconds from each call's end to the answer in which it was first seen."""
     delays: dict[UUID, float] = {}
     newest_s = begun_s
@@ -75,7 +77,7 @@ def _watch(at: Installation, playing: asyncio.Task[Stats], count: int, begun_s: 
                 newest_s = max(newest_s, ended_us / 1e6)
             if playing.done() and give_up_at == float("inf"):
                 give_up_at = time.monotonic() + _GIVE_UP_S
-            time.sleep(ASK_EVERY_S)
+            time.sleep(ask_every_s)
     finally:
         client.disconnect()
     return list(delays.values())
