@@ -83,8 +83,8 @@ def _action(check: Check) -> str:
 class Script:
     """One SIPp process with one scenario, at a port of its own."""
 
-    def __init__(self, folder: Path, name: str, port: int, steps: Sequence[str]) -> None:
-        self.name, self.port = name, port
+    def __init__(self, folder: Path, name: str, port: int, steps: Sequence[str], host: str = "127.0.0.1") -> None:
+        self.name, self.port, self.host = name, port, host
         self._folder = folder / name
         self._folder.mkdir()
         xml = f'<?xml version="1.0" encoding="ISO-8859-1"?>\n<scenario name="{escape(name)}">\n'
@@ -93,7 +93,7 @@ class Script:
     async def run(self, target: str = "", call_id: str = "") -> None:
         """Play the scenario once: as a caller towards `target`, as a callee without one. Raises AssertionError."""
         process = await asyncio.create_subprocess_exec(
-            "sipp", *([target] if target else []), "-sf", "scenario.xml", "-i", "127.0.0.1", "-p", str(self.port),
+            "sipp", *([target] if target else []), "-sf", "scenario.xml", "-i", self.host, "-p", str(self.port),
             "-m", "1", "-nostdin", "-timeout", f"{RUN_S}s", "-timeout_error", "-trace_err", "-error_file", "errors",
             "-trace_msg", "-message_file", "messages", *(["-cid_str", call_id] if call_id else []),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=self._folder,

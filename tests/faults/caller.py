@@ -8,6 +8,7 @@ from typing import Self, cast
 
 from adapters.sip.auth import answer
 from adapters.sip.message import Request, Response, parse, response_to
+from adapters.sip.rport import join_host_port
 from tests.fixtures.server import PASSWORD, Server
 
 WAIT_S = 15.0
@@ -28,18 +29,19 @@ class Caller(asyncio.DatagramProtocol):
         self._gone = asyncio.Event()
 
     @classmethod
-    async def at(cls, server: Server, number: str, domain: str = "acme.example", port: int = 0) -> Self:
-        """At a local port of its own; 0 takes a free one."""
+    async def at(
+        cls, server: Server, number: str, domain: str = "acme.example", port: int = 0, host: str = "127.0.0.1"
+    ) -> Self:
+        """At a local port of its own; 0 takes a free one. The server is taken to listen on the same host."""
         one = cls(server, number, domain)
         loop = asyncio.get_running_loop()
-        there, here = ("127.0.0.1", server.udp), ("127.0.0.1", port)
+        there, here = (host, server.udp), (host, port)
         await loop.create_datagram_endpoint(lambda: one, remote_addr=there, local_addr=here)
         return one
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.DatagramTransport", transport)
-        host, port = transport.get_extra_info("sockname")
-        self.address = f"{host}:{port}"
+        self.address = join_host_port(*transport.get_extra_info("sockname")[:2])
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if data not in self._sent:  # a retransmission of what was seen already

@@ -27,7 +27,10 @@ CLOCK_RATE_HZ = 8000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a phone is set up. `proxy` is host:port of the outbound proxy, None for direct calls by URI."""
+    """How a phone is set up. `proxy` is host:port of the outbound proxy, None for direct calls by URI.
+
+    `outbound` asks for flows (RFC 5626); pjsua's only.
+    """
 
     username: str
     password: str
@@ -42,6 +45,7 @@ class Options:
     auto_answer: str | None
     register: bool
     folder: str
+    outbound: bool
 
     @property
     def own_address(self) -> str:

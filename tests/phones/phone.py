@@ -99,6 +99,7 @@ class Phone:
         expires_s: int = 300,
         auto_answer: Literal["180", "183", "200", "486", "603"] | None = None,
         register: bool = True,
+        outbound: bool = False,
         timeout_s: float = 20.0,
     ) -> "Phone":
         """A phone that is up (not yet registered). Without a proxy it neither registers nor needs one."""
@@ -118,6 +119,7 @@ class Phone:
             auto_answer=auto_answer,
             register=register,
             folder=tempfile.mkdtemp(prefix=f"phone-{username}-"),
+            outbound=outbound,
         )
         process = await _spawn(kind, Path(options.folder))
         phone = cls(kind, options, process)

@@ -57,6 +57,7 @@ def account_config(options: Options, transport: int) -> Any:
         config.sipConfig.proxies.append(f"sip:{options.proxy};lr{suffix}")
     _registration(config.regConfig, options)
     _quiet(config)
+    config.natConfig.sipOutboundUse = int(options.outbound)
     config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
     config.mediaConfig.lockCodecEnabled = False
     config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY if options.srtp else pj.PJMEDIA_SRTP_DISABLED
