@@ -240,7 +240,7 @@ class TransactionLayer:
     # --- matching
 
     def _receive_response(self, response: Response, flow: Flow, now: float) -> Event | None:
-        _ = response.to  # MessageError before any state: its ACK will need it
+        _ = 200 <= response.status < 300 and response.to  # MessageError before any state: its ACK will need the tag
         live = self._live.get(ClientKey(response.via.branch, response.cseq.method))
         if live is None:
             return StrayResponse(response, flow)
