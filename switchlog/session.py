@@ -85,6 +85,7 @@ class Session:
         )
         self._layer, self._peers, self._addresses = switch.layer, switch.peers, switch.addresses
         self.board, self._application, self._perform = switch.board, switch.application, switch.perform
+        self._prober = switch.prober
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = 0.0
@@ -118,7 +119,9 @@ class Session:
 
     def resume(self, calls: Iterable[Call]) -> None:
         """Say what is owed and arm the timers: after a start, as after a take-over."""
-        self.board.resume(calls)
+        resumed = tuple(calls)
+        self.board.resume(resumed)
+        self._prober.take_up(resumed, self._clock.utc())
         self._pump_soon()
 
     async def close(self) -> None:
@@ -283,7 +286,9 @@ class Session:
 
     def _board_due(self) -> float | None:
         """When the board's next deadline is, by the loop's clock; reckoned anew whenever the timer rings."""
-        deadline = self.board.next_deadline()
+        deadline, probe = self.board.next_deadline(), self._prober.next_due()
+        if deadline is None or (probe is not None and probe < deadline):
+            deadline = probe
         if deadline is None:
             return None
         if self._due is None or self._due[0] is not deadline:
@@ -297,6 +302,7 @@ class Session:
         for event in self._layer.on_timer(now.monotonic):
             self._application.handle(event, now)
         self.board.on_deadline(now.utc)
+        self._prober.on_due(now.utc)
         self._pump_soon()
 
 

@@ -22,7 +22,7 @@ PREFIX = "SWITCHLOG_"
 _CLIENT = frozenset({"URL", "API_KEY"})
 """Names that belong to the command line as a client, not to the server."""
 _SECRET = frozenset({"admin_key", "clickhouse_password", "clickhouse_analyst_password"})
-_NUMBERS = frozenset({"workers", "trace_bytes", "hep_id"})
+_NUMBERS = frozenset({"workers", "trace_bytes", "hep_id", "probe_s"})
 ADMIN_KEY_LEAST = 16
 DIGESTS = ("SHA-256", "MD5")
 
@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     )
     admin_key: str = Field("", description="an operator API key, taken as it is")
     webhook_allow: str = Field("", description="of webhooks: not in this version")
+    probe_s: int = Field(
+        1800, ge=0, description="seconds after which the parties of a call are asked whether they are there; 0 = never"
+    )
     trace_bytes: int = Field(0, ge=0, description="SIP messages kept in the data folder, in bytes of disk; 0 = none")
     hep: str = Field("", description="HEP3 collector that is sent every SIP message, numeric host:port; empty = none")
     hep_id: int = Field(1, ge=0, lt=2**32, description="our number at that collector")

@@ -26,6 +26,7 @@ from domain.ports import Credentials, Journal, Sealer
 from domain.routing.directory import Directory
 from domain.values import Flow
 from switchlog.board import Board, Outlets
+from switchlog.probe import Prober
 
 
 class SessionParts(NamedTuple):
@@ -41,6 +42,7 @@ class SessionParts(NamedTuple):
     nonce_secret: bytes
     algorithms: tuple[str, ...]
     gate: GateSettings = GateSettings()
+    probe_s: int = 0
 
 
 class Hooks(NamedTuple):
@@ -68,6 +70,7 @@ class Switch(NamedTuple):
     addresses: Addresses
     board: Board
     application: Application
+    prober: Prober
     perform: Callable[[Call, tuple[Effect, ...]], None]
 
 
@@ -88,13 +91,17 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         performer.perform(call, effects, hooks.clock().monotonic)
         hooks.settled()
 
+    def told(events: tuple[Event, ...]) -> None:
+        hooks.told(events)
+        prober.told(events)
+
     board = Board(
         journal=parts.journal,
         encode=encode,
         identifiers=identifiers,
         directory=parts.directory,
         node=parts.node,
-        outlets=Outlets(perform, hooks.lost, hooks.settled, hooks.told, lambda: hooks.clock().utc),
+        outlets=Outlets(perform, hooks.lost, hooks.settled, told, lambda: hooks.clock().utc),
     )
     application = Application(
         Parts(
@@ -113,4 +120,5 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
             witness=hooks.witness,
         )
     )
-    return Switch(layer, peers, addresses, board, application, perform)
+    prober = Prober(parts.probe_s, board.find, application.relay.check)
+    return Switch(layer, peers, addresses, board, application, prober, perform)

@@ -63,8 +63,8 @@ class Application:
         self._parts = parts
         self._layer = parts.layer
         self._outgoing = Outgoing(parts)
-        self._relay, self._pager = Relay(parts), Pager(parts)
-        returning = Returning(self._outgoing, self._relay, self._pager)
+        self.relay, self._pager = Relay(parts), Pager(parts)
+        returning = Returning(self._outgoing, self.relay, self._pager)
         self._merged = Merged(parts.layer.__contains__)
         self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
             "INVITE": self._invite,
@@ -304,7 +304,7 @@ class Application:
             self._page(event, now)
             return
         call, leg = self._ordered(event.request)
-        self._relay.pass_on(event, call, leg, self._forgets(event))
+        self.relay.pass_on(event, call, leg, self._forgets(event))
 
     def _page(self, event: RequestReceived, now: Now) -> None:
         request, directory = event.request, self._parts.switchboard.directory

@@ -18,7 +18,7 @@ from adapters.sip.transaction_event import RequestReceived, ResponseReceived, Ti
 from adapters.sip.transaction_key import ClientKey, ServerKey
 from adapters.sip.translate import NotAllowed
 from domain.call.call import Call, CallState
-from domain.call.input import PassedOn, Vanished
+from domain.call.input import Checked, PassedOn, Vanished
 from domain.call.leg import Leg
 from domain.ports import JournalFull
 from domain.switchboard import NotOwned
@@ -40,9 +40,9 @@ _SILENT = Cause(408, 102, "a request inside the call was never answered")
 
 
 class _Waiting(NamedTuple):
-    """Who asked, and of which leg's phone the answer is expected."""
+    """Who asked (nobody: we did ourselves), and of which leg's phone the answer is expected."""
 
-    key: ServerKey
+    key: ServerKey | None
     request: Request
     call: Call
     leg: str
@@ -78,6 +78,27 @@ class Relay:
         )
         parts.switchboard.handle(call.id, inp, durable, lost)
         number = other.sent_cseq  # as decided now: another may be decided before this one is durable
+
+    def check(self, call: Call) -> None:
+        """Ask both parties whether they are still there; who does not answer, or knows no such call, is gone."""
+        for name in call.talked:
+            try:
+                self._check(call, call.legs[name])
+            except (JournalFull, NotOwned):
+                return  # there is a next time
+
+    def _check(self, call: Call, leg: Leg) -> None:
+        number = 0
+
+        def durable(accepted: bool) -> None:
+            dialog = msgspec.structs.replace(leg.dialog, local_cseq=number or leg.sent_cseq)
+            found = self._parts.performer.inside(call, leg.id, "OPTIONS", dialog) if accepted else None
+            if found is not None:
+                key = self._parts.layer.request(*found, self._parts.clock().monotonic)
+                self._waiting[key] = _Waiting(None, found[0], call, leg.id)
+
+        self._parts.switchboard.handle(call.id, Checked(f"check:{leg.id}", "system", leg.id), durable)
+        number = leg.sent_cseq
 
     def takes(self, key: ClientKey) -> bool:
         """Whether an event of this transaction belongs here."""
@@ -127,8 +148,9 @@ class Relay:
         key = parts.layer.request(request, flow, parts.clock().monotonic, hurry=True)
         self._waiting[key] = _Waiting(event.key, asked, call, leg.id)
 
-    def _answer(self, key: ServerKey, response: Response) -> None:
-        self._parts.layer.respond(key, response, self._parts.clock().monotonic)
+    def _answer(self, key: ServerKey | None, response: Response) -> None:
+        if key is not None:
+            self._parts.layer.respond(key, response, self._parts.clock().monotonic)
 
     def _lost(self, waiting: _Waiting, branch: str, why: Cause) -> None:
         inp = Vanished(branch, f"leg:{waiting.leg}", waiting.leg, why)

@@ -154,6 +154,12 @@ class PassedOn(Input, frozen=True):
     cseq: int
 
 
+class Checked(Input, frozen=True):
+    """It is time to see whether a party is still there."""
+
+    leg: str
+
+
 class Vanished(Input, frozen=True):
     """A request of ours showed that a party is gone: it did not answer, or said that it knows no such call."""
 

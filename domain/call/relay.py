@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.input import PassedOn, Vanished
+from domain.call.input import Checked, PassedOn, Vanished
 from domain.call.scene import Scene
 
 
@@ -16,6 +16,15 @@ def pass_on(scene: Scene, inp: PassedOn) -> tuple[Event, ...]:
     to = call.other(inp.leg)
     number = to.next_dialog(scene.world.epoch).local_cseq
     return (scene.event(Call.RequestSent, inp.method, to.id, number, inp.leg, inp.cseq),)
+
+
+def check(scene: Scene, inp: Checked) -> tuple[Event, ...]:
+    """A request of our own that asks for nothing but an answer."""
+    call = scene.call
+    if inp.leg not in call.talked:
+        return ()
+    number = call.legs[inp.leg].next_dialog(scene.world.epoch).local_cseq
+    return (scene.event(Call.RequestSent, "OPTIONS", inp.leg, number, "", 0),)
 
 
 def vanished(scene: Scene, inp: Vanished) -> tuple[Event, ...]:

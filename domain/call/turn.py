@@ -19,6 +19,7 @@ from domain.call.input import (
     Abandoned,
     Answered,
     AnswerGiven,
+    Checked,
     DeadlineReached,
     Failed,
     HungUp,
@@ -104,6 +105,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, AnswerGiven): media.answer_given,
     (CallState.TALKING, Unacknowledged): media.lost,
     (CallState.TALKING, PassedOn): relay.pass_on,
+    (CallState.TALKING, Checked): relay.check,
     (CallState.TALKING, Vanished): relay.vanished,
     (CallState.RENEGOTIATING, Answered): early.late_answer,
     (CallState.RENEGOTIATING, HungUp): media.hang_up,
@@ -112,6 +114,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RENEGOTIATING, AnswerGiven): media.answer_given,
     (CallState.RENEGOTIATING, Unacknowledged): media.lost,
     (CallState.RENEGOTIATING, PassedOn): relay.pass_on,
+    (CallState.RENEGOTIATING, Checked): relay.check,
     (CallState.RENEGOTIATING, Vanished): relay.vanished,
     (CallState.ENDED, Answered): early.late_answer,
 }
@@ -129,6 +132,7 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
         ReofferRefused,
         AnswerGiven,
         PassedOn,
+        Checked,
         Vanished,
         Redirected,
     }
@@ -138,7 +142,7 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     CallState.NEW: frozenset({*_FROM_A_LEG, Unacknowledged, DeadlineReached}),
     # A re-INVITE before the answer is refused by the adapter with 491 (RFC 3261 14.2), INFO with 480: for whom?
     CallState.RINGING: frozenset(
-        {Offer, Reoffered, ReofferAccepted, ReofferRefused, AnswerGiven, Unacknowledged, PassedOn, Vanished}
+        {Offer, Reoffered, ReofferAccepted, ReofferRefused, AnswerGiven, Unacknowledged, PassedOn, Checked, Vanished}
     ),
     # Failed: the 487 of a leg that we cancelled. Abandoned: a CANCEL after the final response has no effect (9.2).
     CallState.TALKING: frozenset(

@@ -14,6 +14,7 @@ from domain.call.input import (
     Abandoned,
     Answered,
     AnswerGiven,
+    Checked,
     DeadlineReached,
     Failed,
     HungUp,
@@ -82,6 +83,7 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: Unacknowledged(f"c{n}", "x", leg),
     lambda call, leg, n: Redirected(f"c{n}", "x", leg, _MOVED, (("acme.example", ("1001", "1003", "4711")[n % 3]),)),
     lambda call, leg, n: PassedOn(f"c{n}", "x", leg, "INFO", n + 2),
+    lambda call, leg, n: Checked(f"c{n}", "x", leg),
     lambda call, leg, n: Vanished(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),
 )

@@ -95,6 +95,7 @@ class Exchange:
         epoch: int | Mapping[int, int] = 1,
         start_s: float = 0,
         directory: Callable[[], Directory] = directory,
+        probe_s: int = 0,
     ) -> None:
         self.journal = journal or HeldJournal()
         self.clock_s = start_s
@@ -115,6 +116,7 @@ class Exchange:
                 identifier_secret=b"k" * 32,
                 nonce_secret=b"n" * 32,
                 algorithms=("SHA-256", "MD5"),
+                probe_s=probe_s,
             ),
             Hooks(
                 clock=self._now,
@@ -137,6 +139,8 @@ class Exchange:
             decode,
         )
         self.board.resume(calls)
+        self.prober = switch.prober
+        self.prober.take_up(calls, self._utc())
         self._deliver()
 
     # --- what a test does
@@ -154,16 +158,17 @@ class Exchange:
         end_s = self.clock_s + count_s
         while True:
             due = self.layer.next_timer()
-            deadline = self.board.next_deadline()
             times = [due] if due is not None else []
-            if deadline is not None:
-                times.append(self.clock_s + (deadline - self._utc()).total_seconds())
+            for deadline in (self.board.next_deadline(), self.prober.next_due()):
+                if deadline is not None:
+                    times.append(self.clock_s + (deadline - self._utc()).total_seconds())
             if not times or min(times) > end_s:
                 break
             self.clock_s = max(self.clock_s, min(times))
             for event in self.layer.on_timer(self.clock_s):
                 self.application.handle(event, self._now())
             self.board.on_deadline(self._utc())
+            self.prober.on_due(self._utc())
             self._deliver()
         self.clock_s = end_s
 
