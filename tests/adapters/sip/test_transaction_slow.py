@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import MessageError, response_to
+from adapters.sip.message import response_to
 from adapters.sip.timer import Timer, Timers
 from adapters.sip.transaction import TransactionLayer
 from adapters.sip.transaction_event import RequestReceived, ResponseReceived, TimedOut
@@ -87,13 +87,17 @@ def test_the_lengths_follow_from_t1_and_t2() -> None:
     assert Timers().slow_s + Timers().duration_s(Timer.LATE, reliable=False) == Timers().limit_s
 
 
-def test_a_refusal_whose_to_cannot_be_read_changes_nothing() -> None:
+def test_a_refusal_whose_to_cannot_be_read_is_acknowledged_with_what_it_said() -> None:
     layer = TransactionLayer()
     key = layer.request(make_request("INVITE"), UDP, 0.0)
     layer.to_send()
     refusal = response_to(make_request("INVITE"), 486)
     refusal.set("To", "<<")
-    with pytest.raises(MessageError):
-        layer.receive(refusal, UDP, 0.1)
-    assert isinstance(layer.receive(response_to(make_request("INVITE"), 486), UDP, 0.2), ResponseReceived)
-    assert key in layer
+    event = layer.receive(refusal, UDP, 0.1)
+    assert isinstance(event, ResponseReceived)
+    assert event.ack is not None
+    for _ in range(2):
+        layer.acknowledge(key, *event.ack, 0.2)
+        assert lines(layer)[0].startswith("ACK ")
+    layer.receive(refusal, UDP, 0.3)
+    assert lines(layer)[0].startswith("ACK ")
