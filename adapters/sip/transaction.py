@@ -45,7 +45,7 @@ from adapters.sip.transaction_key import (
     server_key,
 )
 from adapters.sip.transaction_live import Live
-from adapters.sip.transaction_message import ack_of, cancel_of
+from adapters.sip.transaction_message import ack_of, cancel_of, tag_of
 from adapters.sip.transaction_table import (
     INVITE_CLIENT,
     INVITE_SERVER,
@@ -208,7 +208,7 @@ class TransactionLayer:
         live = self._live.get(key)
         if live is not None:
             live.acks = live.acks or {}
-            live.acks[ack.to.tag] = (flow, wire)
+            live.acks[tag_of(ack)] = (flow, wire)
         self._outbox.append((flow, wire))
 
     def acknowledged(self, key: ServerKey, now: float = 0.0) -> None:
@@ -382,7 +382,7 @@ class TransactionLayer:
 
     def _repeat_ack(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None
-        ack = (live.acks or {}).get(response.to.tag)
+        ack = (live.acks or {}).get(tag_of(response))
         if ack is None:
             return self._pass_refusal(live, response, now)
         self._outbox.append(ack)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message import MessageError, Request, Response
 
 
 def ack_of(invite: Request, response: Response) -> Request:
@@ -21,6 +21,14 @@ def cancel_of(invite: Request, headers: Iterable[tuple[str, str]] = ()) -> Reque
     for name, value in headers:
         cancel.add(name, value)
     return cancel
+
+
+def tag_of(message: Request | Response) -> str:
+    """The To tag; empty if To cannot be read. A refusal must be acknowledged all the same, with what it said."""
+    try:
+        return message.to.tag
+    except MessageError:
+        return ""
 
 
 def _derived(invite: Request, method: str, to: str) -> Request:
