@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from domain.call.call import Call, CallState
 from domain.call.effect import Effect
 from domain.call.input import DeadlineReached, Input, Offer
 from domain.call.resume import FORGET_DEADLINE, deadlines, live_until, outstanding
+from domain.call.session import USUAL_S
 from domain.call.turn import World, take_turn
 from domain.catalog import CATEGORIES, topic
 from domain.ids import registration_id, shard_of, shard_of_registration
@@ -27,6 +28,7 @@ from domain.registration import Registration, deadline, expire, held_until
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import Contact
+from switchlog.shard import Shard
 
 SUBMISSIONS_LIMIT = 5_000
 """Submissions that may wait for the journal before new calls and registrations are refused."""
@@ -34,36 +36,12 @@ _DEADLINES_LIMIT = SUBMISSIONS_LIMIT // 2
 """And before what is due waits: after a long pause thousands of bindings have run out at once."""
 
 
+_HORIZON = timedelta(seconds=60)
+_LOOK = "look"
+
+
 def _nothing() -> None:
     """For those who need not be told."""
-
-
-class Shard:
-    """What one shard holds in memory, in the term `epoch`."""
-
-    __slots__ = ("calls", "epoch", "number", "registrations", "streams")
-
-    def __init__(self, number: int, epoch: int) -> None:
-        self.number = number
-        self.epoch = epoch
-        self.calls: dict[UUID, Call] = {}
-        self.registrations: dict[UUID, Registration] = {}
-        self.streams: dict[tuple[str, str], UUID] = {}
-        """(tenant, number) -> the registration that is going on"""
-
-    def hold(self, registration: Registration) -> None:
-        """Keep a registration as long as it has bindings."""
-        key = (registration.tenant, registration.number)
-        if registration.contacts:
-            self.registrations[registration.id] = registration
-            self.streams[key] = registration.id
-        elif self.registrations.pop(registration.id, None) is not None:
-            del self.streams[key]
-
-    def registration(self, tenant: str, number: str) -> Registration | None:
-        """What goes on for an address-of-record."""
-        stream = self.streams.get((tenant, number))
-        return self.registrations[stream] if stream else None
 
 
 class Outlets(NamedTuple):
@@ -91,13 +69,16 @@ class Board:
         directory: Callable[[], Directory],
         node: str,
         outlets: Outlets,
+        session_s: int = USUAL_S,
     ) -> None:
         self._journal, self._encode, self._identifiers = journal, encode, identifiers
         self._directory, self._node, self._outlets = directory, node, outlets
+        self._session_s = session_s
         self._shards: dict[int, Shard] = {}
         self._offers: dict[str, UUID] = {}
         self._alarms: list[tuple[datetime, UUID, str]] = []
         self._armed: dict[UUID, datetime] = {}
+        self._looking: set[UUID] = set()
         self.submitted = 0
         self.answered = 0
         """of what was submitted, by the journal: the difference waits"""
@@ -189,7 +170,7 @@ class Board:
         if isinstance(inp, Offer):
             self._make_room()
         now = self._outlets.clock()
-        world = World(self._directory(), self.contacts, self._identifiers, self._node, shard.epoch)
+        world = World(self._directory(), self.contacts, self._identifiers, self._node, shard.epoch, self._session_s)
         known = shard.calls.get(call)
         before = _offer_branches(known) if known else ()
         turn = take_turn(known, inp, world, now)
@@ -256,6 +237,10 @@ class Board:
                 self._expire(shard, registration, now)
 
     def _call_deadline(self, shard: Shard, call: Call, kind: str, now: datetime) -> None:
+        if kind == _LOOK:
+            self._looking.discard(call.id)
+            self._arm_call(call)
+            return
         if not any(due.kind == kind and due.at <= now for due in deadlines(call)):
             return
         if kind == FORGET_DEADLINE:
@@ -328,10 +313,22 @@ class Board:
             shard.calls[call.id] = call
         for branch in _offer_branches(call):
             self._offers[branch] = call.id
+        self._arm_call(call)
+
+    def _arm_call(self, call: Call) -> None:
+        """Alarms for what is near; for the rest one to look again, so that those of calls long gone do not pile up."""
+        horizon, far = self._outlets.clock() + _HORIZON, False
         for due in deadlines(call):
-            heapq.heappush(self._alarms, (due.at, call.id, due.kind))
+            if due.at <= horizon:
+                heapq.heappush(self._alarms, (due.at, call.id, due.kind))
+            else:
+                far = True
+        if far and call.id not in self._looking:
+            self._looking.add(call.id)
+            heapq.heappush(self._alarms, (horizon, call.id, _LOOK))
 
     def _unindex(self, call: Call) -> None:
+        self._looking.discard(call.id)
         self._forget_offers(_offer_branches(call))
 
     def _forget_offers(self, branches: Iterable[str]) -> None:

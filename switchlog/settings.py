@@ -18,11 +18,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from domain.call.session import LEAST_S, USUAL_S
+
 PREFIX = "SWITCHLOG_"
 _CLIENT = frozenset({"URL", "API_KEY"})
 """Names that belong to the command line as a client, not to the server."""
 _SECRET = frozenset({"admin_key", "clickhouse_password", "clickhouse_analyst_password"})
-_NUMBERS = frozenset({"workers", "trace_bytes", "hep_id", "probe_s"})
+_NUMBERS = frozenset({"session_expires", "workers", "trace_bytes", "hep_id", "probe_s"})
 ADMIN_KEY_LEAST = 16
 DIGESTS = ("SHA-256", "MD5")
 
@@ -83,6 +85,9 @@ class Settings(BaseSettings):
     sip_exempt: str = Field("127.0.0.0/8,::1", description="networks without limits for each address")
     sip_allow: str = Field("", description="the only networks that are heard; empty = all")
     sip_deny: str = Field("", description="networks that are never heard")
+    session_expires: int = Field(
+        USUAL_S, ge=LEAST_S, le=86_400, description="seconds after which a call that no phone refreshes is ended"
+    )
     http: str = Field("127.0.0.1:8080", description="HTTP API")
     journal: str = Field("sqlite:", description="sqlite: = a file in the data folder")
     clickhouse: str = Field("embedded", description="embedded, or clickhouse://user:password@host:port/database")

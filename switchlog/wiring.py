@@ -22,6 +22,7 @@ from adapters.sip.transaction import TransactionLayer
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.effect import Effect
+from domain.call.session import USUAL_S
 from domain.ports import Credentials, Journal, Sealer
 from domain.routing.directory import Directory
 from domain.values import Flow
@@ -41,6 +42,7 @@ class SessionParts(NamedTuple):
     identifier_secret: bytes
     nonce_secret: bytes
     algorithms: tuple[str, ...]
+    session_s: int = USUAL_S
     gate: GateSettings = GateSettings()
     probe_s: int = 0
 
@@ -101,6 +103,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         identifiers=identifiers,
         directory=parts.directory,
         node=parts.node,
+        session_s=parts.session_s,
         outlets=Outlets(perform, hooks.lost, hooks.settled, told, lambda: hooks.clock().utc),
     )
     application = Application(

@@ -27,6 +27,7 @@ from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.multipart import media_type
 from adapters.sip.transaction_key import ServerKey, server_key
 from adapters.sip.translate import NotAllowed, request_uri
+from domain.call.session import LEAST_S
 
 MAX_HOPS = 255
 DEFAULT_HOPS = 70
@@ -111,6 +112,8 @@ def explain(response: Response, request: Request) -> None:
     if status == 415 or (status == 200 and request.method == "OPTIONS"):
         response.add("Accept", ACCEPT)
         response.add("Accept-Encoding", ACCEPT_ENCODING)
+    if status == 422:
+        response.add("Min-SE", str(LEAST_S))
     if status == 420 and (tags := unsupported(request)):
         response.add("Unsupported", ", ".join(tags))
 

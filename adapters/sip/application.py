@@ -13,6 +13,7 @@ from typing import Any
 from adapters.sip import registrar, translate, whom
 from adapters.sip.admission import Merged, admit, explain, serves_other
 from adapters.sip.cause import heard
+from adapters.sip.change import Changes
 from adapters.sip.dialog import transaction_of
 from adapters.sip.gate import Failing
 from adapters.sip.identity import caller_of
@@ -39,7 +40,7 @@ from adapters.sip.transaction_event import (
 )
 from adapters.sip.transaction_key import restored_key
 from adapters.sip.translate import Caller, NotAllowed
-from domain.call.call import Call, CallState
+from domain.call.call import Call
 from domain.call.input import Abandoned, HungUp, ProgressUnconfirmed
 from domain.call.input import Unacknowledged as NeverAcknowledged
 from domain.call.leg import Leg
@@ -65,6 +66,7 @@ class Application:
         self._outgoing = Outgoing(parts)
         self.relay, self._pager = Relay(parts), Pager(parts)
         returning = Returning(self._outgoing, self.relay, self._pager)
+        self._changes = Changes(parts)
         self._merged = Merged(parts.layer.__contains__)
         self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
             "INVITE": self._invite,
@@ -74,6 +76,7 @@ class Application:
             "INFO": self._relayed,
             "MESSAGE": self._relayed,
             "PRACK": self._prack,
+            "UPDATE": self._change,
         }
         self._events: Mapping[type[Event], Callable[[Any, Now], None]] = {
             RequestReceived: self._request,
@@ -166,7 +169,7 @@ class Application:
 
     def _invite(self, event: RequestReceived, now: Now) -> None:
         if event.request.to.tag:
-            self._reinvite(event, now)
+            self._change(event, now)
             return
         request, parts = event.request, self._parts
         directory = parts.switchboard.directory
@@ -185,17 +188,9 @@ class Application:
         parts.switchboard.handle(call, offer, lambda accepted: None, self._forgets(event, proof.use))
         self._heard(Device(tenant, device, caller.instance), event.flow)
 
-    def _reinvite(self, event: RequestReceived, now: Now) -> None:
+    def _change(self, event: RequestReceived, now: Now) -> None:
         call, leg = self._ordered(event.request)
-        if call.state is CallState.ENDED:
-            raise NotAllowed(481, "")
-        inp = translate.reoffer(event.request, event.flow, leg.id, self._parts.sealer)
-
-        def durable(accepted: bool) -> None:
-            if not accepted:  # another offer is under way (14.2)
-                self._answer(event, self._reply(event.request, 491), self._parts.clock())
-
-        self._parts.switchboard.handle(call.id, inp, durable, self._forgets(event))
+        self._changes.ask(event, call, leg, self._forgets(event))
 
     def _bye(self, event: RequestReceived, now: Now) -> None:
         call, leg = self._ordered(event.request)
@@ -242,8 +237,8 @@ class Application:
         leg = call.caller_leg
         tag = call.caller.dialog.local_tag
         if request.via.branch != _branch(call.caller.transaction):
-            # A re-INVITE goes on: its answer may be under way (9.2 leaves it to us), and the media are agreed soon.
-            self._layer.respond(event.key, self._reply(request, 200), now.monotonic)
+            assert call.renegotiation is not None
+            self._changes.withdraw(event, call, call.renegotiation.by, self._forgets(event))
             return
 
         def durable(accepted: bool) -> None:

@@ -5,12 +5,13 @@ What may live here: closed sets and the header values made of them. No decisions
 
 from __future__ import annotations
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "MESSAGE", "PRACK")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "MESSAGE", "PRACK", "UPDATE")
 """Served, in the order in which Allow names them (RFC 3261 20.5)."""
-REGISTERED = frozenset({*METHODS, "NOTIFY", "PUBLISH", "PUT", "REFER", "SUBSCRIBE", "UPDATE"})
+REGISTERED = frozenset({*METHODS, "NOTIFY", "PUBLISH", "PUT", "REFER", "SUBSCRIBE"})
 """Methods that have an RFC: one of these that is not served is 405, any other word is 501 (21.4.6, 21.5.2)."""
 RELIABLE = "100rel"
-OPTION_TAGS: tuple[str, ...] = (RELIABLE,)
+TIMER = "timer"
+OPTION_TAGS: tuple[str, ...] = (RELIABLE, TIMER)
 """What a peer may require of us (RFC 3261 19.2), in the order in which Supported names it."""
 REGISTRAR_TAGS = ("path", "outbound", "gruu")
 """What a phone may require of us as its registrar."""

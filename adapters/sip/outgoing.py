@@ -37,6 +37,7 @@ from domain.ports import Credentials, JournalFull, Sealer
 from domain.switchboard import NotOwned, Switchboard
 from domain.values import UNREACHABLE, Cause, Flow
 
+_OFFERS = frozenset({"INVITE", "UPDATE"})
 _TIMED_OUT = Cause(408, 18, "the device did not answer at all")
 
 
@@ -83,7 +84,7 @@ class Outgoing:
             if event.ack is not None:  # not before the journal has the refusal: it is said again only until then
                 self._layer.acknowledge(event.key, *event.ack, self._parts.clock().monotonic)
 
-        if found is None or event.key.method != "INVITE":
+        if found is None or event.key.method not in _OFFERS:
             if not self._unowned(event.key.branch):  # else the peer repeats it, and then the call is there again
                 confirm(False)
             return
@@ -104,12 +105,12 @@ class Outgoing:
         flow: Flow,
         confirm: Callable[[bool], None] = lambda accepted: None,
     ) -> None:
-        """A response to the INVITE with which we dialled a leg (its CSeq `number` is 1) or to a re-INVITE of ours.
+        """A response to the INVITE with which we dialled a leg, or to a re-INVITE or UPDATE of ours.
 
         `confirm` is called once a refusal is durable.
         """
         parts = self._parts
-        if number == 1:
+        if _is_first(leg, number):
             inp = translate.dial_response(response, flow, leg, parts.sealer)
         else:
             inp = translate.reoffer_response(response, leg, parts.sealer)
@@ -138,7 +139,9 @@ class Outgoing:
             return
         call, leg, number = found
         pending = call.renegotiation if call.state is CallState.RENEGOTIATING else None
-        waiting = leg.waiting if number == 1 else pending is not None and pending.to == leg.id
+        refresh = call.refresh if call.refresh and not call.refresh.done else None
+        asked = pending.to if pending else refresh.leg if refresh else ""
+        waiting = leg.waiting if _is_first(leg, number) else asked == leg.id
         if waiting:
             self._hear(call, leg, number, response, flow)
 
@@ -149,7 +152,7 @@ class Outgoing:
         if found is None or response.cseq.method != "INVITE":
             return
         call, leg, number = found
-        if number != 1:  # one that is still wanted was sent again, so it has its transaction
+        if not _is_first(leg, number):  # one that is still wanted was sent again, so it has its transaction
             if _is_answer(response):
                 self._hear(call, leg, number, response, event.flow)
             return
@@ -169,11 +172,11 @@ class Outgoing:
 
     def _failed(self, key: ClientKey, why: Cause) -> None:
         found = self._leg_of(key.branch)
-        if found is None or key.method != "INVITE":
+        if found is None or key.method not in _OFFERS:
             return
         call, leg, number = found
         actor = f"leg:{leg.id}"
-        first = number == 1
+        first = _is_first(leg, number)
         self.tell(
             call,
             Failed(key.branch, actor, leg.id, why) if first else ReofferRefused(key.branch, actor, leg.id, why),
@@ -197,6 +200,11 @@ class Outgoing:
         if call is None or branch.leg not in call.legs:
             return None
         return call, call.legs[branch.leg], branch.number
+
+
+def _is_first(leg: Leg, number: int) -> bool:
+    """Whether a CSeq is that of the INVITE which dialled a leg, this time or an earlier one."""
+    return leg.dialed is not None and number <= leg.dialed.local_cseq
 
 
 def _is_answer(response: Response) -> bool:

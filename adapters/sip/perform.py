@@ -18,6 +18,7 @@ from adapters.sip.identity import present
 from adapters.sip.message import Request, Response
 from adapters.sip.peer import Peers
 from adapters.sip.sdp import map_crypto
+from adapters.sip.session import answered_terms, offered_terms
 from adapters.sip.text import to_wire
 from adapters.sip.transaction import TransactionLayer
 from adapters.sip.transaction_key import ClientKey
@@ -41,6 +42,8 @@ from domain.ports import Sealer
 from domain.values import Dialog, Flow, Transaction
 
 _SDP = "application/sdp"
+_TARGETED = frozenset({"INVITE", "ACK", "UPDATE"})
+"""Methods of ours that say where we are reached (RFC 3261 20.10)."""
 _ACK_BRANCH = 2**31
 
 
@@ -106,6 +109,8 @@ class Performer:
     def _accept(self, call: Call, effect: Accept, now: float) -> None:
         response = response_of(effect.transaction, 200, tag=effect.tag)
         self._describe(response, effect.leg, effect.transaction.flow, effect.sdp)
+        for name, value in answered_terms(effect.terms):
+            response.add(name, value)
         self._respond(call, effect.leg, effect.transaction, response, now)
 
     def _refuse(self, call: Call, effect: Refuse, now: float) -> None:
@@ -138,7 +143,13 @@ class Performer:
 
     def _reoffer(self, call: Call, effect: Reoffer, now: float) -> None:
         # Nobody waits for the progress of a change of media, so none is to be confirmed.
-        self._start(self._offer(call, effect.leg, effect.dialog, "", effect.sdp, _supported(False)), now)
+        method, supported = "UPDATE" if effect.prompt else "INVITE", _supported(False)
+        request = self._request(call, effect.leg, method, effect.dialog, "", supported)
+        if request is not None:
+            for name, value in offered_terms(effect.terms, within=True):
+                request[0].add(name, value)
+            self._body(request[0], effect.sdp)
+        self._start(request, now)
 
     def _hang_up(self, call: Call, effect: HangUp, now: float) -> None:
         request = self._request(call, effect.leg, "BYE", effect.dialog)
@@ -182,6 +193,8 @@ class Performer:
         request = self._offer(call, leg, dialog, display, sdp, _supported(confirms))
         if request is not None:
             present(request[0], dialog, display, call.shown, call.legs[leg])
+            for name, value in offered_terms(call.legs[leg].terms, within=False):
+                request[0].add(name, value)
         return request
 
     def _offer(
@@ -202,7 +215,7 @@ class Performer:
         # The ACK of a 2xx is a transaction of its own (13.2.2.4), beyond any CSeq (which is below 2**31).
         number = dialog.local_cseq + (_ACK_BRANCH if method == "ACK" else 0)
         via = self._addresses.via(flow, self._identifiers.branch(leg, number))
-        contact = self._addresses.contact(flow, self._identifiers.user(leg)) if method in ("INVITE", "ACK") else ""
+        contact = self._addresses.contact(flow, self._identifiers.user(leg)) if method in _TARGETED else ""
         return request_of(method, dialog, via, contact, display, supported), flow
 
     def _describe(self, response: Response, leg: str, flow: Flow, sdp: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import unquote
 from uuid import UUID
@@ -21,6 +22,7 @@ from adapters.sip.header import NameAddr
 from adapters.sip.message import MessageError, Request, Response
 from adapters.sip.multipart import SDP, NotUnderstood, session_part
 from adapters.sip.sdp import Sdp, map_crypto
+from adapters.sip.session import TooBriefWish, minimum_of, terms_of, wish_of
 from adapters.sip.text import to_text
 from adapters.sip.uri import Uri
 from domain.call.input import (
@@ -32,12 +34,15 @@ from domain.call.input import (
     ProgressConfirmed,
     Progressed,
     Redirected,
+    Refreshed,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
+    TooBrief,
 )
 from domain.call.leg import Leg
 from domain.call.presentation import OPEN, Presentation
+from domain.call.session import Wish
 from domain.ports import Sealer
 from domain.routing.directory import Directory, Extension
 from domain.values import Ability, Flow, Transaction
@@ -125,21 +130,40 @@ def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: Mea
         user_agent=user_agent(request),
         shown=caller.shown,
         ability=ability_of(request),
+        wish=wish(request),
     )
 
 
-def reoffer(request: Request, flow: Flow, leg: str, sealer: Sealer) -> Reoffered:
-    """An INVITE inside a dialog."""
-    sdp = offered_sdp(request, sealer)
-    return Reoffered(
-        cause=request.via.branch,
-        actor=f"leg:{leg}",
-        leg=leg,
-        transaction=transaction_of(request, flow),
-        remote_target=contact_uri(request),
-        sdp=sdp,
-        direction=direction_of(sdp),
-    )
+def wish(request: Request) -> Wish:
+    """How long the session may last. Raises NotAllowed(422) for too short a time, MessageError for none that is one."""
+    try:
+        return wish_of(request)
+    except TooBriefWish as why:
+        raise NotAllowed(422, "") from why
+    except ValueError as error:
+        raise MessageError(400, str(error), request) from error
+
+
+def change(request: Request, flow: Flow, leg: Leg, sealer: Sealer) -> Reoffered | Refreshed:
+    """An INVITE or UPDATE inside a dialog: an offer, or the session's refresh if it changes no media.
+
+    Raises NotAllowed or MessageError.
+    """
+    sdp, prompt = offered_sdp(request, sealer), request.method == "UPDATE"
+    cause, actor, transaction = request.via.branch, f"leg:{leg.id}", transaction_of(request, flow)
+    target = contact_uri(request)
+    if (prompt and not sdp) or (sdp and same_session(sdp, leg.sdp)):
+        return Refreshed(cause, actor, leg.id, transaction, target, bool(sdp), wish(request))
+    return Reoffered(cause, actor, leg.id, transaction, target, sdp, direction_of(sdp), prompt, wish(request))
+
+
+def same_session(sdp: str, before: str) -> bool:
+    """Whether a description says what the one before said; its keys are sealed anew each time, so they do not count."""
+    return map_crypto(sdp, _no_key) == map_crypto(before, _no_key)
+
+
+def _no_key(key: str) -> str:
+    return ""
 
 
 def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> Input | None:
@@ -147,6 +171,8 @@ def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> I
     cause, actor = response.via.branch, f"leg:{leg.id}"
     if response.status in _REDIRECTS and (targets := redirect_targets(response)):
         return Redirected(cause, actor, leg.id, heard(response, cause_of(response.status, response.reason)), targets)
+    if response.status == 422 and minimum_of(response) > leg.terms.interval_s:
+        return TooBrief(cause, actor, leg.id, minimum_of(response))
     if response.status >= 300:
         return Failed(cause, actor, leg.id, heard(response, cause_of(response.status, response.reason)))
     if response.status == 100:
@@ -157,7 +183,7 @@ def dial_response(response: Response, flow: Flow, leg: Leg, sealer: Sealer) -> I
     if response.status < 200:
         serial = serial_of(response) if ability.must_confirm else 0
         return Progressed(cause, actor, leg.id, dialog, sdp, user_agent(response), ability, serial)
-    return Answered(cause, actor, leg.id, dialog, sdp, user_agent(response), ability)
+    return Answered(cause, actor, leg.id, dialog, sdp, user_agent(response), ability, terms_of(response))
 
 
 def serial_of(response: Response) -> int:
@@ -214,15 +240,21 @@ def redirect_targets(response: Response) -> tuple[tuple[str, str], ...]:
 
 
 def reoffer_response(response: Response, leg: Leg, sealer: Sealer) -> Input | None:
-    """A response to a re-INVITE of ours; None for a provisional one."""
+    """A response to a re-INVITE or UPDATE of ours; None for a provisional one."""
     cause, actor = response.via.branch, f"leg:{leg.id}"
     if response.status < 200:
         return None
     if response.status >= 300:
-        return ReofferRefused(cause, actor, leg.id, cause_of(response.status, response.reason))
+        why = cause_of(response.status, response.reason)
+        return ReofferRefused(cause, actor, leg.id, why, minimum_of(response), chance_of(cause))
     target = refreshed_target(response, leg.dialog.remote_target)
     sdp = sealed_sdp(response, sealer)
-    return ReofferAccepted(cause, actor, leg.id, target, sdp, direction_of(sdp))
+    return ReofferAccepted(cause, actor, leg.id, target, sdp, direction_of(sdp), terms_of(response))
+
+
+def chance_of(branch: str) -> float:
+    """A number from 0 to 1, the same for the same branch; nobody can guess it, since our branches end in a MAC."""
+    return int.from_bytes(blake2b(branch.encode(), digest_size=4).digest(), "big") / 2**32
 
 
 def answer_given(ack: Request, leg: str, sealer: Sealer) -> AnswerGiven:

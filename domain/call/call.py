@@ -9,10 +9,11 @@ from typing import TypeAlias
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call import early_event, media_event, redirect_event, relay_event
+from domain.call import early_event, media_event, redirect_event, relay_event, session_event
 from domain.call.leg import CSEQ_JUMP, Leg, LegState, Progress, Rung
-from domain.call.piece import CallState, DialedLeg, EndedLeg, Fork, Renegotiation
+from domain.call.piece import CallState, DialedLeg, EndedLeg, Fork, Refresh, Renegotiation
 from domain.call.presentation import ANONYMOUS_NAME, OPEN, Presentation
+from domain.call.session import ENDLESS, Terms
 from domain.routing.plan import RoutePlan
 from domain.values import PLAIN, Ability, Cause, Dialog, Transaction
 
@@ -54,6 +55,9 @@ class Call(Aggregate):
         self.forks: tuple[Fork, ...] = ()
         self.late_at: datetime | None = None
         self.renegotiation: Renegotiation | None = None
+        self.refresh: Refresh | None = None
+        self.first_terms = ENDLESS
+        """The terms of the caller's session as it is told with the answer."""
         self.held_by: frozenset[str] = frozenset()
 
     @property
@@ -84,6 +88,16 @@ class Call(Aggregate):
         """The party that `leg` talks with."""
         return self.callee if leg == self.caller_leg else self.caller
 
+    def crossing(self, leg: str) -> str:
+        """Why a new offer of `leg` cannot be taken now: it has one `pending` itself, or ours `crossed` it; or empty."""
+        if self.state is CallState.RINGING:
+            return "pending" if leg == self.caller_leg else "crossed"
+        pending = self.renegotiation
+        if self.state is CallState.RENEGOTIATING and pending is not None and pending.by == leg:
+            return "crossed" if self.answer_owed else "pending"
+        busy = self.state is CallState.RENEGOTIATING or self.answer_owed or self.unaccepted
+        return "crossed" if busy or (self.refresh is not None and not self.refresh.done) else ""
+
     @dataclass(frozen=True)
     class Offered(Created):
         """A caller asked for a number."""
@@ -102,8 +116,10 @@ class Call(Aggregate):
         user_agent: str
         shown: Presentation = OPEN
         ability: Ability = PLAIN
+        terms: Terms = ENDLESS
 
         def apply(self, aggregate: Call) -> None:
+            aggregate.first_terms = self.terms
             aggregate.tenant = self.context.tenant
             aggregate.name, aggregate.shown = self.name, self.shown
             aggregate.late_offer = not self.sdp
@@ -153,6 +169,7 @@ class Call(Aggregate):
                     state=LegState.DIALED,
                     dialog=dialed.dialog,
                     dialed=dialed.dialog,
+                    terms=dialed.terms,
                     diverted=dialed.diverted,
                     epoch=self.context.epoch,
                 )
@@ -218,13 +235,17 @@ class Call(Aggregate):
         media: str
         cancelled: tuple[str, ...]
         ability: Ability = PLAIN
+        terms: Terms = ENDLESS
 
         def apply(self, aggregate: Call) -> None:
             aggregate.callee_leg = self.callee
             caller, callee = aggregate.caller, aggregate.callee
             caller.state = callee.state = LegState.CONNECTED
             caller.dialog, callee.dialog = self.caller_dialog, self.callee_dialog
+            callee.taken = callee.invited
             callee.sdp, callee.ability = self.sdp, self.ability
+            caller.renew(aggregate.first_terms, self.timestamp)
+            callee.renew(self.terms, self.timestamp)
             caller.sdp = callee.answer or caller.sdp
             aggregate.unaccepted = callee.unconfirmed and bool(callee.rung and callee.rung.sdp)
             for leg in self.cancelled:
@@ -239,6 +260,11 @@ class Call(Aggregate):
     AnswerGiven: TypeAlias = media_event.AnswerGiven
     Renegotiated: TypeAlias = media_event.Renegotiated
     RenegotiationRefused: TypeAlias = media_event.RenegotiationRefused
+    RenegotiationWithdrawn: TypeAlias = media_event.RenegotiationWithdrawn
+    SessionRefreshed: TypeAlias = session_event.SessionRefreshed
+    RefreshRequested: TypeAlias = session_event.RefreshRequested
+    RefreshDeferred: TypeAlias = session_event.RefreshDeferred
+    LegRedialed: TypeAlias = session_event.LegRedialed
     Redirected: TypeAlias = redirect_event.Redirected
     RequestSent: TypeAlias = relay_event.RequestSent
 
@@ -329,6 +355,11 @@ EVENTS: tuple[type[Event], ...] = (
     Call.AnswerGiven,
     Call.Renegotiated,
     Call.RenegotiationRefused,
+    Call.RenegotiationWithdrawn,
+    Call.SessionRefreshed,
+    Call.RefreshRequested,
+    Call.RefreshDeferred,
+    Call.LegRedialed,
     Call.RequestSent,
     Call.Redirected,
     Call.LegHungUp,

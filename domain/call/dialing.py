@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.call.piece import DialedLeg
 from domain.call.scene import World
+from domain.call.session import Terms
 from domain.ids import leg_id
 from domain.values import Contact, Dialog
 
@@ -32,4 +33,4 @@ def dialed_leg(
         device=contact.device,
         instance=contact.instance,
     )
-    return DialedLeg(leg, number, contact.device, contact.user_agent, dialog, diverted)
+    return DialedLeg(leg, number, contact.device, contact.user_agent, dialog, diverted, Terms(world.session_s))

@@ -28,6 +28,7 @@ from domain.call.presentation import ANONYMOUS_URI
 from domain.call.redirect import dial_next, follow
 from domain.call.resume import NO_ANSWER_DEADLINE, confirmable
 from domain.call.scene import Scene, dialed
+from domain.call.session import granted
 from domain.ids import leg_id
 from domain.routing.route import route
 from domain.routing.target import targets
@@ -55,6 +56,7 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             user_agent=inp.user_agent,
             shown=inp.shown,
             ability=inp.ability,
+            terms=granted(inp.wish, world.session_s),
         ),
         scene.event(Call.Routed, plan=plan),
     ]
@@ -180,6 +182,7 @@ def connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
             media="direct",
             cancelled=dialed(call, but=inp.leg),
             ability=inp.ability,
+            terms=inp.terms,
         ),
     )
 

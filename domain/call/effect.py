@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from domain.call.session import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction
 
 
@@ -47,11 +48,12 @@ class Confirm(Effect, frozen=True):
 
 
 class Accept(Effect, frozen=True):
-    """Tell a party that its offer was taken; `tag` is our end of the dialog."""
+    """Tell a party that its offer was taken, or that its session goes on; `tag` is our end of the dialog."""
 
     transaction: Transaction
     tag: str
     sdp: str
+    terms: Terms = ENDLESS
 
 
 class Refuse(Effect, frozen=True):
@@ -72,6 +74,7 @@ class Dial(Effect, frozen=True):
     display: str
     sdp: str
     confirms: bool = True
+    terms: Terms = ENDLESS
 
 
 class Cancel(Effect, frozen=True):
@@ -89,10 +92,15 @@ class Acknowledge(Effect, frozen=True):
 
 
 class Reoffer(Effect, frozen=True):
-    """Offer other media inside the dialog; `dialog.local_cseq` is this request's."""
+    """Offer other media inside the dialog, or let its session go on; `dialog.local_cseq` is this request's.
+
+    `prompt` asks for an answer at once, with nobody asked, that needs no confirmation.
+    """
 
     dialog: Dialog
     sdp: str
+    prompt: bool = False
+    terms: Terms = ENDLESS
 
 
 class HangUp(Effect, frozen=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from domain.call.presentation import OPEN, Presentation
+from domain.call.session import ENDLESS, Terms, Wish
 from domain.values import CANCELLED, NORMAL, PLAIN, Ability, Cause, Dialog, Transaction
 
 
@@ -38,6 +39,7 @@ class Offer(Input, frozen=True):
     ability: Ability = PLAIN
     instance: str = ""
     secure: bool = False
+    wish: Wish = Wish()
 
 
 class Progressed(Input, frozen=True):
@@ -77,6 +79,14 @@ class Answered(Input, frozen=True):
     sdp: str
     user_agent: str
     ability: Ability = PLAIN
+    terms: Terms = ENDLESS
+
+
+class TooBrief(Input, frozen=True):
+    """A dialled leg wants its session to last at least so long."""
+
+    leg: str
+    minimum_s: int
 
 
 class Failed(Input, frozen=True):
@@ -112,7 +122,7 @@ class HungUp(Input, frozen=True):
 class Reoffered(Input, frozen=True):
     """A party offers other media (hold, resume, codec), or asks the other one to offer some (`sdp` is empty).
 
-    `direction` is from its own view (RFC 3264).
+    `direction` is from its own view (RFC 3264). `prompt` expects the answer at once and does not confirm it.
     """
 
     leg: str
@@ -120,6 +130,24 @@ class Reoffered(Input, frozen=True):
     remote_target: str
     sdp: str
     direction: str
+    prompt: bool = False
+    wish: Wish = Wish()
+
+
+class Refreshed(Input, frozen=True):
+    """A party wants its session to go on with the same media, which its request names again (`offers`) or not."""
+
+    leg: str
+    transaction: Transaction
+    remote_target: str
+    offers: bool
+    wish: Wish = Wish()
+
+
+class Withdrawn(Input, frozen=True):
+    """A party takes its offer of other media back; without an offer that is under way it means nothing."""
+
+    leg: str
 
 
 class ReofferAccepted(Input, frozen=True):
@@ -129,13 +157,19 @@ class ReofferAccepted(Input, frozen=True):
     remote_target: str
     sdp: str
     direction: str = "sendrecv"
+    terms: Terms = ENDLESS
 
 
 class ReofferRefused(Input, frozen=True):
-    """The other party refused the offer; the media stay as they were, unless it no longer knows the call."""
+    """The other party refused the offer; the media stay as they were, unless it no longer knows the call.
+
+    `minimum_s` is how long it wants its session to last at least; `chance` is from 0 to 1.
+    """
 
     leg: str
     why: Cause
+    minimum_s: int = 0
+    chance: float = 0.5
 
 
 class AnswerGiven(Input, frozen=True):

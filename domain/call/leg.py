@@ -7,6 +7,7 @@ from enum import Enum
 
 import msgspec
 
+from domain.call.session import ENDLESS, Terms, refresh_at
 from domain.values import PLAIN, Ability, Cause, Dialog, Transaction
 
 CSEQ_JUMP = 1000
@@ -45,6 +46,15 @@ class Rung(msgspec.Struct, frozen=True):
     confirmed: bool = False
 
 
+class Renewal(msgspec.Struct, frozen=True):
+    """A request of the peer's by which its session goes on, and what it is answered."""
+
+    transaction: Transaction
+    sdp: str
+    terms: Terms
+    at: datetime
+
+
 class Leg(msgspec.Struct):
     """`epoch` is the term in which `dialog.local_cseq` was last raised; `why` is the cause of a leg that failed,
     `dialed` the dialog as it was dialled: an offer is taken back by the very names that it was made with.
@@ -77,6 +87,20 @@ class Leg(msgspec.Struct):
     asked_cseq: int = 0
     """The newest request of the caller's in the early dialog that stands for this leg."""
 
+    taken: Dialog | None = None
+    """The dialog as it was when the leg answered: its confirmation is the same whatever moves later."""
+    terms: Terms = ENDLESS
+    refreshed_at: datetime | None = None
+    refresh_at: datetime | None = None
+    """When we are to refresh the session, if it is ours to do."""
+    renewal: Renewal | None = None
+
+    def renew(self, terms: Terms, at: datetime) -> None:
+        """The session begins anew under `terms`."""
+        self.terms = terms
+        self.refreshed_at = at if terms.interval_s else None
+        self.refresh_at = refresh_at(terms, at) if terms.interval_s and terms.ours else None
+
     @property
     def waiting(self) -> bool:
         """Dialled, and neither answered, failed nor taken back."""
@@ -85,6 +109,8 @@ class Leg(msgspec.Struct):
     @property
     def invited(self) -> Dialog:
         """The dialog with the CSeq of the request that dialled the leg, whatever was asked in it since."""
+        if self.taken is not None:
+            return self.taken
         if self.dialed is None or self.dialed.local_cseq == self.dialog.local_cseq:
             return self.dialog
         return msgspec.structs.replace(self.dialog, local_cseq=self.dialed.local_cseq)

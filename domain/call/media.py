@@ -8,8 +8,9 @@ import msgspec
 
 from domain.base import Event
 from domain.call.call import Call, CallState
-from domain.call.input import AnswerGiven, HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged
+from domain.call.input import AnswerGiven, HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged, Withdrawn
 from domain.call.scene import Scene
+from domain.call.session import granted
 from domain.values import CANCELLED, NOT_ACKNOWLEDGED, VANISHED, Cause
 
 NO_MEDIA = Cause(488, 65, "the answer described no media")
@@ -39,7 +40,7 @@ def lost(scene: Scene, inp: Unacknowledged) -> tuple[Event, ...]:
 
 def reoffer(scene: Scene, inp: Reoffered) -> tuple[Event, ...]:
     call = scene.call
-    if inp.leg not in call.talked or call.answer_owed or call.unaccepted:
+    if inp.leg not in call.talked or call.crossing(inp.leg):
         return ()
     by, to = call.legs[inp.leg], call.other(inp.leg)
     by_dialog = msgspec.structs.replace(by.dialog, remote_cseq=inp.transaction.cseq, remote_target=inp.remote_target)
@@ -53,8 +54,19 @@ def reoffer(scene: Scene, inp: Reoffered) -> tuple[Event, ...]:
             to_dialog=to.next_dialog(scene.world.epoch),
             sdp=inp.sdp,
             direction=inp.direction,
+            prompt_by=inp.prompt,
+            prompt_to=inp.prompt and to.ability.updates,
+            terms=granted(inp.wish, scene.world.session_s, by.terms),
         ),
     )
+
+
+def withdrawn(scene: Scene, inp: Withdrawn) -> tuple[Event, ...]:
+    """RFC 3261 9.2: what is not answered yet is taken back from the other party, whose answer decides what became."""
+    pending = scene.call.renegotiation
+    if pending is None or pending.by != inp.leg or pending.answer or pending.withdrawn or pending.prompt_by:
+        return ()
+    return (scene.event(Call.RenegotiationWithdrawn, by=pending.by, to=pending.to),)
 
 
 def renegotiated(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
@@ -63,7 +75,8 @@ def renegotiated(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
     if pending is None or inp.leg != pending.to or call.answer_owed:
         return ()
     if not inp.sdp:
-        refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=NO_MEDIA, acknowledged=True)
+        taken = not pending.prompt_to
+        refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=NO_MEDIA, acknowledged=taken)
         return (refused,)
     to_dialog = msgspec.structs.replace(call.legs[pending.to].dialog, remote_target=inp.remote_target)
     if not pending.sdp:
@@ -75,6 +88,7 @@ def renegotiated(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
                 to_dialog=to_dialog,
                 sdp=inp.sdp,
                 direction=inp.direction,
+                terms=inp.terms,
             ),
         )
     return (
@@ -85,6 +99,7 @@ def renegotiated(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
             to_dialog=to_dialog,
             sdp=inp.sdp,
             held_by=_holding(call, {pending.by: pending.direction}),
+            terms=inp.terms,
         ),
     )
 
@@ -110,6 +125,7 @@ def answer_given(scene: Scene, inp: AnswerGiven) -> tuple[Event, ...]:
             sdp=pending.answer,
             held_by=_holding(call, {pending.to: pending.direction, pending.by: answered}),
             by_sdp=inp.sdp,
+            terms=pending.to_terms,
         ),
     )
 

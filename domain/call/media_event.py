@@ -9,6 +9,7 @@ import msgspec
 
 from domain.base import Event
 from domain.call.piece import CallState, Renegotiation
+from domain.call.session import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction
 
 if TYPE_CHECKING:
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RenegotiationRequested(Event):
-    """A party offered other media; it is passed on to the other party."""
+    """A party offered other media; it is passed on to the other party.
 
-    TOPIC = "call.renegotiation_requested.1"
+    `prompt_by` and `prompt_to` say that the answer is due at once and not confirmed; `terms` are those of the session
+    of `by` from the answer on.
+    """
+
+    TOPIC = "call.renegotiation_requested.2"
+    FORMER = ("call.renegotiation_requested.1",)
 
     by: str
     to: str
@@ -28,6 +34,9 @@ class RenegotiationRequested(Event):
     to_dialog: Dialog
     sdp: str
     direction: str
+    prompt_by: bool = False
+    prompt_to: bool = False
+    terms: Terms = ENDLESS
 
     def apply(self, aggregate: Call) -> None:
         aggregate.legs[self.by].dialog = self.by_dialog
@@ -41,6 +50,10 @@ class RenegotiationRequested(Event):
             self.sdp,
             self.direction,
             self.timestamp,
+            prompt_by=self.prompt_by,
+            prompt_to=self.prompt_to,
+            by_terms=self.terms,
+            to_terms=to.terms,
         )
         aggregate.state = CallState.RENEGOTIATING
 
@@ -56,13 +69,19 @@ class CounterOffered(Event):
     to_dialog: Dialog
     sdp: str
     direction: str
+    terms: Terms = ENDLESS
 
     def apply(self, aggregate: Call) -> None:
         pending = aggregate.renegotiation
         assert pending is not None
         aggregate.legs[self.to].dialog = self.to_dialog
         aggregate.renegotiation = msgspec.structs.replace(
-            pending, answer=self.sdp, direction=self.direction, dialog=self.to_dialog, at=self.timestamp
+            pending,
+            answer=self.sdp,
+            direction=self.direction,
+            dialog=self.to_dialog,
+            at=self.timestamp,
+            to_terms=self.terms,
         )
         aggregate.answer_owed = self.by
 
@@ -86,7 +105,8 @@ class AnswerGiven(Event):
 class Renegotiated(Event):
     """Both parties agreed on other media; `held_by` are the legs that hold the other one from now on.
 
-    `by_sdp` is the answer of `by` to the offer `sdp`, if `to` was asked for one; otherwise `sdp` is the answer.
+    `by_sdp` is the answer of `by` to the offer `sdp`, if `to` was asked for one; otherwise `sdp` is the answer. `terms`
+    are those of the session of `to`.
     """
 
     TOPIC = "call.renegotiated.2"
@@ -98,10 +118,13 @@ class Renegotiated(Event):
     sdp: str
     held_by: tuple[str, ...]
     by_sdp: str = ""
+    terms: Terms = ENDLESS
 
     def apply(self, aggregate: Call) -> None:
         pending = aggregate.renegotiation
         assert pending is not None
+        aggregate.legs[self.by].renew(pending.by_terms, self.timestamp)
+        aggregate.legs[self.to].renew(self.terms, self.timestamp)
         aggregate.legs[self.by].sdp = self.by_sdp or pending.sdp
         to = aggregate.legs[self.to]
         to.sdp, to.dialog = self.sdp, self.to_dialog
@@ -111,6 +134,21 @@ class Renegotiated(Event):
         )
         aggregate.answer_owed = ""
         aggregate.state = CallState.TALKING
+
+
+@dataclass(frozen=True)
+class RenegotiationWithdrawn(Event):
+    """The party that offered other media took that back before it was answered; the other one is told."""
+
+    TOPIC = "call.renegotiation_withdrawn.1"
+
+    by: str
+    to: str
+
+    def apply(self, aggregate: Call) -> None:
+        pending = aggregate.renegotiation
+        assert pending is not None
+        aggregate.renegotiation = msgspec.structs.replace(pending, withdrawn=True)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from enum import Enum
 
 import msgspec
 
+from domain.call.session import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction
 
 
@@ -32,6 +33,7 @@ class DialedLeg(msgspec.Struct, frozen=True):
     user_agent: str
     dialog: Dialog
     diverted: str = ""
+    terms: Terms = ENDLESS
 
 
 class EndedLeg(msgspec.Struct, frozen=True):
@@ -49,6 +51,18 @@ class Fork(msgspec.Struct, frozen=True):
     bye: Dialog
 
 
+class Refresh(msgspec.Struct, frozen=True):
+    """A refresh of a leg's session that we asked for, or its outcome while that may need repeating (`done`)."""
+
+    leg: str
+    dialog: Dialog
+    sdp: str
+    prompt: bool
+    terms: Terms
+    at: datetime
+    done: bool = False
+
+
 class Renegotiation(msgspec.Struct, frozen=True):
     """An offer of other media on its way from leg `by` to leg `to`, or its outcome while that may need repeating."""
 
@@ -64,5 +78,13 @@ class Renegotiation(msgspec.Struct, frozen=True):
     acknowledgement: str = ""
     """The answer of `by` to that offer."""
     refusal: Cause | None = None
+    prompt_by: bool = False
+    """Whether `by` expects its answer at once, with nobody asked: it neither waits for long nor confirms it."""
+    prompt_to: bool = False
+    """Whether it is passed on to `to` in the same manner."""
+    by_terms: Terms = ENDLESS
+    to_terms: Terms = ENDLESS
+    withdrawn: bool = False
+    """Whether `by` took its offer back; `to` may have taken it already."""
     acknowledged: bool = False
     """Whether a refusal of ours is of something that the other party took: that is acknowledged all the same."""

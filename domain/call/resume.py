@@ -27,13 +27,17 @@ from domain.call.effect import (
     Ring,
 )
 from domain.call.leg import Leg, LegState
-from domain.values import ANSWERED_ELSEWHERE, LATE_ANSWER, Cause
+from domain.call.session import lost_at
+from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, Cause
 
 REPEAT_S = 32
 """64*T1 (RFC 3261 17.1.1.2): how long a peer may still ask for what was said to it."""
 
 NO_ANSWER_DEADLINE = "no_answer"
 FORGET_DEADLINE = "forget"
+REFRESH = "refresh"
+EXPIRED = "expired"
+"""These two are followed by a blank and the leg."""
 
 _REPEAT = timedelta(seconds=REPEAT_S)
 
@@ -54,6 +58,8 @@ def deadlines(call: Call) -> tuple[Deadline, ...]:
     """The moments at which the call must act by itself."""
     if call.state is CallState.RINGING and call.ring_until is not None:
         return (Deadline(NO_ANSWER_DEADLINE, call.ring_until),)
+    if call.state in (CallState.TALKING, CallState.RENEGOTIATING):
+        return tuple(_session_deadlines(call))
     if call.state is CallState.ENDED and call.ended_at is not None:
         return (
             Deadline(
@@ -62,6 +68,16 @@ def deadlines(call: Call) -> tuple[Deadline, ...]:
             ),
         )
     return ()
+
+
+def _session_deadlines(call: Call) -> Iterator[Deadline]:
+    for name in call.talked:
+        leg = call.legs[name]
+        if leg.refreshed_at is None:
+            continue
+        yield Deadline(f"{EXPIRED} {name}", lost_at(leg.terms, leg.refreshed_at))
+        if leg.refresh_at is not None and not call.crossing(name):
+            yield Deadline(f"{REFRESH} {name}", leg.refresh_at)
 
 
 def live_until(call: Call) -> float | None:
@@ -85,7 +101,8 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
         yield from _ring(call, leg, now)
     for leg in call.legs.values():
         if leg.state is LegState.DIALED:
-            yield Dial(leg.id, leg.dialog, call.display, caller.sdp, confirmable(call))
+            yield Dial(leg.id, leg.dialog, call.display, caller.sdp, confirmable(call), leg.terms)
+        yield from _renewal(leg, now)
     yield from _late(call, now)
 
 
@@ -126,6 +143,24 @@ def _talking(call: Call, now: datetime) -> Iterator[Effect]:
         yield from _cancels(call, ANSWERED_ELSEWHERE)
     yield from _late(call, now)
     yield from _renegotiation(call, now)
+    yield from _refresh(call, now)
+
+
+def _refresh(call: Call, now: datetime) -> Iterator[Effect]:
+    """Sessions that are being refreshed, or were lately."""
+    for name in call.talked:
+        yield from _renewal(call.legs[name], now)
+    pending = call.refresh
+    if pending is not None and not pending.done:
+        yield Reoffer(pending.leg, pending.dialog, pending.sdp, pending.prompt, pending.terms)
+    elif pending is not None and not pending.prompt and now < pending.at + _REPEAT:
+        yield Acknowledge(pending.leg, pending.dialog)
+
+
+def _renewal(leg: Leg, now: datetime) -> Iterator[Effect]:
+    renewal = leg.renewal
+    if renewal is not None and now < renewal.at + _REPEAT:
+        yield Accept(leg.id, renewal.transaction, leg.dialog.local_tag, renewal.sdp, renewal.terms)
 
 
 def _answer(call: Call) -> Iterator[Effect]:
@@ -138,7 +173,7 @@ def _answer(call: Call) -> Iterator[Effect]:
             yield Ring(caller.id, caller.transaction, tag, rung.sdp, rung.serial)
         else:
             settled = rung is not None and rung.confirmed and rung.sdp == callee.sdp
-            yield Accept(caller.id, caller.transaction, tag, "" if settled else callee.sdp)
+            yield Accept(caller.id, caller.transaction, tag, "" if settled else callee.sdp, call.first_terms)
         if not call.answer_owed and not (call.late_offer and call.unaccepted):
             yield Acknowledge(callee.id, callee.invited, caller.sdp if call.late_offer and not callee.answer else "")
 
@@ -149,10 +184,13 @@ def _renegotiation(call: Call, now: datetime) -> Iterator[Effect]:
         return
     tag = call.legs[pending.by].dialog.local_tag
     if call.answer_owed:
-        yield Accept(pending.by, pending.transaction, tag, pending.answer)
+        yield Accept(pending.by, pending.transaction, tag, pending.answer, pending.by_terms)
     elif call.state is CallState.RENEGOTIATING:
-        yield Proceed(pending.by, pending.transaction)
-        yield Reoffer(pending.to, pending.dialog, pending.sdp)
+        if not pending.prompt_by:
+            yield Proceed(pending.by, pending.transaction)
+        yield Reoffer(pending.to, pending.dialog, pending.sdp, pending.prompt_to, pending.to_terms)
+        if pending.withdrawn:
+            yield Cancel(pending.to, pending.dialog, CANCELLED)
     elif now >= pending.at + _REPEAT:
         return
     elif pending.refusal is not None:
@@ -160,8 +198,9 @@ def _renegotiation(call: Call, now: datetime) -> Iterator[Effect]:
         if pending.acknowledged:
             yield Acknowledge(pending.to, pending.dialog)
     else:
-        yield Accept(pending.by, pending.transaction, tag, pending.answer)
-        yield Acknowledge(pending.to, pending.dialog, pending.acknowledgement)
+        yield Accept(pending.by, pending.transaction, tag, pending.answer, pending.by_terms)
+        if not pending.prompt_to:
+            yield Acknowledge(pending.to, pending.dialog, pending.acknowledgement)
 
 
 def _ended(call: Call, now: datetime) -> Iterator[Effect]:

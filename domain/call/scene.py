@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from domain.base import Context, Event, Step
 from domain.call.call import Call, EndedLeg
 from domain.call.input import HungUp, Input, Offer
+from domain.call.session import USUAL_S
 from domain.ports import Identifiers
 from domain.routing.directory import Directory
 from domain.values import Cause, Contact
@@ -23,6 +24,8 @@ class World(NamedTuple):
     identifiers: Identifiers
     node: str
     epoch: int
+    session_s: int = USUAL_S
+    """how long a session lasts that nobody refreshes, if nobody wants less"""
 
 
 class Scene:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from domain.base import Event
-from domain.call import early, media, relay
+from domain.call import early, media, refresh, relay
 from domain.call.call import Call, CallState
 from domain.call.effect import Effect
 from domain.call.input import (
@@ -30,11 +30,14 @@ from domain.call.input import (
     Progressed,
     ProgressUnconfirmed,
     Redirected,
+    Refreshed,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
+    TooBrief,
     Unacknowledged,
     Vanished,
+    Withdrawn,
 )
 from domain.call.resume import outstanding
 from domain.call.scene import Scene, World, step_of
@@ -90,6 +93,8 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RINGING, Progressed): early.progress,
     (CallState.RINGING, ProgressConfirmed): early.confirm_progress,
     (CallState.RINGING, ProgressUnconfirmed): early.unconfirmed,
+    (CallState.RINGING, Refreshed): refresh.refreshed,
+    (CallState.RINGING, TooBrief): refresh.redial,
     (CallState.RINGING, Answered): early.connect,
     (CallState.RINGING, Failed): early.fail,
     (CallState.RINGING, Redirected): early.redirect,
@@ -99,6 +104,10 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, Abandoned): early.abandon_unaccepted,
     (CallState.TALKING, ProgressConfirmed): early.confirm_progress,
     (CallState.TALKING, ProgressUnconfirmed): early.unconfirmed,
+    (CallState.TALKING, Refreshed): refresh.refreshed,
+    (CallState.TALKING, DeadlineReached): refresh.due,
+    (CallState.TALKING, ReofferAccepted): refresh.accepted,
+    (CallState.TALKING, ReofferRefused): refresh.refused,
     (CallState.TALKING, Answered): early.late_answer,
     (CallState.TALKING, HungUp): media.hang_up,
     (CallState.TALKING, Reoffered): media.reoffer,
@@ -107,6 +116,9 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, PassedOn): relay.pass_on,
     (CallState.TALKING, Checked): relay.check,
     (CallState.TALKING, Vanished): relay.vanished,
+    (CallState.RENEGOTIATING, Refreshed): refresh.refreshed,
+    (CallState.RENEGOTIATING, DeadlineReached): refresh.due,
+    (CallState.RENEGOTIATING, Withdrawn): media.withdrawn,
     (CallState.RENEGOTIATING, Answered): early.late_answer,
     (CallState.RENEGOTIATING, HungUp): media.hang_up,
     (CallState.RENEGOTIATING, ReofferAccepted): media.renegotiated,
@@ -135,6 +147,9 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
         Checked,
         Vanished,
         Redirected,
+        Refreshed,
+        TooBrief,
+        Withdrawn,
     }
 )
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
@@ -142,7 +157,18 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     CallState.NEW: frozenset({*_FROM_A_LEG, Unacknowledged, DeadlineReached}),
     # A re-INVITE before the answer is refused by the adapter with 491 (RFC 3261 14.2), INFO with 480: for whom?
     CallState.RINGING: frozenset(
-        {Offer, Reoffered, ReofferAccepted, ReofferRefused, AnswerGiven, Unacknowledged, PassedOn, Checked, Vanished}
+        {
+            Offer,
+            Reoffered,
+            ReofferAccepted,
+            ReofferRefused,
+            AnswerGiven,
+            Unacknowledged,
+            PassedOn,
+            Checked,
+            Vanished,
+            Withdrawn,
+        }
     ),
     # Failed: the 487 of a leg that we cancelled. Abandoned: a CANCEL after the final response has no effect (9.2).
     CallState.TALKING: frozenset(
@@ -151,9 +177,8 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             Progressed,
             Failed,
             Redirected,
-            ReofferAccepted,
-            ReofferRefused,
-            DeadlineReached,
+            TooBrief,
+            Withdrawn,
         }
     ),
     # Reoffered: glare, refused by the adapter with 491.
@@ -165,9 +190,9 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             ProgressUnconfirmed,
             Failed,
             Redirected,
+            TooBrief,
             Abandoned,
             Reoffered,
-            DeadlineReached,
         }
     ),
     # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.

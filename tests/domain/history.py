@@ -24,18 +24,22 @@ from domain.call.input import (
     Progressed,
     ProgressUnconfirmed,
     Redirected,
+    Refreshed,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
+    TooBrief,
     Unacknowledged,
     Vanished,
+    Withdrawn,
 )
+from domain.call.session import Terms, Wish
 from domain.call.turn import Turn, World, take_turn
 from domain.values import PLAIN, Ability, Cause, Dialog
 from tests.domain.world import START, new_call, offer, remote, request, seconds, world
 
 _MOVED = Cause(302, 31, "moved")
-_CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""))
+_CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""), Cause(491, 31, ""))
 
 
 def _answering(call: Call, leg: str, n: int) -> Dialog:
@@ -54,6 +58,14 @@ def _told(call: Call, leg: str, n: int) -> int:
     """The number of what the caller was told of a leg, or a wrong one."""
     rung = call.legs[leg].rung
     return rung.serial if rung and n % 5 else n
+
+
+def _wish(n: int) -> Wish:
+    return Wish(n % 3 > 0, 90 * (n % 4), 0, n % 5 == 0)
+
+
+def _terms(n: int) -> Terms:
+    return Terms((0, 90, 1800)[n % 3], n % 2 > 0)
 
 
 _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
@@ -76,8 +88,17 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
         "sip:t@h",
         ("", f"v=0 {n}")[n % 3 > 0],
         ("sendonly", "sendrecv")[n % 2],
+        n % 4 == 1,
     ),
-    lambda call, leg, n: ReofferAccepted(f"c{n}", "x", leg, "sip:t@h", ("v=0 ok", "v=0 ok", "")[n % 3]),
+    lambda call, leg, n: Refreshed(
+        f"c{n}", "x", leg, request("UPDATE", f"up{n}", n + 2), "sip:t@h", n % 2 > 0, _wish(n)
+    ),
+    lambda call, leg, n: Withdrawn(f"c{n}", "x", leg),
+    lambda call, leg, n: TooBrief(f"c{n}", "x", leg, (90, 3600, 7200, 100_000)[n % 4]),
+    lambda call, leg, n: DeadlineReached(f"c{n}", "x", f"{('refresh', 'expired')[n % 2]} {leg}"),
+    lambda call, leg, n: ReofferAccepted(
+        f"c{n}", "x", leg, "sip:t@h", ("v=0 ok", "v=0 ok", "")[n % 3], terms=Terms((0, 90, 1800)[n % 3], n % 2 > 0)
+    ),
     lambda call, leg, n: AnswerGiven(f"c{n}", "x", leg, ("v=0 given", "")[n % 4 == 0], ("sendrecv", "inactive")[n % 2]),
     lambda call, leg, n: ReofferRefused(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Unacknowledged(f"c{n}", "x", leg),
@@ -133,7 +154,7 @@ steps = st.lists(
     st.tuples(
         st.integers(0, len(_MAKERS) - 1),
         st.integers(0, 3),
-        st.sampled_from((0.0, 0.01, 1.0, 31.0, 40.0)),
+        st.sampled_from((0.0, 0.01, 1.0, 31.0, 40.0, 1000.0)),
         st.booleans(),
     ),
     max_size=14,

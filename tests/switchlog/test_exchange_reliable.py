@@ -51,7 +51,7 @@ def request(exchange: Exchange) -> Request:
 def test_a_callees_progress_is_acknowledged_in_order_and_again_when_it_is_repeated() -> None:
     exchange = Exchange()
     _, bob, invite = invited(exchange)
-    assert invite.get("Supported") == "100rel"
+    assert "100rel" in (invite.get("Supported") or "")
     progress(bob, invite, 17)
     (prack,) = exchange.take(BOB)
     assert isinstance(prack, Request)
@@ -271,7 +271,7 @@ def test_a_restart_goes_on_with_what_is_to_be_acknowledged(moment: str) -> None:
 def test_a_late_offer_in_progress_is_answered_by_the_prack() -> None:
     exchange = Exchange()
     alice, bob, invite = invited(exchange, "\nSupported: 100rel", sdp="")
-    assert invite.get("Supported") == "100rel"
+    assert "100rel" in (invite.get("Supported") or "")
     progress(bob, invite, 4, 183, EARLY)
     assert exchange.take(BOB) == []
     early = heard(exchange)
@@ -293,7 +293,7 @@ def test_a_late_offer_in_progress_is_answered_by_the_prack() -> None:
 def test_a_late_offer_is_not_reliable_for_a_caller_that_cannot_answer_it() -> None:
     exchange = Exchange()
     _, _, invite = invited(exchange, sdp="")
-    assert invite.get("Supported") is None
+    assert invite.get("Supported") == "timer"
 
 
 def test_a_late_offer_in_progress_that_the_prack_does_not_answer_ends_the_call() -> None:

@@ -1,0 +1,97 @@
+"""The events of sessions that are refreshed. They belong to `Call`, which names them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from domain.base import Event
+from domain.call.leg import LegState, Renewal
+from domain.call.piece import Refresh
+from domain.call.session import Terms
+from domain.values import Dialog, Transaction
+
+if TYPE_CHECKING:
+    from domain.call.call import Call
+
+
+@dataclass(frozen=True)
+class SessionRefreshed(Event):
+    """A leg's session goes on under `terms`, with the same media.
+
+    `transaction` is the request by which the leg asked for that; none if we asked it. `offers` says that the request
+    named the media again, and is answered by them.
+    """
+
+    TOPIC = "call.session_refreshed.1"
+
+    leg: str
+    transaction: Transaction | None
+    dialog: Dialog
+    terms: Terms
+    offers: bool
+
+    def apply(self, aggregate: Call) -> None:
+        leg = aggregate.legs[self.leg]
+        leg.dialog = self.dialog
+        leg.renew(self.terms, self.timestamp)
+        if self.transaction is not None:
+            sdp = aggregate.other(self.leg).sdp if self.offers else ""
+            leg.renewal = Renewal(self.transaction, sdp, self.terms, self.timestamp)
+        elif aggregate.refresh is not None:
+            aggregate.refresh = msgspec.structs.replace(
+                aggregate.refresh, dialog=self.dialog, done=True, at=self.timestamp
+            )
+
+
+@dataclass(frozen=True)
+class RefreshRequested(Event):
+    """We ask a leg to let its session go on; at once (`prompt`), or as a new invitation with the same media."""
+
+    TOPIC = "call.refresh_requested.1"
+
+    leg: str
+    dialog: Dialog
+    prompt: bool
+
+    def apply(self, aggregate: Call) -> None:
+        leg = aggregate.legs[self.leg]
+        leg.dialog, leg.epoch = self.dialog, self.context.epoch
+        sdp = "" if self.prompt else aggregate.other(self.leg).sdp
+        aggregate.refresh = Refresh(self.leg, self.dialog, sdp, self.prompt, leg.terms, self.timestamp)
+
+
+@dataclass(frozen=True)
+class RefreshDeferred(Event):
+    """A leg did not let its session go on this time; it is asked again at `retry_at`, under `terms`."""
+
+    TOPIC = "call.refresh_deferred.1"
+
+    leg: str
+    retry_at: datetime
+    terms: Terms
+
+    def apply(self, aggregate: Call) -> None:
+        leg = aggregate.legs[self.leg]
+        leg.refresh_at, leg.terms = self.retry_at, self.terms
+        aggregate.refresh = None
+
+
+@dataclass(frozen=True)
+class LegRedialed(Event):
+    """A device that wants longer sessions is offered the call once more, with its wish granted."""
+
+    TOPIC = "call.leg_redialed.1"
+
+    leg: str
+    dialog: Dialog
+    terms: Terms
+
+    def apply(self, aggregate: Call) -> None:
+        leg = aggregate.legs[self.leg]
+        leg.state, leg.terms = LegState.DIALED, self.terms
+        leg.dialog = leg.dialed = self.dialog
+        leg.epoch = self.context.epoch

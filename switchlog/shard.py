@@ -1,0 +1,36 @@
+"""What one shard holds in memory while it is owned here. Data only: what happens to it is the board's."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from domain.call.call import Call
+from domain.registration import Registration
+
+
+class Shard:
+    """What one shard holds in memory, in the term `epoch`."""
+
+    __slots__ = ("calls", "epoch", "number", "registrations", "streams")
+
+    def __init__(self, number: int, epoch: int) -> None:
+        self.number = number
+        self.epoch = epoch
+        self.calls: dict[UUID, Call] = {}
+        self.registrations: dict[UUID, Registration] = {}
+        self.streams: dict[tuple[str, str], UUID] = {}
+        """(tenant, number) -> the registration that is going on"""
+
+    def hold(self, registration: Registration) -> None:
+        """Keep a registration as long as it has bindings."""
+        key = (registration.tenant, registration.number)
+        if registration.contacts:
+            self.registrations[registration.id] = registration
+            self.streams[key] = registration.id
+        elif self.registrations.pop(registration.id, None) is not None:
+            del self.streams[key]
+
+    def registration(self, tenant: str, number: str) -> Registration | None:
+        """What goes on for an address-of-record."""
+        stream = self.streams.get((tenant, number))
+        return self.registrations[stream] if stream else None
