@@ -15,6 +15,8 @@ from adapters.sip.message import Request, Response
 from adapters.sip.text import to_wire
 from switchlog.ladder import draw
 from switchlog.story import Story, tell
+from tests.switchlog import test_exchange_offer as offer
+from tests.switchlog import test_exchange_reliable as progress
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, parties, talk
 
@@ -62,6 +64,17 @@ def unknown(exchange: Exchange) -> None:
     alice.invite("4711")
 
 
+def offered_late(exchange: Exchange) -> None:
+    alice, _, _, answered = offer.answered_late(exchange)
+    alice.within(answered, "ACK", offer.ANSWER)
+
+
+def reliable(exchange: Exchange) -> None:
+    alice, bob, invite = progress.invited(exchange, "\nSupported: 100rel")
+    progress.progress(bob, invite, 1, 183, SDP)
+    progress.prack(alice, progress.heard(exchange))
+
+
 def early(exchange: Exchange) -> None:
     alice, bob = parties(exchange)
     alice.invite("1002")
@@ -70,7 +83,7 @@ def early(exchange: Exchange) -> None:
     bob.reply(invite, 183, SDP)
 
 
-@pytest.mark.parametrize("play", [hung_up, held, unknown, early])
+@pytest.mark.parametrize("play", [hung_up, held, unknown, early, offered_late, reliable])
 def test_what_was_said_is_told_byte_for_byte(play: Callable[[Exchange], None]) -> None:
     exchange = Exchange()
     play(exchange)
