@@ -31,7 +31,6 @@ class _Page:
     def __init__(self, key: ServerKey, request: Request, tag: str) -> None:
         self.key, self.request, self.tag = key, request, tag
         self.open = 0
-        self.answered = False
         self.causes: list[Cause] = []
 
 
@@ -135,8 +134,6 @@ class Pager:
             self._answer(page, passed_on(best_of(page.causes).sip_status))
 
     def _answer(self, page: _Page, status: int) -> None:
-        if page.answered:
-            return
-        page.answered = True
+        """The first one counts: the transaction takes no other (RFC 3261 17.2.2)."""
         response = response_to(page.request, status, to_tag=page.tag)
         self._parts.layer.respond(page.key, response, self._parts.clock().monotonic)

@@ -120,6 +120,18 @@ def test_numbers_rise_over_relays_offers_and_a_take_over() -> None:
     assert (ack.method, ack.cseq.number) == ("ACK", hold.cseq.number)
 
 
+def test_requests_that_wait_for_the_journal_together_keep_their_numbers() -> None:
+    exchange = Exchange()
+    _, _, answered, _ = talk(exchange)
+    exchange.journal.held = True
+    for cseq, body in ((50, "first"), (51, "second")):
+        ask(exchange, answered, cseq=cseq, body=body)
+    exchange.journal.commit()
+    exchange._deliver()
+    sent = [one for one in exchange.take(BOB) if isinstance(one, Request)]
+    assert [(one.cseq.number, one.body) for one in sent] == [(2, b"first"), (3, b"second")]
+
+
 def test_a_restart_says_nothing_of_relays_and_what_it_owes_stays_the_same() -> None:
     exchange = Exchange()
     _, _, answered, _ = talk(exchange)
