@@ -32,3 +32,5 @@ if ! works "$venv/bin/python"; then
 fi
 echo "setup: installing Switchlog [$extras]; the first time takes some minutes"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$extras]"
+# An editable install leaves our own modules as they are; compiled now, the first start need not do it.
+"$venv/bin/python" -m compileall -q domain media adapters projections api switchlog

@@ -14,7 +14,7 @@ import uvloop
 
 from switchlog.log import configure_logging
 from switchlog.role import RoleError
-from switchlog.roles import run_role
+from switchlog.roles import NICE, run_role
 from switchlog.settings import Settings
 from switchlog.supervisor import EXIT_UNUSABLE
 
@@ -33,6 +33,7 @@ def main() -> None:
     """`python -m switchlog.child ROLE PARENT_PID` with the settings as JSON on standard input."""
     role, parent = sys.argv[1], int(sys.argv[2])
     end_with_parent(parent)
+    os.nice(NICE.get(role, 0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a role asks for it
     settings = Settings.model_validate_json(sys.stdin.buffer.read())
     configure_logging(role, settings.log, in_a_thread=True)

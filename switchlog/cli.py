@@ -41,7 +41,7 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Declare a demo tenant and print its phones.")] = False,
 ) -> None:
     """Run Switchlog in the foreground; SIGTERM or Ctrl-C stops it cleanly."""
-    from switchlog import cli_demo, roles
+    from switchlog import roles
     from switchlog.log import configure_logging
     from switchlog.role import RoleError
     from switchlog.settings import SettingsError, load
@@ -53,6 +53,8 @@ def serve(
                 raise CliError(MISUSED, f"unknown role {name!r}: use {', '.join(roles.ROLES)}")
         configure_logging("supervisor", settings.log)
         if demo:
+            from switchlog import cli_demo
+
             cli_demo.start(settings)
         raise typer.Exit(roles.serve(settings, tuple(role or ())))
     except SettingsError as error:

@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import httpx
 import msgspec
 
 from switchlog.folder import HANDLE
+
+if TYPE_CHECKING:  # `serve` asks nobody, and is to be up soon: who asks imports it
+    import httpx
 
 DONE, NO, MISUSED, UNREACHABLE = 0, 1, 2, 3
 """Exit codes: done; the answer is no; used wrongly; the server cannot be reached."""
@@ -47,6 +49,8 @@ class Client:
     """Asks the server of SWITCHLOG_URL with SWITCHLOG_API_KEY, or the one whose data folder is SWITCHLOG_DATA."""
 
     def __init__(self, url: str, key: str) -> None:
+        import httpx
+
         self._http = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT_S, trust_env=False
         )
@@ -87,7 +91,10 @@ class Client:
 
     def lines(self, path: str) -> Iterator[dict[str, Any]]:
         """JSON lines of a long answer, as they come. Raises CliError."""
-        with self._reaching(), self._http.stream("POST", path, timeout=httpx.Timeout(_TIMEOUT_S, read=None)) as answer:
+        import httpx
+
+        patient = httpx.Timeout(_TIMEOUT_S, read=None)
+        with self._reaching(), self._http.stream("POST", path, timeout=patient) as answer:
             if answer.is_error:
                 answer.read()
                 _refuse(answer)
@@ -103,6 +110,8 @@ class Client:
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:
+        import httpx
+
         try:
             yield
         except (httpx.TransportError, httpx.InvalidURL) as error:

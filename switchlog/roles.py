@@ -10,7 +10,7 @@ import fcntl
 import importlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from switchlog.role import RoleError
@@ -18,6 +18,10 @@ from switchlog.settings import Settings
 from switchlog.supervisor import Supervisor
 
 ROLES = ("api", "sessions", "projector", "analytics")
+FIRST = "sessions"
+"""Started before the others: calls that are up wait for it, and it needs none of them."""
+NICE: Mapping[str, int] = {"api": 5, "projector": 5, "analytics": 5}
+"""How much a role gives way (nice(2)): calls come before their records, also while everything starts at once."""
 LOCK = "switchlog.lock"
 
 
@@ -47,7 +51,7 @@ def _needed(settings: Settings) -> tuple[str, ...]:
 
 
 async def _supervise(roles: Sequence[str], settings: Settings) -> int:
-    supervisor = Supervisor(roles, settings.model_dump_json())
+    supervisor = Supervisor(roles, settings.model_dump_json(), FIRST)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)

@@ -29,10 +29,14 @@ _GIVE_UP_TIMEOUT_S = 1.0
 
 
 class Supervisor:
-    """Runs `roles` as child processes; each gets `settings_json` on its standard input."""
+    """Runs `roles` as child processes; each gets `settings_json` on its standard input.
 
-    def __init__(self, roles: Sequence[str], settings_json: str) -> None:
+    They are ended in the order of `roles`; the one named `first` is the first to be started.
+    """
+
+    def __init__(self, roles: Sequence[str], settings_json: str, first: str = "") -> None:
         self._roles = tuple(roles)
+        self._first = first
         self._settings_json = settings_json.encode()
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._stop = asyncio.Event()
@@ -51,7 +55,8 @@ class Supervisor:
 
     async def run(self) -> int:
         """Until `stop` or a role that cannot run; returns the exit code."""
-        watchers = [asyncio.create_task(self._watch(role)) for role in self._roles]
+        order = sorted(self._roles, key=lambda role: role != self._first)
+        watchers = [asyncio.create_task(self._watch(role)) for role in order]
         await self._stop.wait()
         timeout_s = _GIVE_UP_TIMEOUT_S if self._unusable else _END_TIMEOUT_S
         for role in self._roles:

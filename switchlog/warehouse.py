@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.analytics import tables
-from adapters.analytics.client import Endpoint
+from adapters.analytics.endpoint import Endpoint
 from adapters.keys.master import derive, load_master_key
 from projections.ports import Schema, TableSpec
 from switchlog.settings import Settings, address

@@ -8,45 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
 
-import msgspec
 from clickhouse_driver import Client, defines  # type: ignore[import-untyped]
 from clickhouse_driver import errors as driver_errors
 from clickhouse_driver.block import ColumnOrientedBlock  # type: ignore[import-untyped]
 
 from adapters.analytics import block, protocol
+from adapters.analytics.endpoint import Endpoint
 
-DEFAULT_PORT = 9000
+__all__ = ["Endpoint", "Warehouse", "WarehouseError"]
+
 CONNECT_S = 5
 ANSWER_S = 120
 
 TRANSIENT = frozenset({159, 160, 202, 203, 209, 210, 225, 241, 242, 252, 319, 394, 425, 999})
 """Server codes after which the same statement may succeed later: time-outs, overload, memory, read-only replicas."""
-
-
-class Endpoint(msgspec.Struct, frozen=True):
-    """Where ClickHouse is and who we are there."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    database: str = "switchlog"
-
-    @classmethod
-    def parse(cls, url: str) -> Endpoint:
-        """`clickhouse://user:password@host:port/database`. Raises ValueError that says which part is wrong."""
-        parts = urlsplit(url)
-        if parts.scheme != "clickhouse" or not parts.hostname:
-            raise ValueError("a ClickHouse address looks like clickhouse://user:password@host:port/database")
-        return cls(
-            parts.hostname,
-            parts.port or DEFAULT_PORT,
-            unquote(parts.username or "switchlog"),
-            unquote(parts.password or ""),
-            parts.path.strip("/") or "switchlog",
-        )
 
 
 class WarehouseError(Exception):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from switchlog.role import RoleError
-from switchlog.roles import LOCK, ROLES, serve
+from switchlog.roles import FIRST, LOCK, NICE, ROLES, serve
 from switchlog.settings import load
 
 
@@ -29,3 +31,25 @@ def test_a_folder_has_one_server(tmp_path: Path) -> None:
 
 def test_what_takes_work_from_outside_ends_first_and_what_is_written_to_last() -> None:
     assert ROLES == ("api", "sessions", "projector", "analytics")
+
+
+def test_calls_come_first() -> None:
+    assert FIRST in ROLES
+    assert set(NICE) == set(ROLES) - {FIRST}
+    assert all(value > 0 for value in NICE.values())
+
+
+@pytest.mark.parametrize(
+    ("module", "strangers"),
+    [
+        ("switchlog.role_sessions", "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy typer"),
+        ("switchlog.role_projector", "fastapi uvicorn httpx chdb pandas numpy typer"),
+        ("switchlog.role_analytics", "fastapi uvicorn httpx clickhouse_driver pandas typer"),
+        ("switchlog.cli", "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy pydantic_settings"),
+    ],
+)
+def test_nothing_is_loaded_that_a_start_does_not_need(module: str, strangers: str) -> None:
+    """A start is to be short: what is slow to load is loaded by whoever needs it."""
+    code = f"import sys, {module}; print(*sys.modules.keys() & set({strangers.split()!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
