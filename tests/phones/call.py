@@ -70,6 +70,10 @@ class PhoneCall:
         await self.phone.command("resume", call=self.number)
         return await self.state("answered")
 
+    async def update(self) -> None:
+        """Offer the media again by UPDATE (pjsua only)."""
+        await self.phone.command("update", call=self.number)
+
     async def hang_up(self) -> StateChange:
         """BYE, CANCEL or a refusal, as the state of the call asks for."""
         await self.phone.command("hang_up", call=self.number)

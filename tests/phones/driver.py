@@ -29,7 +29,8 @@ CLOCK_RATE_HZ = 8000
 class Options:
     """How a phone is set up. `proxy` is host:port of the outbound proxy, None for direct calls by URI.
 
-    `outbound` asks for flows (RFC 5626); pjsua's only.
+    `outbound` asks for flows (RFC 5626); `prack` requires that progress be acknowledged (RFC 3262), and `session_s`
+    lets sessions last that long (RFC 4028; 0 leaves them alone). These are pjsua's only.
     """
 
     username: str
@@ -46,6 +47,8 @@ class Options:
     register: bool
     folder: str
     outbound: bool
+    prack: bool
+    session_s: int
 
     @property
     def own_address(self) -> str:

@@ -100,6 +100,8 @@ class Phone:
         auto_answer: Literal["180", "183", "200", "486", "603"] | None = None,
         register: bool = True,
         outbound: bool = False,
+        prack: bool = False,
+        session_s: int = 0,
         timeout_s: float = 20.0,
     ) -> "Phone":
         """A phone that is up (not yet registered). Without a proxy it neither registers nor needs one."""
@@ -120,6 +122,8 @@ class Phone:
             register=register,
             folder=tempfile.mkdtemp(prefix=f"phone-{username}-"),
             outbound=outbound,
+            prack=prack,
+            session_s=session_s,
         )
         process = await _spawn(kind, Path(options.folder))
         phone = cls(kind, options, process)

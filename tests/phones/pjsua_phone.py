@@ -222,6 +222,11 @@ class PjsuaPhone:
         self.calls[command["call"]].renegotiate(hold=False)
         return {}
 
+    def do_update(self, command: dict[str, Any]) -> dict[str, object]:
+        """Offer the media again by UPDATE."""
+        self.calls[command["call"]].update(pj.CallOpParam(True))
+        return {}
+
     def do_register(self, command: dict[str, Any]) -> dict[str, object]:
         self.account.setRegistration(bool(command["on"]))
         return {}

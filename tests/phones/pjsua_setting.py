@@ -1,6 +1,6 @@
 """How the pjsua2 phone is configured: settings alone, no calls.
 
-No ICE, no STUN, no session timers, no 100rel, no codec lock (it would send a re-INVITE of its own).
+No ICE, no STUN, no codec lock (it would send a re-INVITE of its own); session timers and 100rel only if asked for.
 """
 
 from typing import Any
@@ -57,6 +57,11 @@ def account_config(options: Options, transport: int) -> Any:
         config.sipConfig.proxies.append(f"sip:{options.proxy};lr{suffix}")
     _registration(config.regConfig, options)
     _quiet(config)
+    if options.prack:
+        config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
+    if options.session_s:
+        config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_REQUIRED
+        config.callConfig.timerMinSESec = config.callConfig.timerSessExpiresSec = options.session_s
     config.natConfig.sipOutboundUse = int(options.outbound)
     config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
     config.mediaConfig.lockCodecEnabled = False
