@@ -49,6 +49,7 @@ def shard_of_call(sip_call_id: str) -> int:
     return _hash64(sip_call_id) % SHARDS
 
 
+@lru_cache(maxsize=8192)
 def shard_of_registration(tenant: str, number: str) -> int:
     """The one shard of an address-of-record: one writer for its CSeq, limits and `*`."""
     return _hash64("registration", tenant, number) % SHARDS
@@ -70,15 +71,25 @@ def registration_id(tenant: str, number: str, opened_at_ms: int) -> UUID:
 
 def leg_id(call: UUID, index: int) -> str:
     """A leg's id, unique in the world: the call's id in 26 letters of base32 and the leg's number."""
-    return f"{_letters(call)}{index}"
+    leg = f"{_letters(call)}{index}"
+    if len(_calls) >= _CALLS:
+        _calls.clear()
+    _calls[leg] = call
+    return leg
+
+
+def call_of_leg(leg: str) -> UUID:
+    """The call that a leg id names. Raises ValueError when `leg` is not a leg id."""
+    return _calls.get(leg) or _read_leg(leg)
+
+
+_CALLS = 16_384
+_calls: dict[str, UUID] = {}
+"""Leg ids that were made here: a call asks for its own twenty times."""
 
 
 @lru_cache(maxsize=8192)
-def call_of_leg(leg: str) -> UUID:
-    """The call that a leg id names. Cached: asked for twenty times a call.
-
-    Raises ValueError when `leg` is not a leg id.
-    """
+def _read_leg(leg: str) -> UUID:
     if len(leg) < 27 or not leg[26:].isdigit() or not (leg[:26].isascii() and leg[:26].isalnum()):
         raise ValueError(f"not a leg id: {leg!r}")
     return UUID(int=int(leg[:26].translate(_DIGITS), 32) >> 2)

@@ -32,18 +32,22 @@ class SteadyClock:
         self._monotonic, self._wall, self._jumped = monotonic, wall, jumped
         self._read_at_s = monotonic()
         self._now_s = wall()
+        self._moment = datetime.fromtimestamp(self._now_s, UTC)
         self._told = False
 
     def utc(self) -> datetime:
         """The moment of now; as the machine's clock has it, but after a jump."""
         at_s = self._monotonic()
         passed_s = at_s - self._read_at_s
+        if not passed_s:  # a loop's time stands still while it handles what it was woken for
+            return self._moment
         self._read_at_s = at_s
         ahead_s = self._wall() - (self._now_s + passed_s)
         most_s = passed_s * RATE
         self._now_s += passed_s + max(-most_s, min(ahead_s, most_s))
         self._watch(ahead_s, most_s)
-        return datetime.fromtimestamp(self._now_s, UTC)
+        self._moment = datetime.fromtimestamp(self._now_s, UTC)
+        return self._moment
 
     def _watch(self, ahead_s: float, most_s: float) -> None:
         if abs(ahead_s) <= max(JUMP_S, most_s):

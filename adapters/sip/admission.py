@@ -128,7 +128,7 @@ class Merged:
 
     def __init__(self, lives: Callable[[ServerKey], bool]) -> None:
         self._lives = lives
-        self._served: OrderedDict[tuple[str, str, str], ServerKey] = OrderedDict()
+        self._served: OrderedDict[str, ServerKey] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._served)
@@ -137,7 +137,7 @@ class Merged:
         """Raises NotAllowed(482) for a request that another transaction already serves; remembers it otherwise."""
         if request.method == "REGISTER" or request.to.tag:
             return
-        name = (request.from_.tag, request.call_id, request.get("CSeq") or "")
+        name = f"{request.from_.tag}\n{request.call_id}\n{request.get('CSeq')}"
         first = self._served.get(name)
         if first is not None and first != key and self._lives(first):
             raise NotAllowed(482, "")
@@ -145,7 +145,10 @@ class Merged:
         self._served[name] = key
 
     def _tidy(self) -> None:
-        for _ in range(min(2, len(self._served))):
-            name, key = self._served.popitem(last=False)
-            if self._lives(key):
-                self._served[name] = key
+        served = self._served
+        for _ in range(min(2, len(served))):
+            oldest = next(iter(served))
+            if self._lives(served[oldest]):
+                served.move_to_end(oldest)
+            else:
+                del served[oldest]

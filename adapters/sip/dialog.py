@@ -87,7 +87,10 @@ def request_of(
     if contact:
         headers += [("Contact", contact), ("Allow", ALLOW)]
         headers += [("Supported", supported)] if supported else []
-    return Request(method, target, headers)
+    request = Request(method, target, headers)
+    if method != "ACK":  # which nothing answers
+        request.via.keep(via)
+    return request
 
 
 def _routed(dialog: Dialog) -> tuple[str, tuple[str, ...]]:
@@ -156,13 +159,13 @@ def confirmed(dialog: Dialog, response: Response, flow: Flow) -> Dialog:
 
     A response cannot be refused, and a 2xx must be acknowledged: what cannot be read in it counts as absent.
     """
-    target = Uri.parse(refreshed_target(response, dialog.remote_target))
-    routes = _record_route(response) or dialog.routes
+    written = refreshed_target(response, dialog.remote_target)
+    target, routes = Uri.parse(written), _record_route(response) or dialog.routes
     return msgspec.structs.replace(
         dialog,
         local_cseq=response.cseq.number,
         remote_tag=response.to.tag,
-        remote_target=str(target),
+        remote_target=written,
         routes=routes,
         flow=flow_to(target, routes, flow),
     )
@@ -233,6 +236,7 @@ def transaction_of(request: Request, flow: Flow) -> Transaction:
     vias = tuple(request.get_all("Via"))
     if len(vias) > MAX_HOPS:
         raise MessageError(400, "Too many Vias", request)
+    request.via.keep(vias[0])  # each answer asks for it again
     return Transaction(
         method=request.method,
         branch=request.via.branch,

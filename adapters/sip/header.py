@@ -57,7 +57,11 @@ class Via(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Via:
         """Raises MessageError."""
-        return _plain_via(text) or _any_via(text)
+        return _vias.get(text) or plain_via(text) or _any_via(text)
+
+    def keep(self, text: str) -> None:
+        """This is what `text` says, and it will be asked for again soon."""
+        _vias.put(text, self)
 
     def __str__(self) -> str:
         port = f":{self.port}" if self.port is not None else ""
@@ -107,11 +111,15 @@ class NameAddr(msgspec.Struct, frozen=True):
         return f"{name}<{self.uri}>{write_params(self.params)}"
 
 
+_vias: Memo[Via] = Memo(16_384)
+"""Only those that come again: ours in what answers us, and a peer's until it is answered."""
+kept_via = _vias.get
 _cseqs: Memo[CSeq] = Memo()
 _name_addrs: Memo[NameAddr] = Memo()
 
 
-def _plain_via(text: str) -> Via | None:
+def plain_via(text: str) -> Via | None:
+    """One Via as nearly every peer writes it; None for anything else, which `Via.parse` reads."""
     found = _PLAIN_VIA.fullmatch(text)
     if found is None:
         return None

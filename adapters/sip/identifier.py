@@ -5,7 +5,6 @@ Derived, never random: a restart computes the same branch, tag, Call-ID and Cont
 
 from __future__ import annotations
 
-from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from domain.ids import call_of_leg, shard_of
 _COOKIE = "z9hG4bK"
 _KEPT = 16_384
 _MAC_BYTES = 8
+_SHARDS = [f"{shard:02x}" for shard in range(1 << 12)]
 
 
 class Branch(NamedTuple):
@@ -101,9 +101,8 @@ class SipIdentifiers:
         return compare_digest(mac.encode(), self._mac(kind, leg, number).encode())
 
 
-@lru_cache(maxsize=8192)
 def _shard(leg: str) -> str:
-    return f"{shard_of(call_of_leg(leg)):02x}"
+    return _SHARDS[shard_of(call_of_leg(leg))]
 
 
 def _is_leg(text: str) -> bool:

@@ -29,7 +29,7 @@ from adapters.sip.transaction_event import (
 from adapters.sip.transaction_key import ClientKey
 from domain.call.call import Call, CallState
 from domain.call.effect import Acknowledge, Confirm, Effect
-from domain.call.input import Failed, Input, Progressed, ReofferRefused
+from domain.call.input import Answered, Failed, Input, Progressed, ReofferRefused
 from domain.call.leg import Leg
 from domain.call.resume import outstanding
 from domain.ids import call_of_leg, shard_of
@@ -121,7 +121,9 @@ class Outgoing:
         else:
             self.tell(call, inp, confirm)
             return
-        owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))
+        owed: tuple[Effect, ...] = ()
+        if not (leg.waiting and isinstance(inp, Answered)):  # else this is its first answer: nothing was owed yet
+            owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))
 
         def durable(accepted: bool) -> None:
             if not accepted:  # its ACK or PRACK was lost, with us or on the way (13.2.2.4, RFC 3262 section 4)

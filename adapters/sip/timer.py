@@ -7,9 +7,10 @@ that the caller hands in), no messages and no state of a transaction.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Generic, TypeVar
 
 Owner = TypeVar("Owner")
@@ -82,6 +83,13 @@ class Timers:
 
     def duration_s(self, timer: Timer, reliable: bool) -> float:
         """Length of a timer that fires once, in seconds; 0 where a reliable transport needs no waiting."""
+        return self._durations_s[timer, reliable]
+
+    @cached_property
+    def _durations_s(self) -> Mapping[tuple[Timer, bool], float]:
+        return {(timer, reliable): self._duration_s(timer, reliable) for timer in Timer for reliable in (False, True)}
+
+    def _duration_s(self, timer: Timer, reliable: bool) -> float:
         if reliable and timer in _ZERO_IF_RELIABLE:
             return 0.0
         if timer is Timer.D:

@@ -226,7 +226,8 @@ class TransactionLayer:
 
     def next_timer(self) -> float | None:
         """When `on_timer` is due, in monotonic seconds; None if nothing waits."""
-        return min((at for at in (self._running.first(), self.reliable.next_timer()) if at is not None), default=None)
+        first, reliable = self._running.first(), self.reliable.next_timer()
+        return first if reliable is None or (first is not None and first < reliable) else reliable
 
     def on_timer(self, now: float) -> list[Event]:
         """Fires every timer that is due."""
@@ -251,8 +252,7 @@ class TransactionLayer:
         live = self._live.get(server_key(ack, "INVITE"))
         if live is not None and live.state in (State.COMPLETED, State.CONFIRMED):
             return self._fire(live, Signal.ACK, None, now)
-        key = self._awaiting_ack.get((ack.call_id, ack.cseq.number, ack.to.tag))
-        return AckReceived(key, ack, flow)
+        return AckReceived(self._awaiting_ack.get((ack.call_id, ack.cseq.number, ack.to.tag)), ack, flow)
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> Event | None:
         key = server_key(request, request.method)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from adapters.sip.header import NameAddr, Via
-from adapters.sip.memo import Memo
 from adapters.sip.message import Request
 from domain.values import Transaction
 
@@ -44,16 +43,12 @@ def server_key(request: Request, method: str) -> ServerKey:
 
 def restored_key(transaction: Transaction) -> ServerKey:
     """The same key from what the journal keeps of a request."""
-    via = _restored.get(transaction.vias[0]) or _restored.put(transaction.vias[0], Via.parse(transaction.vias[0]))
+    via = Via.parse(transaction.vias[0])
     branch = via.branch
     if not branch.startswith(MAGIC_COOKIE):
         from_tag = NameAddr.parse(transaction.from_).tag
         branch = _old_branch(transaction.call_id, from_tag, transaction.cseq, branch)
     return ServerKey(branch, transaction.method, _sent_by(via))
-
-
-_restored: Memo[Via] = Memo()
-"""A call answers its INVITE several times."""
 
 
 def _sent_by(via: Via) -> str:

@@ -105,6 +105,15 @@ def test_a_call_rings_as_long_as_it_should_when_the_clock_is_set(by_s: float) ->
     assert methods(exchange.take(BOB))[-1] == "CANCEL"
 
 
+def test_a_moment_is_the_same_whatever_happens_to_the_wall_clock_in_it() -> None:
+    machine = Machine()
+    before = machine.clock.utc()
+    machine.wall_s += 7200
+    assert machine.clock.utc() == before
+    machine.passes(1)
+    assert machine.jumps == pytest.approx([7200])
+
+
 @pytest.mark.parametrize("by_s", [7200.0, -7200.0])
 def test_a_binding_lasts_as_long_as_it_should_when_the_clock_is_set(by_s: float) -> None:
     exchange = Wandering()

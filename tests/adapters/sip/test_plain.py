@@ -121,6 +121,27 @@ def test_a_line_is_read_the_same_with_and_without_the_blank_after_its_colon(line
     assert read(lines) == read([":".join(part.lstrip(" ") for part in line.split(":", 1)) for line in lines])
 
 
+@given(st.lists(st.sampled_from(["Via", "Subject: a", " folded", "\tfolded", "To: <sip:x@y>", "Route: \t<sip:x;lr> "])))
+def test_a_head_is_read_the_same_with_either_line_end(lines: list[str]) -> None:
+    def read(end: bytes) -> object:
+        head = make_request("OPTIONS").serialise().removesuffix(b"\r\n\r\n").replace(b"\r\n", end)
+        try:
+            message = parse(head + b"".join(end + line.encode() for line in lines) + end + end + b"body")
+        except MessageError as error:
+            return (error.status, error.reason)
+        return message.headers, message.firsts(), message.body
+
+    assert read(b"\r\n") == read(b"\n")
+
+
+def test_a_via_that_is_kept_says_the_same() -> None:
+    text = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKkept;rport"
+    before = Via.parse(text)
+    before.keep(text)
+    assert Via.parse(text) is before
+    assert before == Via.parse(f" {text}")
+
+
 def test_a_memo_is_bounded_in_number_and_in_the_length_of_texts() -> None:
     memo: Memo[int] = Memo(limit=3)
     for number in range(10):
