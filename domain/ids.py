@@ -39,6 +39,12 @@ def named_stream_id(shard: int, *names: str) -> UUID:
     return _uuid8(int.from_bytes(digest[:6], "big"), shard, low)
 
 
+@lru_cache(maxsize=8192)
+def text_of(stream: UUID) -> str:
+    """`str(stream)`, which each event of a stream says."""
+    return str(stream)
+
+
 def shard_of(stream: UUID) -> int:
     """The shard that owns the stream."""
     return (stream.int >> 64) & 0xFFF

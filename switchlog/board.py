@@ -21,7 +21,7 @@ from domain.call.resume import FORGET_DEADLINE, deadlines, live_until, outstandi
 from domain.call.session import USUAL_S
 from domain.call.turn import World, take_turn
 from domain.catalog import CATEGORIES, topic
-from domain.ids import registration_id, shard_of, shard_of_registration
+from domain.ids import registration_id, shard_of, shard_of_registration, text_of
 from domain.ports import Identifiers, Journal, JournalFull, OwnershipLost, Record, Stored
 from domain.registering import Register, register
 from domain.registration import Registration, deadline, expire, held_until
@@ -286,7 +286,7 @@ class Board:
         actor: str,
     ) -> Step:
         version = registration.version if registration else 0
-        context = Context(tenant, str(stream), cause, actor, self._node, shard.epoch)
+        context = Context(tenant, text_of(stream), cause, actor, self._node, shard.epoch)
         return Step(stream, version, self._outlets.clock(), context)
 
     def _apply(self, shard: Shard, registration: Registration | None, events: tuple[Event, ...]) -> Registration | None:

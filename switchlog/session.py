@@ -57,6 +57,7 @@ class Session:
         """`client_tls` is for connections that we open (default: the system's authorities, no certificate of ours)."""
         self._parts, self._loop = parts, loop
         self._clock = SteadyClock(loop.time, time.time, _jumped)
+        self._moment = Now(loop.time(), self._clock.utc())
         identifiers = SipIdentifiers(parts.identifier_secret)
         knowledge = Knowledge(
             ours=lambda tag: identifiers.leg_of_tag(tag) is not None,
@@ -249,7 +250,10 @@ class Session:
     # --- the pump
 
     def _now(self) -> Now:
-        return Now(self._loop.time(), self._clock.utc())
+        at = self._loop.time()
+        if at != self._moment.monotonic:  # it stands still while the loop handles what it was woken for
+            self._moment = Now(at, self._clock.utc())
+        return self._moment
 
     def _pump_soon(self) -> None:
         if not self._pumping:

@@ -10,6 +10,7 @@ from domain.base import Context, Event, Step
 from domain.call.call import Call, EndedLeg
 from domain.call.input import HungUp, Input, Offer
 from domain.call.session import USUAL_S
+from domain.ids import text_of
 from domain.ports import Identifiers
 from domain.routing.directory import Directory
 from domain.values import Cause, Contact
@@ -85,7 +86,7 @@ def step_of(call: Call | None, inp: Input, world: World, now: datetime) -> Step:
         stream, version, tenant = inp.call, 0, inp.tenant
     else:
         stream, version, tenant = call.id, call.version, call.tenant
-    context = Context(tenant, str(stream), inp.cause, inp.actor, world.node, world.epoch)
+    context = Context(tenant, text_of(stream), inp.cause, inp.actor, world.node, world.epoch)
     return Step(stream, version, now, context)
 
 
