@@ -101,7 +101,7 @@ class Board:
                 event = decode(stored.record.type, stored.record.data)
                 aggregate = cast("Call | Registration | None", event.mutate(aggregate))
             if isinstance(aggregate, Call):
-                self._hold(self._shards[shard_of(aggregate.id)], aggregate)
+                self._hold(self._shards[shard_of(aggregate.id)], aggregate, self._outlets.clock())
                 calls.append(aggregate)
             elif isinstance(aggregate, Registration):
                 self._shards[shard_of(aggregate.id)].hold(aggregate)
@@ -176,9 +176,7 @@ class Board:
         turn = take_turn(known, inp, world, now)
         after, effects, accepted = turn.call, turn.effects, bool(turn.events)
         if after is not None and accepted:
-            if before != _offer_branches(after):
-                self._forget_offers(before)
-            self._hold(shard, after)
+            self._hold(shard, after, now, before)
 
         def durable() -> None:
             done(accepted)  # first: a CANCEL is answered before the INVITE that it ends (RFC 3261 9.2)
@@ -239,7 +237,7 @@ class Board:
     def _call_deadline(self, shard: Shard, call: Call, kind: str, now: datetime) -> None:
         if kind == _LOOK:
             self._looking.discard(call.id)
-            self._arm_call(call)
+            self._arm_call(call, now)
             return
         if not any(due.kind == kind and due.at <= now for due in deadlines(call)):
             return
@@ -308,16 +306,19 @@ class Board:
             self._armed[registration.id] = at
             heapq.heappush(self._alarms, (at, registration.id, "expires"))
 
-    def _hold(self, shard: Shard, call: Call) -> None:
-        if call.id not in shard.calls:
-            shard.calls[call.id] = call
-        for branch in _offer_branches(call):
-            self._offers[branch] = call.id
-        self._arm_call(call)
+    def _hold(self, shard: Shard, call: Call, now: datetime, before: tuple[str, ...] = ()) -> None:
+        """Keep a call; `before` are the branches by which it was found until now."""
+        shard.calls[call.id] = call
+        branches = _offer_branches(call)
+        if branches != before:
+            self._forget_offers(before)
+            for branch in branches:
+                self._offers[branch] = call.id
+        self._arm_call(call, now)
 
-    def _arm_call(self, call: Call) -> None:
+    def _arm_call(self, call: Call, now: datetime) -> None:
         """Alarms for what is near; for the rest one to look again, so that those of calls long gone do not pile up."""
-        horizon, far = self._outlets.clock() + _HORIZON, False
+        horizon, far = now + _HORIZON, False
         for due in deadlines(call):
             if due.at <= horizon:
                 heapq.heappush(self._alarms, (due.at, call.id, due.kind))

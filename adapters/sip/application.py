@@ -67,7 +67,7 @@ class Application:
         self.relay, self._pager = Relay(parts), Pager(parts)
         returning = Returning(self._outgoing, self.relay, self._pager)
         self._changes = Changes(parts)
-        self._merged = Merged(parts.layer.__contains__)
+        self._merged, self._is_ours = Merged(parts.layer.__contains__), partial(whom.is_ours, parts)
         self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
             "INVITE": self._invite,
             "BYE": self._bye,
@@ -109,7 +109,7 @@ class Application:
         try:
             admit(request)
             check_secure(request, event.flow)
-            check_route(request, partial(whom.is_ours, self._parts))
+            check_route(request, self._is_ours)
             self._merged.check(request, event.key)
             self._requests[request.method](event, now)
         except MessageError as error:

@@ -39,7 +39,6 @@ _LISTS = frozenset(
 _SINGLE = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Content-Type", "Max-Forwards", "Expires")
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
-_SINGLE_VALUE = re.compile(r"[^,\s](?:[^,]*[^,\s])?")  # a list of one, with no blanks to strip
 _METHODS = frozenset({"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "OPTIONS", "PRACK", "REGISTER", "UPDATE"})
 _URI_NEVER = re.compile(r'[\x00-\x20\x7f<>"]')
 HEAD_END = re.compile(rb"\n\r?\n")
@@ -79,7 +78,7 @@ class Message:
             values = [value]
         else:
             values = [value for header, value in self.headers if header == name]
-        if name not in _LISTS or (len(values) == 1 and _SINGLE_VALUE.fullmatch(value)):
+        if name not in _LISTS or (len(values) == 1 and value and "," not in value and value == value.strip()):
             return values
         return [one for value in values for one in self._parsed(name, split_list, value)]
 
