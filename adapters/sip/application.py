@@ -13,7 +13,7 @@ from typing import Any
 from adapters.sip import registrar, translate, whom
 from adapters.sip.admission import Merged, admit, explain, serves_other
 from adapters.sip.cause import heard
-from adapters.sip.change import Changes
+from adapters.sip.change import Changes, cancelled_call
 from adapters.sip.dialog import transaction_of
 from adapters.sip.gate import Failing
 from adapters.sip.identity import caller_of
@@ -48,7 +48,7 @@ from domain.ids import call_of_leg, leg_id, shard_of, shard_of_call
 from domain.ports import JournalFull
 from domain.registering import RegisterRefused
 from domain.switchboard import NotOwned
-from domain.values import CANCELLED, NORMAL, Contact, Flow, Transaction
+from domain.values import CANCELLED, NORMAL, Contact, Flow
 
 __all__ = ["Application", "Now", "Parts"]
 
@@ -68,6 +68,7 @@ class Application:
         returning = Returning(self._outgoing, self.relay, self._pager)
         self._changes = Changes(parts)
         self._merged, self._is_ours = Merged(parts.layer.__contains__), partial(whom.is_ours, parts)
+        self._spent: Use | None = None  # by the request in hand
         self._requests: Mapping[str, Callable[[RequestReceived, Now], None]] = {
             "INVITE": self._invite,
             "BYE": self._bye,
@@ -105,7 +106,7 @@ class Application:
     # --- requests
 
     def _request(self, event: RequestReceived, now: Now) -> None:
-        request = event.request
+        request, self._spent = event.request, None
         try:
             admit(request)
             check_secure(request, event.flow)
@@ -119,9 +120,16 @@ class Application:
                 self._parts.witness.failed(event.flow, how)
             self._answer(event, self._reply(request, error.status, error.reason, error.headers), now)
         except JournalFull:
+            self._give_back()
             self._busy(event, now)
         except NotOwned:
+            self._give_back()
             self._unowned(event, now)
+
+    def _give_back(self) -> None:
+        """The credentials of a request that is not served stay good for its repetition."""
+        if self._spent is not None:
+            self._parts.challenger.give_back(self._spent)
 
     def _busy(self, event: RequestReceived | CancelReceived, now: Now) -> None:
         response = self._reply(event.request, 503)
@@ -226,7 +234,7 @@ class Application:
 
     def _cancel(self, event: CancelReceived, now: Now) -> None:
         request = event.request
-        call = self._cancelled_call(event)
+        call = cancelled_call(self._parts, event)
         if call is None and not self._parts.switchboard.owns(shard_of_call(request.call_id)):
             self._unowned(event, now)
             return
@@ -236,7 +244,7 @@ class Application:
             return
         leg = call.caller_leg
         tag = call.caller.dialog.local_tag
-        if request.via.branch != _branch(call.caller.transaction):
+        if call.caller.transaction is None or request.via.branch != call.caller.transaction.branch:
             assert call.renegotiation is not None
             self._changes.withdraw(event, call, call.renegotiation.by, self._forgets(event))
             return
@@ -251,25 +259,6 @@ class Application:
             self._busy(event, now)
         except NotOwned:
             self._unowned(event, now)
-
-    def _cancelled_call(self, event: CancelReceived) -> Call | None:
-        """The call whose INVITE or re-INVITE a CANCEL means: the branch is the peer's, so the call is found by it.
-
-        The transaction itself may be unknown: after a restart it is taken up when its stream is there again. A CANCEL
-        cannot be challenged (22.1), so it must come from the address of the request that it ends.
-        """
-        source = event.flow.remote.rpartition(":")[0]
-        branch, call_id = event.request.via.branch, event.request.call_id
-        call = self._parts.switchboard.find_offer(branch)
-        if call is None:
-            return None
-        pending = call.renegotiation
-        offers = (call.caller.transaction, pending.transaction if pending else None)
-        meant = any(
-            offer and (offer.branch, offer.call_id, offer.flow.remote.rpartition(":")[0]) == (branch, call_id, source)
-            for offer in offers
-        )
-        return call if meant else None
 
     def _ack(self, event: AckReceived, now: Now) -> None:
         key, request = event.key, event.request
@@ -350,6 +339,7 @@ class Application:
         request = event.request
         found = prove(self._parts, request, event.flow, tenant, domain, now.utc.timestamp())
         if isinstance(found, Proved):
+            self._spent = found.use
             return found
         response = self._reply(request, 401)
         for challenge in found.challenges:
@@ -389,7 +379,3 @@ class Application:
 
     def _answer(self, event: RequestReceived, response: Response, now: Now) -> None:
         self._layer.respond(event.key, response, now.monotonic)
-
-
-def _branch(transaction: Transaction | None) -> str:
-    return transaction.branch if transaction else ""

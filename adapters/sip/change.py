@@ -61,3 +61,23 @@ def _too_early(request: Request) -> Response:
     response = response_to(request, 500, "An earlier offer is still under way")
     response.add("Retry-After", str(int(translate.chance_of(request.via.branch) * _RETRY_S)))
     return response
+
+
+def cancelled_call(parts: Parts, event: CancelReceived) -> Call | None:
+    """The call whose INVITE or re-INVITE a CANCEL means: the branch is the peer's, so the call is found by it.
+
+    The transaction itself may be unknown: after a restart it is taken up when its stream is there again. A CANCEL
+    cannot be challenged (22.1), so it must come from the address of the request that it ends.
+    """
+    source = event.flow.remote.rpartition(":")[0]
+    branch, call_id = event.request.via.branch, event.request.call_id
+    call = parts.switchboard.find_offer(branch)
+    if call is None:
+        return None
+    pending = call.renegotiation
+    offers = (call.caller.transaction, pending.transaction if pending else None)
+    meant = any(
+        offer and (offer.branch, offer.call_id, offer.flow.remote.rpartition(":")[0]) == (branch, call_id, source)
+        for offer in offers
+    )
+    return call if meant else None

@@ -112,8 +112,8 @@ def test_a_record_that_cannot_be_read_is_set_aside_once(warehouse: Warehouse) ->
     desk.settle()
     parked = desk.select("SELECT name, partition, position, sequence, type FROM projection_parked FINAL ORDER BY name")
     assert parked == [
-        ("cdr", "journal", 4, 4, "call.leg_ringing.1"),
-        ("events", "journal", 4, 4, "call.leg_ringing.1"),
+        ("cdr", "journal", 4, 4, "call.leg_ringing.2"),
+        ("events", "journal", 4, 4, "call.leg_ringing.2"),
     ]
     assert desk.select("SELECT disposition, rung_at IS NULL FROM cdr ORDER BY call_id") == [
         ("answered", 1),

@@ -8,8 +8,9 @@ import pytest
 
 from adapters.sip.auth import answer
 from adapters.sip.message import Request, Response
-from tests.switchlog.exchange import PASSWORD, Exchange, authorized
+from tests.switchlog.exchange import PASSWORD, Exchange, HeldJournal, authorized
 from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone
+from tests.switchlog.test_exchange_ownership import reclaim
 
 URI = "sip:acme.example"
 
@@ -67,6 +68,22 @@ def test_an_overheard_register_is_worth_nothing_again_here_nor_elsewhere_nor_aft
             one.send(address, again.replace(f"UDP {ALICE}", f"UDP {address};rport"))
             assert is_stale(last(one, address))
     assert len(exchange.journal.stored) == stored
+
+
+def test_credentials_stay_good_for_a_register_that_nobody_served() -> None:
+    journal = HeldJournal()
+    exchange = Exchange(journal)
+    extra = contact("1001", ALICE)
+    proof = credentials(challenge(exchange, "1001", ALICE, extra), "1001")
+    journal.held = True
+    exchange.send(ALICE, text("1001", ALICE, 2, extra + proof))
+    journal.lose()
+    exchange.send(ALICE, text("1001", ALICE, 2, extra + proof))  # while the shard is nobody's
+    assert exchange.take(ALICE) == []
+    journal.held = False
+    reclaim(exchange)
+    exchange.send(ALICE, text("1001", ALICE, 2, extra + proof))
+    assert last(exchange, ALICE).status == 200
 
 
 def test_one_challenge_serves_a_phone_as_long_as_it_counts() -> None:
