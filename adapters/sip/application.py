@@ -38,7 +38,7 @@ from adapters.sip.transaction_event import (
     Unacknowledged,
     Unconfirmed,
 )
-from adapters.sip.transaction_key import restored_key
+from adapters.sip.transaction_key import ServerKey, restored_key
 from adapters.sip.translate import Caller, NotAllowed
 from domain.call.call import Call
 from domain.call.input import Abandoned, HungUp, ProgressUnconfirmed
@@ -269,13 +269,18 @@ class Application:
         except (NotAllowed, NotOwned):
             return
         if call.answer_owed != leg.id:
-            self._layer.acknowledged(key)
+            self._acknowledged(key, now)
             return
         # The 2xx held an offer: it is repeated until the journal has the answer.
         inp = translate.answer_given(request, leg.id, self._parts.sealer)
-        self._outgoing.tell(call, inp, lambda accepted: self._layer.acknowledged(key))
+        self._outgoing.tell(call, inp, lambda accepted: self._acknowledged(key, self._parts.clock()))
+
+    def _acknowledged(self, key: ServerKey, now: Now) -> None:
+        self._layer.acknowledged(key)
+        self._parts.performer.acknowledged(key, now.monotonic)
 
     def _unacknowledged(self, event: Unacknowledged, now: Now) -> None:
+        self._parts.performer.acknowledged(event.key, now.monotonic)
         call = self._parts.switchboard.find_offer(event.key.branch)
         if call is not None:
             pending = call.renegotiation

@@ -21,7 +21,7 @@ from adapters.sip.sdp import map_crypto
 from adapters.sip.session import answered_terms, offered_terms
 from adapters.sip.text import to_wire
 from adapters.sip.transaction import TransactionLayer
-from adapters.sip.transaction_key import ClientKey
+from adapters.sip.transaction_key import ClientKey, ServerKey, restored_key
 from domain.call.call import Call
 from domain.call.effect import (
     Accept,
@@ -62,6 +62,7 @@ class Performer:
     ) -> None:
         self._layer, self._identifiers, self._addresses = layer, identifiers, addresses
         self._peers, self._sealer, self._unreachable = peers, sealer, unreachable
+        self._held_byes: dict[ServerKey, tuple[Request, Flow]] = {}
         self._perform: Mapping[type[Effect], Callable[[Call, Any, float], None]] = {
             Proceed: self._proceed,
             Ring: self._ring,
@@ -156,7 +157,21 @@ class Performer:
         if request is not None:
             for name, value in reasons_header(effect.why):
                 request[0].add(name, value)
+            answered = self._unacknowledged(call, effect.leg)
+            if answered is not None:
+                self._held_byes[answered] = request
+                return
         self._start(request, now)
+
+    def acknowledged(self, key: ServerKey, now: float) -> None:
+        """The answer by `key` has its ACK, or will never have one: a BYE that waited for that goes now."""
+        self._start(self._held_byes.pop(key, None), now)
+
+    def _unacknowledged(self, call: Call, leg: str) -> ServerKey | None:
+        """The caller's INVITE while our 2xx to it has no ACK: no BYE may go before (RFC 3261 15)."""
+        invite = call.legs[leg].transaction
+        key = restored_key(invite) if invite is not None else None
+        return key if key is not None and self._layer.awaits_ack(key) else None
 
     def _cancel(self, call: Call, effect: Cancel, now: float) -> None:
         key = ClientKey(self._identifiers.branch(effect.leg, effect.dialog.local_cseq), "INVITE")

@@ -86,7 +86,9 @@ class TransactionLayer:
             Action.SEND_CANCEL: self._send_cancel,
             Action.TIMED_OUT: lambda live, response, now: TimedOut(as_client(live.key)),
             Action.TRANSPORT_FAILED: lambda live, response, now: TransportFailed(as_client(live.key)),
-            Action.UNACKNOWLEDGED: self._never_acknowledged,
+            Action.UNACKNOWLEDGED: lambda live, response, now: (
+                None if live.restored else Unacknowledged(as_server(live.key))
+            ),
             Action.SEND_TRYING: self._send_trying,
         }
 
@@ -200,16 +202,19 @@ class TransactionLayer:
         return True
 
     def acknowledge(self, key: ClientKey, ack: Request, flow: Flow, now: float) -> None:
-        """Sends the TU's ACK of a final response, now and at each repetition of it while the transaction lives.
-
-        For a 300-699 it is the one of `ResponseReceived`.
-        """
+        """Sends the TU's ACK of a final response (of a 300-699 the one of `ResponseReceived`), now and at each
+        repetition while the transaction lives."""
         wire = ack.serialise()
         live = self._live.get(key)
         if live is not None:
             live.acks = live.acks or {}
             live.acks[tag_of(ack)] = (flow, wire)
         self._outbox.append((flow, wire))
+
+    def awaits_ack(self, key: ServerKey) -> bool:
+        """Whether a 2xx of this run was sent and has no ACK yet."""
+        live = self._live.get(key)
+        return live is not None and live.state is State.ACCEPTED and not live.restored
 
     def acknowledged(self, key: ServerKey, now: float = 0.0) -> None:
         """The ACK of our 2xx came: it is not repeated any more."""
@@ -283,8 +288,7 @@ class TransactionLayer:
         return live
 
     def _make_room(self) -> bool:
-        oldest = self._running.oldest(Timer.J)
-        if oldest is not None:
+        if (oldest := self._running.oldest(Timer.J)) is not None:
             self._remove(oldest)
         return oldest is not None
 
@@ -327,17 +331,13 @@ class TransactionLayer:
                 previous_s = timers.t2_s  # 17.1.2.2: every T2 from the provisional response on
             duration_s = live.interval_s = timers.interval_s(timer, previous_s)
         else:
-            hurried = timer is Timer.F and live.hurried
-            duration_s = timers.hurry_s if hurried else timers.duration_s(timer, reliable)
+            duration_s = timers.hurry_s if timer is Timer.F and live.hurried else timers.duration_s(timer, reliable)
         if duration_s == 0:
             self._fire(live, timer, None, now)
             return
         self._running.start(now, duration_s, live, timer)
 
     # --- actions
-
-    def _never_acknowledged(self, live: Live, response: Response | None, now: float) -> Event | None:
-        return None if live.restored else Unacknowledged(as_server(live.key))
 
     def _pass(self, live: Live, response: Response | None, now: float) -> Event | None:
         assert response is not None

@@ -122,3 +122,27 @@ def test_two_forks_answer_at_once_and_one_is_connected(desk_first: bool) -> None
     assert methods(exchange.take(winner)) == ["ACK"]
     assert methods(exchange.take(loser)) == ["ACK", "BYE"]
     assert (exchange.types.count("connected"), exchange.types.count("leg_hung_up")) == (1, 1)
+
+
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_no_bye_goes_to_a_caller_before_it_has_acknowledged_the_answer(acknowledges: bool) -> None:
+    """RFC 3261 15: its 200 may be lost, and a BYE would come out of the blue."""
+    exchange = Exchange()
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    bob.reply(invite, 200, SDP)
+    answered = exchange.last(ALICE)
+    assert isinstance(answered, Response)
+    bye_of_bob(exchange, invite)
+    assert methods(exchange.take(BOB)) == ["ACK", "200 BYE"]
+    assert exchange.take(ALICE) == []
+    exchange.wait(1)
+    assert methods(exchange.take(ALICE)) == ["200 INVITE"]
+    if acknowledges:
+        alice.within(answered, "ACK")
+    else:
+        exchange.wait(32)
+    assert methods(exchange.take(ALICE))[-1] == "BYE"
+    assert exchange.types.count("ended") == 1
