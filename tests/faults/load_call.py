@@ -31,6 +31,8 @@ class Seen:
     answered_at: float = 0.0
     ended_at: float = 0.0
     """the BYE sent or received by the caller, or its final response"""
+    settled_at: float = 0.0
+    """nothing is asked any more by the caller"""
     callee_answered_at: float = 0.0
     callee_ended_at: float = 0.0
     """the BYE or CANCEL that the callee got, its own BYE, or its refusal"""

@@ -136,7 +136,8 @@ class Caller:
         self._socket.answered((self.call_id, self._invite_cseq, "CANCEL"))
         if bye is not None and not self._seen.bye_status:
             self._seen.bye_status = 200
-        self._seen.ended_at = self._seen.ended_at or time.time()
+        self._seen.settled_at = self._seen.settled_at or time.time()
+        self._seen.ended_at = self._seen.ended_at or self._seen.settled_at
         self._done(self._seen)
 
     def _request(

@@ -84,7 +84,7 @@ async def check(server: Server, load: Load, away: list[Away]) -> None:
     assert len(wanted) > len(calls) / 2, "most calls found the server away or overloaded"
     records = await final_records(server, len(wanted))
     for seen in wanted:
-        agrees(seen, records, any(begin <= seen.ended_at and seen.invited_at <= end for begin, end in away))
+        agrees(seen, records, any(begin <= seen.settled_at and seen.invited_at <= end for begin, end in away))
     gaps = server.query("SELECT call_id FROM call_events GROUP BY call_id HAVING count() != max(sequence) LIMIT 3")
     assert not gaps, f"a stream has a gap: {gaps}"
     async with server.client() as client:
