@@ -14,7 +14,7 @@ import uvloop
 
 from switchlog.log import configure_logging
 from switchlog.role import RoleError
-from switchlog.roles import NICE, run_role
+from switchlog.roles import NICE, load_role, run_role
 from switchlog.settings import Settings
 from switchlog.supervisor import EXIT_UNUSABLE
 
@@ -30,12 +30,16 @@ def end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """`python -m switchlog.child ROLE PARENT_PID` with the settings as JSON on standard input."""
+    """`python -m switchlog.child ROLE PARENT_PID` with the settings as JSON on standard input; none = end."""
     role, parent = sys.argv[1], int(sys.argv[2])
     end_with_parent(parent)
     os.nice(NICE.get(role, 0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a role asks for it
-    settings = Settings.model_validate_json(sys.stdin.buffer.read())
+    load_role(role)  # before the settings are read: the parent may still be looking for them
+    given = sys.stdin.buffer.read()
+    if not given:
+        sys.exit(0)
+    settings = Settings.model_validate_json(given)
     configure_logging(role, settings.log, in_a_thread=True)
     logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # what it says, our own errors say in a line
     try:

@@ -12,6 +12,7 @@ import typer
 from switchlog import cli_call, cli_declare, cli_look, cli_projection
 from switchlog.cli_client import MISUSED, NO, CliError
 from switchlog.cli_output import Json, note, print_json, print_table
+from switchlog.early import EarlyChild
 
 app = typer.Typer(
     name="switchlog",
@@ -29,6 +30,9 @@ app.command()(cli_look.cdr)
 app.command()(cli_look.events)
 app.add_typer(cli_projection.app, name="projections")
 
+FIRST = "sessions"
+"""The role that calls wait for after a crash: it loads while the rest of the parent does."""
+
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (SWITCHLOG_DATA).")]
 
@@ -41,6 +45,7 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Declare a demo tenant and print its phones.")] = False,
 ) -> None:
     """Run Switchlog in the foreground; SIGTERM or Ctrl-C stops it cleanly."""
+    early = EarlyChild(FIRST) if not role or FIRST in role else None
     from switchlog import roles
     from switchlog.log import configure_logging
     from switchlog.role import RoleError
@@ -56,11 +61,14 @@ def serve(
             from switchlog import cli_demo
 
             cli_demo.start(settings)
-        raise typer.Exit(roles.serve(settings, tuple(role or ())))
+        raise typer.Exit(roles.serve(settings, tuple(role or ()), early))
     except SettingsError as error:
         raise CliError(MISUSED, str(error)) from None
     except RoleError as error:
         raise CliError(NO, str(error)) from None
+    finally:
+        if early is not None and early.returncode is None:
+            early.abandon()
 
 
 @app.command("settings")

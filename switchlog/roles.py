@@ -13,13 +13,12 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from switchlog.early import EarlyChild
 from switchlog.role import RoleError
 from switchlog.settings import Settings
 from switchlog.supervisor import Supervisor
 
 ROLES = ("api", "sessions", "projector", "analytics")
-FIRST = "sessions"
-"""Started before the others: calls that are up wait for it, and it needs none of them."""
 NICE: Mapping[str, int] = {"api": 5, "projector": 5, "analytics": 5}
 """How much a role gives way (nice(2)): calls come before their records, also while everything starts at once."""
 LOCK = "switchlog.lock"
@@ -30,8 +29,16 @@ async def run_role(role: str, settings: Settings) -> None:
     await importlib.import_module(f"switchlog.role_{role}").run(settings)
 
 
-def serve(settings: Settings, roles: Sequence[str] = ()) -> int:
+def load_role(role: str) -> None:
+    """Load what a role consists of, the slow part of its start. An unknown name is left for others to refuse."""
+    if role in ROLES:
+        importlib.import_module(f"switchlog.role_{role}")
+
+
+def serve(settings: Settings, roles: Sequence[str] = (), early: EarlyChild | None = None) -> int:
     """Run the roles (all that the settings need, if none is named) until SIGTERM; returns the exit code.
+
+    `early` is a child that was started before the settings were known, for one of the roles.
 
     Raises RoleError when the data folder or a role's name cannot be used.
     """
@@ -41,7 +48,7 @@ def serve(settings: Settings, roles: Sequence[str] = ()) -> int:
     wanted = [role for role in ROLES if role in (roles or _needed(settings))]
     lock = _own(settings.data)
     try:
-        return asyncio.run(_supervise(wanted, settings))
+        return asyncio.run(_supervise(wanted, settings, early))
     finally:
         os.close(lock)
 
@@ -50,8 +57,8 @@ def _needed(settings: Settings) -> tuple[str, ...]:
     return tuple(role for role in ROLES if role != "analytics" or settings.clickhouse == "embedded")
 
 
-async def _supervise(roles: Sequence[str], settings: Settings) -> int:
-    supervisor = Supervisor(roles, settings.model_dump_json(), FIRST)
+async def _supervise(roles: Sequence[str], settings: Settings, early: EarlyChild | None) -> int:
+    supervisor = Supervisor(roles, settings.model_dump_json(), early)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)

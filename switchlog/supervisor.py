@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 from collections.abc import Sequence
 
 import structlog
+
+from switchlog.early import EarlyChild, command
 
 _log = structlog.get_logger(__name__)
 
@@ -31,14 +31,14 @@ _GIVE_UP_TIMEOUT_S = 1.0
 class Supervisor:
     """Runs `roles` as child processes; each gets `settings_json` on its standard input.
 
-    They are ended in the order of `roles`; the one named `first` is the first to be started.
+    They are ended in the order of `roles`. `early` is a child that waits for its settings already; it comes first.
     """
 
-    def __init__(self, roles: Sequence[str], settings_json: str, first: str = "") -> None:
+    def __init__(self, roles: Sequence[str], settings_json: str, early: EarlyChild | None = None) -> None:
         self._roles = tuple(roles)
-        self._first = first
+        self._early = early
         self._settings_json = settings_json.encode()
-        self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._children: dict[str, asyncio.subprocess.Process | EarlyChild] = {}
         self._stop = asyncio.Event()
         self._unusable = False
 
@@ -55,13 +55,15 @@ class Supervisor:
 
     async def run(self) -> int:
         """Until `stop` or a role that cannot run; returns the exit code."""
-        order = sorted(self._roles, key=lambda role: role != self._first)
+        order = sorted(self._roles, key=lambda role: self._early is None or role != self._early.role)
         watchers = [asyncio.create_task(self._watch(role)) for role in order]
         await self._stop.wait()
         timeout_s = _GIVE_UP_TIMEOUT_S if self._unusable else _END_TIMEOUT_S
         for role in self._roles:
             await self._end(role, timeout_s)
         await asyncio.gather(*watchers)
+        if self._early is not None:  # stopped before it had its turn
+            await asyncio.to_thread(self._early.abandon)
         return 1 if self._unusable else 0
 
     async def _watch(self, role: str) -> None:
@@ -84,25 +86,30 @@ class Supervisor:
             backoff_s = min(backoff_s * 2, _BACKOFF_MOST_S)
 
     async def _run_once(self, role: str) -> int:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "switchlog.child",
-            role,
-            str(os.getpid()),
-            stdin=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C reaches the parent only, which ends the children in order
-        )
+        child = await self._begun(role)
         self._children[role] = child
         if self._stop.is_set():  # told to stop while it was being made: nobody else will end it
             child.kill()
-        assert child.stdin is not None
-        with contextlib.suppress(ConnectionError):
-            child.stdin.write(self._settings_json)
-            await child.stdin.drain()
-            child.stdin.close()
+        if isinstance(child, EarlyChild):
+            await child.give(self._settings_json)
+        elif child.stdin is not None:
+            with contextlib.suppress(ConnectionError):
+                child.stdin.write(self._settings_json)
+                await child.stdin.drain()
+                child.stdin.close()
         _log.info("process started", role=role, pid=child.pid)
         return await child.wait()
+
+    async def _begun(self, role: str) -> asyncio.subprocess.Process | EarlyChild:
+        early = self._early
+        if early is not None and early.role == role:
+            self._early = None
+            return early
+        return await asyncio.create_subprocess_exec(
+            *command(role),
+            stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches the parent only, which ends the children in order
+        )
 
     async def _end(self, role: str, timeout_s: float) -> None:
         child = self._children.get(role)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from switchlog.cli import FIRST
 from switchlog.role import RoleError
-from switchlog.roles import FIRST, LOCK, NICE, ROLES, serve
+from switchlog.roles import LOCK, NICE, ROLES, serve
 from switchlog.settings import load
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from switchlog.early import EarlyChild
 from switchlog.settings import load
 from switchlog.supervisor import Supervisor
 
@@ -35,3 +36,34 @@ async def test_stopping_before_it_runs_starts_nothing(tmp_path: Path) -> None:
     supervisor.stop()
     async with asyncio.timeout(20):
         assert await supervisor.run() == 0
+
+
+async def test_a_child_that_was_started_early_is_taken_and_ended(tmp_path: Path) -> None:
+    before = children()
+    early = EarlyChild("sessions")
+    supervisor = Supervisor(["sessions"], settings(tmp_path), early)
+    running = asyncio.create_task(supervisor.run())
+    async with asyncio.timeout(20):
+        while not (tmp_path / "journal.db").exists():
+            await asyncio.sleep(0.01)
+        assert children() == [*before, early.pid]
+        supervisor.stop()
+        assert await running == 0
+    assert (early.returncode, children()) == (0, before)
+
+
+async def test_an_early_child_that_never_had_its_turn_is_ended(tmp_path: Path) -> None:
+    before = children()
+    early = EarlyChild("sessions")
+    supervisor = Supervisor(["sessions"], settings(tmp_path), early)
+    supervisor.stop()
+    async with asyncio.timeout(20):
+        assert await supervisor.run() == 0
+    assert early.returncode is not None
+    assert children() == before
+
+
+def test_a_child_without_settings_ends_by_itself() -> None:
+    early = EarlyChild("sessions")
+    asyncio.run(early.give(b""))
+    assert asyncio.run(early.wait()) == 0
