@@ -32,20 +32,14 @@ _SUMMARY: Mapping[type[Event], Callable[[Any], str]] = {
     Call.LegsDialed: lambda event: ", ".join(f"{leg.number} at {leg.device}" for leg in event.legs),
     Call.LegRinging: lambda event: "early media" if event.sdp else "",
     Call.ProgressConfirmed: lambda event: "with an answer" if event.sdp else "",
-    Call.ProgressConfirmed: lambda event: "with an answer" if event.sdp else "",
     Call.LegsFailed: lambda event: _cause(event.why),
     Call.Redirected: lambda event: f"to {', '.join(event.targets)}: {_cause(event.why)}",
-    Call.LegRedialed: lambda event: f"with sessions of at least {event.terms.minimum_s} s",
-    Call.SessionRefreshed: lambda event: f"for {event.terms.interval_s} s",
     Call.RequestSent: lambda event: event.method if event.by else f"{event.method}, to see whether somebody is there",
     Call.Connected: lambda event: f"media {event.media}",
     Call.RenegotiationRequested: lambda event: event.direction,
     Call.CounterOffered: lambda event: event.direction,
-    Call.CounterOffered: lambda event: event.direction,
     Call.Renegotiated: lambda event: "held" if event.held_by else "",
     Call.RenegotiationRefused: lambda event: _cause(event.why),
-    Call.RequestSent: lambda event: event.method,
-    Call.Redirected: lambda event: "to " + ", ".join(event.targets),
     Call.SessionRefreshed: lambda event: f"lasts {event.terms.interval_s} s" if event.terms.interval_s else "",
     Call.RefreshRequested: lambda event: "by us",
     Call.RefreshDeferred: lambda event: f"until {event.retry_at:%H:%M:%S}",
@@ -69,11 +63,7 @@ def _failure(event: Any) -> tuple[str, str] | None:
 
 def _agreed(event: Any) -> tuple[str, str]:
     """The answer, which comes in the ACK of the party that had asked for an offer."""
-    return (event.by, "ACK") if event.by_sdp else (event.to, "200 OK")
-
-
-def _refreshed(event: Any) -> tuple[str, str]:
-    return event.leg, event.transaction.method if event.transaction else "200 OK"
+    return (event.by, "ACK") if event.by_sdp else (event.to, "200 OK (INVITE)")
 
 
 def _end(event: Any) -> tuple[str, str] | None:
@@ -89,13 +79,11 @@ _HEARD: Mapping[type[Event], Callable[[Any], tuple[str, str] | None]] = {
     Call.LegRinging: lambda event: (event.leg, f"{183 if event.sdp else 180} (INVITE)"),
     Call.ProgressConfirmed: lambda event: (leg_id(event.originator_id, 0), event.transaction.method),
     Call.LegsFailed: _failure,
-    Call.Redirected: lambda event: (event.leg, f"{_cause(event.why)} (INVITE)"),
-    Call.LegRedialed: lambda event: (event.leg, "422 (INVITE)"),
     Call.Connected: lambda event: (event.callee, "200 OK (INVITE)"),
     Call.RenegotiationRequested: lambda event: (event.by, event.transaction.method),
     Call.CounterOffered: lambda event: (event.to, "200 OK (INVITE)"),
     Call.AnswerGiven: lambda event: (event.leg, "ACK"),
-    Call.Renegotiated: lambda event: (event.by, "ACK") if event.by_sdp else (event.to, "200 OK (INVITE)"),
+    Call.Renegotiated: _agreed,
     Call.RenegotiationRefused: lambda event: (event.to, f"{_cause(event.why)} (INVITE)"),
     Call.Redirected: lambda event: (event.leg, f"{_cause(event.why)} (INVITE)"),
     Call.RequestSent: lambda event: (event.by, event.method) if event.by else None,

@@ -67,6 +67,13 @@ def long_functions(source: str) -> list[str]:
     ]
 
 
+def repeated_rows(source: str) -> list[str]:
+    """Keys that a table names twice: the row above is dead, and no linter says so of dotted names."""
+    tables = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Dict)]
+    keys = [[ast.unparse(key) for key in table.keys if key is not None] for table in tables]
+    return sorted({key for names in keys for key in names if names.count(key) > 1})
+
+
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -97,6 +104,12 @@ def test_functions_and_files_stay_short() -> None:
     assert {name(path): found for path in files if (found := long_functions(path.read_text()))} == {}
     counts = {name(path): len(path.read_text().splitlines()) for path in files}
     assert {path: lines for path, lines in counts.items() if lines > FILE_LINES} == {}
+
+
+def test_no_row_of_a_table_hides_another() -> None:
+    files = sources(*PACKAGES, "bench", "scripts", "tests")
+    assert {name(path): found for path in files if (found := repeated_rows(path.read_text()))} == {}
+    assert repeated_rows("X = {Call.Ended: 1, (A, b): 2, Call.Ended: 3}") == ["Call.Ended"]
 
 
 def test_every_package_is_listed_for_installation(project: dict[str, Any]) -> None:
