@@ -131,3 +131,5 @@ UNREACHABLE = Cause(503, 27, "the connection to the device is gone")
 NOT_CONFIRMED = Cause(504, 102, "the caller never confirmed the progress of its call")
 SESSION_LOST = Cause(408, 102, "the session was not refreshed in time")
 VANISHED = Cause(408, 27, "the other side no longer knows the call")
+GONE = frozenset({408, 481})
+"""Statuses of a request inside a dialog by which its peer shows that it is gone (RFC 3261 12.2.1.2)."""

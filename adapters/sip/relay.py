@@ -22,7 +22,7 @@ from domain.call.input import Checked, PassedOn, Vanished
 from domain.call.leg import Leg
 from domain.ports import JournalFull
 from domain.switchboard import NotOwned
-from domain.values import VANISHED, Cause
+from domain.values import GONE, VANISHED, Cause
 
 DATAGRAM_LIMIT = 1300
 """Bytes of a request that may go by UDP (RFC 3261 18.1.1, RFC 3428 section 8): beyond them it would be torn up."""
@@ -35,7 +35,6 @@ _ANSWERED = (
     "Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Recv-Info", "Accept",
     "Accept-Encoding", "Accept-Language", "Retry-After", "Warning",
 )  # fmt: skip
-_GONE = frozenset({408, 481})
 _SILENT = Cause(408, 102, "a request inside the call was never answered")
 
 
@@ -117,7 +116,7 @@ class Relay:
         copy_headers(response, answer, _ANSWERED)
         answer.body = response.body
         self._answer(waiting.key, answer)
-        if response.status in _GONE:
+        if response.status in GONE:
             why = heard(response, cause_of(response.status, VANISHED.reason))
             self._lost(waiting, event.key.branch, why)
 

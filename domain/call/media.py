@@ -11,13 +11,11 @@ from domain.call.call import Call, CallState
 from domain.call.input import AnswerGiven, HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged, Withdrawn
 from domain.call.scene import Scene
 from domain.call.session import granted
-from domain.values import CANCELLED, NOT_ACKNOWLEDGED, VANISHED, Cause
+from domain.values import CANCELLED, GONE, NOT_ACKNOWLEDGED, VANISHED, Cause
 
 NO_MEDIA = Cause(488, 65, "the answer described no media")
 NOT_ANSWERED = Cause(488, 65, "the acknowledgement held no answer to the offer")
 _HOLDING = frozenset({"sendonly", "inactive"})
-_GONE = frozenset({408, 481})
-"""Statuses of a request inside a dialog that end it (RFC 3261 12.2.1.2)."""
 
 
 def hang_up(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
@@ -142,7 +140,7 @@ def renegotiation_refused(scene: Scene, inp: ReofferRefused) -> tuple[Event, ...
     if pending is None or inp.leg != pending.to or call.answer_owed:
         return ()
     refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=inp.why)
-    if inp.why.sip_status not in _GONE:
+    if inp.why.sip_status not in GONE:
         return (refused,)
     return (
         refused,

@@ -13,11 +13,10 @@ from domain.call.leg import Leg
 from domain.call.resume import EXPIRED, REFRESH
 from domain.call.scene import Scene
 from domain.call.session import Terms, granted, lost_at
-from domain.values import SESSION_LOST, VANISHED
+from domain.values import GONE, SESSION_LOST, VANISHED
 
 LONGEST_S = 86_400
 """No phone's wish for long sessions goes beyond a day."""
-_GONE = frozenset({408, 481})
 _CROSSED = 491
 
 
@@ -69,7 +68,7 @@ def refused(scene: Scene, inp: ReofferRefused) -> tuple[Event, ...]:
     pending = call.refresh
     if pending is None or pending.done or pending.leg != inp.leg:
         return ()
-    if inp.why.sip_status in _GONE:
+    if inp.why.sip_status in GONE:
         return (scene.ended("system", "lost", VANISHED, leg=inp.leg, hang_up=call.talked),)
     leg = call.legs[inp.leg]
     wait_s, terms = _again(scene, leg, inp)
