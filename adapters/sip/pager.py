@@ -17,9 +17,9 @@ from adapters.sip.relay import ASKED, DATAGRAM_LIMIT, copy_headers
 from adapters.sip.transaction_event import RequestReceived, ResponseReceived, TimedOut, TransportFailed
 from adapters.sip.transaction_key import ClientKey, ServerKey
 from adapters.sip.translate import Caller, NotAllowed
+from domain.call.dialing import first_dialog
 from domain.call.outcome import best_of
-from domain.call.presentation import ANONYMOUS_NAME, ANONYMOUS_URI
-from domain.values import NOT_REGISTERED, Cause, Contact, Dialog
+from domain.values import NOT_REGISTERED, Cause, Contact
 
 _TORN = Cause(513, 127, "too large for a datagram")
 _SILENT = Cause(480, 18, "the device did not answer")
@@ -95,29 +95,17 @@ class Pager:
         self._settle(page)
 
     def _ask(self, page: _Page, caller: Caller, number: str, way: _Way) -> None:
-        parts, asked, contact = self._parts, page.request, way.contact
-        uri = ANONYMOUS_URI if caller.shown.anonymous else f"sip:{caller.extension.number}@{caller.domain}"
-        display = ANONYMOUS_NAME if caller.shown.anonymous else caller.extension.name
-        dialog = Dialog(
-            call_id=f"{way.name}@switchlog",
-            local_tag=way.name,
-            remote_tag="",
-            local_uri=uri,
-            remote_uri=f"sip:{number}@{caller.domain}",
-            remote_target=contact.uri,
-            routes=contact.path,
-            local_cseq=1,
-            remote_cseq=0,
-            flow=contact.flow,
-            device=contact.device,
-            instance=contact.instance,
-        )
+        parts, asked = self._parts, page.request
+        shown = caller.shown
+        uri, display = shown.uri(caller.extension.number, caller.domain), shown.display(caller.extension.name)
+        call_id = parts.identifiers.call_id(way.name)
+        dialog = first_dialog(call_id, way.name, uri, (number, caller.domain), way.contact)
         flow = parts.peers.route(caller.tenant, dialog)
         why = NOT_REGISTERED
         if flow is not None:
             via = parts.addresses.via(flow, f"z9hG4bK.page.{way.name}")
             request = request_of("MESSAGE", dialog, via, display=display)
-            assert_caller(request, dialog, display, caller.shown)
+            assert_caller(request, dialog, display, shown)
             copy_headers(asked, request, ASKED)
             request.body = asked.body
             if flow.transport != "udp" or len(request.serialise()) <= DATAGRAM_LIMIT:

@@ -12,7 +12,7 @@ from domain.base import Aggregate, Created, Event
 from domain.call import early_event, media_event, redirect_event, relay_event, session_event
 from domain.call.leg import CSEQ_JUMP, Leg, LegState, Progress, Rung
 from domain.call.piece import CallState, DialedLeg, EndedLeg, Fork, Refresh, Renegotiation
-from domain.call.presentation import ANONYMOUS_NAME, OPEN, Presentation
+from domain.call.presentation import OPEN, Presentation
 from domain.call.session import ENDLESS, Terms
 from domain.routing.plan import RoutePlan
 from domain.values import PLAIN, Ability, Cause, Dialog, Transaction
@@ -77,7 +77,7 @@ class Call(Aggregate):
     @property
     def display(self) -> str:
         """The caller's name as callees see it."""
-        return ANONYMOUS_NAME if self.shown.anonymous else self.name
+        return self.shown.display(self.name)
 
     def dial_alternative(self, numbers: set[str]) -> None:
         """Part of `LegsDialed`: of those that a redirect named, the ones up to these have had their turn."""

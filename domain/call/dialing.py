@@ -1,4 +1,4 @@
-"""A device that is to be offered a call, with every identifier that the offer carries. Pure."""
+"""The first request to a device, which offers it a call or a message, with every identifier that it carries. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ def dialed_leg(
 
     `diverted` is the number whose device named this one instead.
     """
-    leg, (number, domain) = leg_id(call, index), callee
-    dialog = Dialog(
-        call_id=world.identifiers.call_id(leg),
-        local_tag=world.identifiers.tag(leg),
+    leg, identifiers = leg_id(call, index), world.identifiers
+    dialog = first_dialog(identifiers.call_id(leg), identifiers.tag(leg), caller, callee, contact)
+    return DialedLeg(leg, callee[0], contact.device, contact.user_agent, dialog, diverted, Terms(world.session_s))
+
+
+def first_dialog(call_id: str, tag: str, caller: str, callee: tuple[str, str], contact: Contact) -> Dialog:
+    """What the first request from the URI `caller` to (number, domain) at a binding of it says; no answer came yet."""
+    number, domain = callee
+    return Dialog(
+        call_id=call_id,
+        local_tag=tag,
         remote_tag="",
         local_uri=caller,
         remote_uri=f"sip:{number}@{domain}",
@@ -33,4 +40,3 @@ def dialed_leg(
         device=contact.device,
         instance=contact.instance,
     )
-    return DialedLeg(leg, number, contact.device, contact.user_agent, dialog, diverted, Terms(world.session_s))

@@ -24,7 +24,6 @@ from domain.call.input import (
 from domain.call.leg import CSEQ_JUMP, Leg, LegState
 from domain.call.media import NO_MEDIA, NOT_ANSWERED
 from domain.call.outcome import best_cause, outcome_of, spoken
-from domain.call.presentation import ANONYMOUS_URI
 from domain.call.redirect import dial_next, follow
 from domain.call.resume import NO_ANSWER_DEADLINE, confirmable
 from domain.call.scene import Scene, dialed
@@ -77,7 +76,7 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             )
         )
         return tuple(events)
-    uri = ANONYMOUS_URI if inp.shown.anonymous else f"sip:{inp.extension}@{inp.domain}"
+    uri = inp.shown.uri(inp.extension, inp.domain)
     callee = (plan.extension, inp.domain)
     legs = tuple(dialed_leg(inp.call, n, uri, callee, contact, world) for n, contact in enumerate(contacts, 1))
     ring_until = scene.now + timedelta(seconds=plan.ring_s)

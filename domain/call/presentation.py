@@ -21,6 +21,14 @@ class Presentation(msgspec.Struct, frozen=True):
     diversion: tuple[str, ...] | None = None
     history: tuple[str, ...] | None = None
 
+    def uri(self, number: str, domain: str) -> str:
+        """Who calls, as callees see it."""
+        return ANONYMOUS_URI if self.anonymous else f"sip:{number}@{domain}"
+
+    def display(self, name: str) -> str:
+        """The caller's name as callees see it."""
+        return ANONYMOUS_NAME if self.anonymous else name
+
 
 OPEN = Presentation()
 """Nothing is hidden, and nothing came along."""
