@@ -34,10 +34,9 @@ SUBMISSIONS_LIMIT = 5_000
 """Submissions that may wait for the journal before new calls and registrations are refused."""
 _DEADLINES_LIMIT = SUBMISSIONS_LIMIT // 2
 """And before what is due waits: after a long pause thousands of bindings have run out at once."""
-
-
 _HORIZON = timedelta(seconds=60)
 _LOOK = "look"
+"""The alarm that is none of the call's: it is time to arm those that were too far away."""
 
 
 def _nothing() -> None:

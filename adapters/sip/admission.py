@@ -6,7 +6,6 @@ request. No dialogs, no identities, no answers of its own.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -24,7 +23,7 @@ from adapters.sip.capability import (
 )
 from adapters.sip.header import split_list
 from adapters.sip.message import MessageError, Request, Response
-from adapters.sip.multipart import media_type
+from adapters.sip.multipart import is_optional, media_type
 from adapters.sip.transaction_key import ServerKey, server_key
 from adapters.sip.translate import NotAllowed, request_uri
 from domain.call.session import LEAST_S
@@ -37,7 +36,6 @@ _PASSED_ON = frozenset({"INVITE", "MESSAGE"})
 """Outside a dialog: whatever else comes is for us, and who is addressed answers also with 0 hops left (16.3)."""
 _READ = frozenset({"INVITE", "OPTIONS", "UPDATE", "PRACK", "REGISTER"})
 """Whose bodies we read. Those of INFO and MESSAGE are the other party's; a BYE is not refused for its report."""
-_OPTIONAL = re.compile(r";\s*handling\s*=\s*\"?optional\b", re.IGNORECASE)
 _EXPLAINING = frozenset({200, 405, 501})
 
 
@@ -81,7 +79,7 @@ def unsupported(request: Request) -> tuple[str, ...]:
 
 def ignores_body(request: Request) -> bool:
     """Whether a body that is not understood may be left aside: `handling=optional` (20.11)."""
-    return _OPTIONAL.search(request.get("Content-Disposition") or "") is not None
+    return is_optional(request.get("Content-Disposition") or "")
 
 
 def serves_other(cancel: Request, lives: Callable[[ServerKey], bool]) -> bool:

@@ -16,15 +16,13 @@ _Q850_OF_STATUS = {
     487: 16, 488: 65, 500: 41, 501: 79, 502: 38, 503: 41, 504: 102, 505: 127, 513: 127, 580: 47, 600: 17, 603: 21,
     604: 1, 606: 58,
 }  # fmt: skip
+_OURS = frozenset({401, 407, 420, 421, 422, 423, 494, 503})
+"""About our request to the device, or only understood with headers that we do not pass on."""
 
 
 def cause_of(status: int, reason: str) -> Cause:
     """The cause of a final response that was no success; the peer's words are kept, at most 200 characters."""
     return Cause(status, _Q850_OF_STATUS.get(status, 31), reason[:_WORDS])
-
-
-_OURS = frozenset({401, 407, 420, 421, 422, 423, 494, 503})
-"""About our request to the device, or only understood with headers that we do not pass on."""
 
 
 def passed_on(status: int) -> int:
@@ -61,8 +59,7 @@ def heard(message: Request | Response, base: Cause) -> Cause:
     q850, words = said.get("q.850", (0, ""))
     status, more = said.get("sip", (0, ""))
     if not 0 < q850 < 128:
-        known = ANSWERED_ELSEWHERE.q850 if status == 200 else _Q850_OF_STATUS.get(status, base.q850)
-        q850 = known
+        q850 = ANSWERED_ELSEWHERE.q850 if status == 200 else _Q850_OF_STATUS.get(status, base.q850)
     failed = 300 <= status < 700 and base.sip_status < 300
     return Cause(status if failed else base.sip_status, q850, (words or more or base.reason)[:_WORDS])
 

@@ -25,6 +25,11 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def is_optional(disposition: str) -> bool:
+    """Whether a Content-Disposition says `handling=optional`: what is not understood may be left aside (RFC 3204)."""
+    return _OPTIONAL.search(disposition) is not None
+
+
 def session_part(content_type: str, body: bytes) -> bytes:
     """The session description of a body: the body itself, or its first part of that type.
 
@@ -40,7 +45,7 @@ def session_part(content_type: str, body: bytes) -> bytes:
     for headers, part in _parts(content_type, body):
         if media_type(headers.get("content-type", "text/plain")) == SDP:
             found.append(part)
-        elif kind != "multipart/alternative" and not _OPTIONAL.search(headers.get("content-disposition", "")):
+        elif kind != "multipart/alternative" and not is_optional(headers.get("content-disposition", "")):
             raise NotUnderstood("a part of the body must be understood, and is not")
     if not found:
         raise NotUnderstood(f"no part of the body is {SDP}")

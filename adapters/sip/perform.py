@@ -205,19 +205,13 @@ class Performer:
     def _first_offer(
         self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str, confirms: bool
     ) -> tuple[Request, Flow] | None:
-        request = self._offer(call, leg, dialog, display, sdp, _supported(confirms))
+        """The INVITE that dials a leg; `confirms` says whether its progress may be such that we are to confirm it."""
+        request = self._request(call, leg, "INVITE", dialog, display, _supported(confirms))
         if request is not None:
+            self._body(request[0], sdp)
             present(request[0], dialog, display, call.shown, call.legs[leg])
             for name, value in offered_terms(call.legs[leg].terms, within=False):
                 request[0].add(name, value)
-        return request
-
-    def _offer(
-        self, call: Call, leg: str, dialog: Dialog, display: str, sdp: str, supported: str
-    ) -> tuple[Request, Flow] | None:
-        request = self._request(call, leg, "INVITE", dialog, display, supported)
-        if request is not None:
-            self._body(request[0], sdp)
         return request
 
     def _request(

@@ -87,13 +87,9 @@ def probed_host(data: bytes) -> str:
     if found is None:
         return ""
     text = found[1].decode("latin-1").lower()
-    return (
-        text
-        if text.endswith("]")
-        else text.partition(":")[0]
-        if not text.startswith("[")
-        else text.partition("]")[0] + "]"
-    )
+    if text.startswith("["):
+        return text.partition("]")[0] + "]"
+    return text.partition(":")[0]
 
 
 def _value(data: bytes, name: re.Pattern[bytes]) -> bytes:

@@ -19,11 +19,11 @@ NOT_FOLLOWED = "redirected to somebody who is not called from here"
 def follow(scene: Scene, inp: Redirected) -> tuple[Event, ...] | Cause:
     """The events of a redirect that is followed, or the cause of one that is not."""
     call = scene.call
-    targets = tuple(_allowed(scene, inp)) if call.redirects < MAX_REDIRECTS else ()
-    legs = _legs_of_first(scene, targets, call.legs[inp.leg].number)
+    numbers = tuple(_allowed(scene, inp)) if call.redirects < MAX_REDIRECTS else ()
+    legs = _legs_of_first(scene, numbers, call.legs[inp.leg].number)
     if not legs:
         return Cause(inp.why.sip_status, inp.why.q850, NOT_FOLLOWED)
-    return (scene.event(Call.Redirected, inp.leg, inp.why, targets), _dial(scene, legs))
+    return (scene.event(Call.Redirected, inp.leg, inp.why, numbers), _dial(scene, legs))
 
 
 def dial_next(scene: Scene) -> tuple[Event, ...]:
