@@ -1,4 +1,6 @@
-"""Effects of calls as SIP: each becomes requests and responses of the transaction layer, none keeps state here.
+"""Effects of calls as SIP: each becomes requests and responses of the transaction layer.
+
+Nothing is kept here but a BYE that must not overtake the ACK of our 2xx: it goes with that, or with the end of waiting.
 
 Performing an effect again is harmless: identifiers are derived, so the layer or the peer recognises a repetition.
 """
