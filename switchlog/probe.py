@@ -22,6 +22,7 @@ class Prober:
     def __init__(self, every_s: float, find: Callable[[UUID], Call | None], ask: Callable[[Call], None]) -> None:
         self._every, self._find, self._ask = timedelta(seconds=every_s), find, ask
         self._due: list[tuple[datetime, UUID]] = []
+        self._armed: set[UUID] = set()
 
     def __len__(self) -> int:
         return len(self._due)
@@ -45,11 +46,13 @@ class Prober:
     def on_due(self, now: datetime) -> None:
         while self._due and self._due[0][0] <= now:
             _, stream = heapq.heappop(self._due)
+            self._armed.discard(stream)
             call = self._find(stream)
             if call is not None and call.state in _GOES_ON:
                 self._arm(stream, now)
                 self._ask(call)
 
     def _arm(self, stream: UUID, last: datetime) -> None:
-        if self._every:
+        if self._every and stream not in self._armed:  # else its shard was lost and claimed again meanwhile
+            self._armed.add(stream)
             heapq.heappush(self._due, (last + self._every, stream))

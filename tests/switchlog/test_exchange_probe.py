@@ -85,3 +85,13 @@ def test_nobody_is_asked_unless_it_is_wanted_or_once_the_call_is_over() -> None:
     exchange.wait(200)
     assert "OPTIONS" not in methods(exchange.take(BOB))
     assert len(exchange.prober) == 0
+
+
+def test_a_call_that_is_taken_up_again_is_asked_once_a_time() -> None:
+    exchange = Exchange(probe_s=60)
+    talk(exchange)
+    exchange.wait(20)
+    exchange.prober.take_up(exchange.board.live_calls, exchange._utc())  # its shard was lost and claimed again
+    assert len(exchange.prober) == 1
+    exchange.wait(40)
+    assert exchange.types.count("request_sent") == 2
