@@ -94,13 +94,22 @@ def request_of(
 
 
 def _routed(dialog: Dialog) -> tuple[str, tuple[str, ...]]:
-    routes = dialog.routes
+    routes, target = dialog.routes, _askable(dialog.remote_target)
     if not routes:
-        return dialog.remote_target, ()
+        return target, ()
     first = NameAddr.parse(routes[0])
     if "lr" in first.uri.params:
-        return dialog.remote_target, routes
-    return str(first.uri), (*routes[1:], f"<{dialog.remote_target}>")
+        return target, routes
+    return _askable(str(first.uri)), (*routes[1:], f"<{target}>")
+
+
+def _askable(target: str) -> str:
+    """A URI as it may stand in a request line: without the method and the headers that a Contact may have (19.1.1)."""
+    if "?" not in target and "method" not in target.lower():
+        return target
+    uri = Uri.parse(target)
+    params = {name: value for name, value in uri.params.items() if name != "method"}
+    return str(msgspec.structs.replace(uri, params=params, headers=""))
 
 
 def quoted(display: str) -> str:

@@ -297,3 +297,21 @@ def test_an_ack_that_requires_something_is_never_answered() -> None:
     )
     exchange.wait(10)
     assert set(methods(exchange.take(ALICE))) <= {"401 INVITE", "401 REGISTER"}
+
+
+def test_a_contact_puts_no_method_and_no_headers_into_our_requests() -> None:
+    exchange = Exchange()
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    bob.exchange.send(
+        BOB,
+        f"SIP/2.0 200 OK\nVia: {invite.get('Via')}\nFrom: {invite.get('From')}\nTo: {invite.get('To')};tag=b\n"
+        f"Call-ID: {invite.call_id}\nCSeq: {invite.get('CSeq')}\nContent-Type: application/sdp\n"
+        f"Contact: <sip:method?@{BOB};method=BYE;ob?Route=%3Csip:elsewhere%3E&Reason=a>",
+        SDP,
+    )
+    (ack,) = exchange.take(BOB)
+    assert isinstance(ack, Request)
+    assert (ack.method, ack.uri) == ("ACK", f"sip:method?@{BOB};ob")
