@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from adapters.sip import translate
 from adapters.sip.auth import Challenger
 from adapters.sip.dialog import Addresses
@@ -124,6 +126,9 @@ class Outgoing:
         owed: tuple[Effect, ...] = ()
         if not (leg.waiting and isinstance(inp, Answered)):  # else this is its first answer: nothing was owed yet
             owed = tuple(ack for ack in outstanding(call, parts.clock().utc) if _acknowledges(ack, ours))
+            if call.state is CallState.ENDED and not owed and _is_answer(response):  # it crossed our BYE (13.2.2.4)
+                dialog = msgspec.structs.replace(leg.dialog, remote_tag=response.to.tag, local_cseq=number)
+                owed = (Acknowledge(leg.id, dialog),)
 
         def durable(accepted: bool) -> None:
             if not accepted:  # its ACK or PRACK was lost, with us or on the way (13.2.2.4, RFC 3262 section 4)
@@ -141,7 +146,7 @@ class Outgoing:
             return
         call, leg, number = found
         pending = call.renegotiation if call.state is CallState.RENEGOTIATING else None
-        refresh = call.refresh if call.refresh and not call.refresh.done else None
+        refresh = call.refresh if call.refresh and not call.refresh.done and call.state is not CallState.ENDED else None
         asked = pending.to if pending else refresh.leg if refresh else ""
         waiting = leg.waiting if _is_first(leg, number) else asked == leg.id
         if waiting:

@@ -146,3 +146,36 @@ def test_no_bye_goes_to_a_caller_before_it_has_acknowledged_the_answer(acknowled
         exchange.wait(32)
     assert methods(exchange.take(ALICE))[-1] == "BYE"
     assert exchange.types.count("ended") == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("refresh", [False, True])
+def test_the_200_of_a_re_invite_that_crosses_the_bye_is_acknowledged(refresh: bool, restarted: bool) -> None:
+    exchange = Exchange()
+    timer = "\nSupported: timer\nSession-Expires: 100;refresher=uac" if refresh else ""
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    bob.reply(invite, 200, SDP, extra=timer)
+    answered = exchange.last(ALICE)
+    assert isinstance(answered, Response)
+    alice.within(answered, "ACK")
+    exchange.take(BOB)
+    if refresh:
+        exchange.wait(50.1)
+    else:
+        alice.within(answered, "INVITE", HOLD)
+    (offer,) = exchange.take(BOB)
+    assert isinstance(offer, Request)
+    assert offer.method == "INVITE"
+    alice.within(answered, "BYE")
+    if restarted:
+        exchange = bob.exchange = Exchange(exchange.journal, epoch=2, start_s=exchange.clock_s)
+    exchange.take(BOB)
+    bob.reply(offer, 200, SDP)
+    (ack,) = exchange.take(BOB)
+    assert isinstance(ack, Request)
+    assert (ack.method, ack.cseq.number, ack.to.tag) == ("ACK", offer.cseq.number, "b")
+    bob.reply(offer, 200, SDP)
+    assert methods(exchange.take(BOB)) == ["ACK"]
