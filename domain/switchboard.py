@@ -37,8 +37,8 @@ class Switchboard(Protocol):
     def find(self, call: UUID) -> Call | None:
         """The live call, or None if there is none here. To be read, never changed."""
 
-    def find_offer(self, branch: str) -> Call | None:
-        """The live call whose caller's INVITE, or last re-INVITE, had this branch."""
+    def find_offers(self, branch: str) -> tuple[Call, ...]:
+        """The live calls of which one of `offers` had this branch: peers choose it, and not all choose well."""
 
     def handle(self, call: UUID, inp: Input, done: Callable[[bool], None], lost: Callable[[], None] = ...) -> None:
         """Let the call decide on `inp`; `done(True)` if that made an event, `done(False)` if it meant nothing."""

@@ -17,7 +17,7 @@ from domain.base import Context, Event, Step
 from domain.call.call import Call, CallState
 from domain.call.effect import Effect
 from domain.call.input import DeadlineReached, Input, Offer
-from domain.call.resume import FORGET_DEADLINE, deadlines, live_until, outstanding
+from domain.call.resume import FORGET_DEADLINE, deadlines, live_until, offers, outstanding
 from domain.call.session import USUAL_S
 from domain.call.turn import World, take_turn
 from domain.catalog import CATEGORIES, topic
@@ -74,7 +74,7 @@ class Board:
         self._directory, self._node, self._outlets = directory, node, outlets
         self._session_s = session_s
         self._shards: dict[int, Shard] = {}
-        self._offers: dict[str, UUID] = {}
+        self._offers: dict[str, tuple[UUID, ...]] = {}
         self._alarms: list[tuple[datetime, UUID, str]] = []
         self._armed: dict[UUID, datetime] = {}
         self._looking: set[UUID] = set()
@@ -160,9 +160,8 @@ class Board:
         shard = self._shards.get(shard_of(call))
         return shard.calls.get(call) if shard else None
 
-    def find_offer(self, branch: str) -> Call | None:
-        call = self._offers.get(branch)
-        return self.find(call) if call else None
+    def find_offers(self, branch: str) -> tuple[Call, ...]:
+        return tuple(call for one in self._offers.get(branch, ()) if (call := self.find(one)) is not None)
 
     def handle(self, call: UUID, inp: Input, done: Callable[[bool], None], lost: Callable[[], None] = _nothing) -> None:
         shard = self._owned(shard_of(call))
@@ -310,9 +309,11 @@ class Board:
         shard.calls[call.id] = call
         branches = _offer_branches(call)
         if branches != before:
-            self._forget_offers(before)
+            self._forget_offers(call.id, before)
             for branch in branches:
-                self._offers[branch] = call.id
+                known = self._offers.get(branch, ())
+                if call.id not in known:
+                    self._offers[branch] = (*known, call.id)
         self._arm_call(call, now)
 
     def _arm_call(self, call: Call, now: datetime) -> None:
@@ -329,11 +330,13 @@ class Board:
 
     def _unindex(self, call: Call) -> None:
         self._looking.discard(call.id)
-        self._forget_offers(_offer_branches(call))
+        self._forget_offers(call.id, _offer_branches(call))
 
-    def _forget_offers(self, branches: Iterable[str]) -> None:
+    def _forget_offers(self, call: UUID, branches: Iterable[str]) -> None:
         for branch in branches:
-            self._offers.pop(branch, None)
+            left = tuple(one for one in self._offers.pop(branch, ()) if one != call)
+            if left:
+                self._offers[branch] = left
 
     def _submit(
         self,
@@ -384,6 +387,5 @@ class Board:
 
 
 def _offer_branches(call: Call) -> tuple[str, ...]:
-    """The branches by which `find_offer` finds a call: its INVITE's and its last re-INVITE's."""
-    transactions = [call.caller.transaction, call.renegotiation.transaction if call.renegotiation else None]
-    return tuple(transaction.branch for transaction in transactions if transaction is not None)
+    """The branches by which `find_offers` finds a call."""
+    return tuple(transaction.branch for _, transaction in offers(call))

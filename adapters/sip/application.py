@@ -13,7 +13,7 @@ from typing import Any
 from adapters.sip import registrar, translate, whom
 from adapters.sip.admission import Merged, admit, explain, serves_other
 from adapters.sip.cause import heard
-from adapters.sip.change import Changes, cancelled_call
+from adapters.sip.change import Changes, cancelled, offered_by
 from adapters.sip.dialog import transaction_of
 from adapters.sip.gate import Failing
 from adapters.sip.identity import caller_of
@@ -234,20 +234,22 @@ class Application:
 
     def _cancel(self, event: CancelReceived, now: Now) -> None:
         request = event.request
-        call = cancelled_call(self._parts, event)
-        if call is None and not self._parts.switchboard.owns(shard_of_call(request.call_id)):
+        meant = cancelled(self._parts, event)
+        if meant is None and not self._parts.switchboard.owns(shard_of_call(request.call_id)):
             self._unowned(event, now)
             return
-        if call is None:
+        if meant is None:
             status = 200 if serves_other(request, self._layer.__contains__) else 481
             self._layer.respond(event.key, self._reply(request, status), now.monotonic)
             return
-        leg = call.caller_leg
-        tag = call.caller.dialog.local_tag
-        if call.caller.transaction is None or request.via.branch != call.caller.transaction.branch:
-            assert call.renegotiation is not None
-            self._changes.withdraw(event, call, call.renegotiation.by, self._forgets(event))
+        call, leg = meant.call, meant.leg
+        if call.renegotiation is not None and meant.offer == call.renegotiation.transaction:
+            self._changes.withdraw(event, call, leg, self._forgets(event))
             return
+        if meant.offer != call.caller.transaction:  # a refresh, which was answered at once
+            self._layer.respond(event.key, self._reply(request, 200), now.monotonic)
+            return
+        tag = call.caller.dialog.local_tag
 
         def durable(accepted: bool) -> None:
             self._layer.respond(event.key, response_to(request, 200, to_tag=tag), self._parts.clock().monotonic)
@@ -281,11 +283,8 @@ class Application:
 
     def _unacknowledged(self, event: Unacknowledged, now: Now) -> None:
         self._parts.performer.acknowledged(event.key, now.monotonic)
-        call = self._parts.switchboard.find_offer(event.key.branch)
-        if call is not None:
-            pending = call.renegotiation
-            again = pending is not None and pending.transaction.branch == event.key.branch
-            leg = pending.by if pending and again else call.caller_leg
+        if (found := offered_by(self._parts, event.key)) is not None:
+            call, leg = found
             self._outgoing.tell(call, NeverAcknowledged(event.key.branch, f"leg:{leg}", leg))
 
     def _relayed(self, event: RequestReceived, now: Now) -> None:
@@ -306,9 +305,8 @@ class Application:
             self._pager.page(event, caller, number, self._local_tag(request))
 
     def _unconfirmed(self, event: Unconfirmed, now: Now) -> None:
-        call = self._parts.switchboard.find_offer(event.key.branch)
-        if call is not None:
-            leg = call.caller_leg
+        if (found := offered_by(self._parts, event.key)) is not None:
+            call, leg = found
             self._outgoing.tell(call, ProgressUnconfirmed(event.key.branch, f"leg:{leg}", leg))
 
     # --- parts

@@ -6,17 +6,21 @@ What may live here: whether a request can be taken now (RFC 3261 14.2, RFC 3311 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from adapters.sip import translate
 from adapters.sip.message import Request, Response, response_to
 from adapters.sip.outgoing import Parts
 from adapters.sip.transaction_event import CancelReceived, RequestReceived
+from adapters.sip.transaction_key import ServerKey, restored_key, written_branch
 from adapters.sip.translate import NotAllowed
 from domain.call.call import Call, CallState
 from domain.call.input import Withdrawn
 from domain.call.leg import Leg
+from domain.call.resume import offers
 from domain.ports import JournalFull
 from domain.switchboard import NotOwned
+from domain.values import Transaction
 
 _RETRY_S = 11
 """A request that came too early may come again after 0 to 10 s."""
@@ -63,21 +67,34 @@ def _too_early(request: Request) -> Response:
     return response
 
 
-def cancelled_call(parts: Parts, event: CancelReceived) -> Call | None:
-    """The call whose INVITE or re-INVITE a CANCEL means: the branch is the peer's, so the call is found by it.
+class Cancelled(NamedTuple):
+    """What a CANCEL means: the offer of a leg in a call."""
+
+    call: Call
+    leg: str
+    offer: Transaction
+
+
+def cancelled(parts: Parts, event: CancelReceived) -> Cancelled | None:
+    """The INVITE or re-INVITE that a CANCEL means: the branch is the peer's, so the call is found by it.
 
     The transaction itself may be unknown: after a restart it is taken up when its stream is there again. A CANCEL
     cannot be challenged (22.1), so it must come from the address of the request that it ends.
     """
     source = event.flow.remote.rpartition(":")[0]
     branch, call_id = event.request.via.branch, event.request.call_id
-    call = parts.switchboard.find_offer(branch)
-    if call is None:
-        return None
-    pending = call.renegotiation
-    offers = (call.caller.transaction, pending.transaction if pending else None)
-    meant = any(
-        offer and (offer.branch, offer.call_id, offer.flow.remote.rpartition(":")[0]) == (branch, call_id, source)
-        for offer in offers
-    )
-    return call if meant else None
+    for call in parts.switchboard.find_offers(branch):
+        for leg, offer in offers(call):
+            named = (offer.branch, offer.call_id, offer.flow.remote.rpartition(":")[0])
+            if offer.method == "INVITE" and named == (branch, call_id, source):
+                return Cancelled(call, leg, offer)
+    return None
+
+
+def offered_by(parts: Parts, key: ServerKey) -> tuple[Call, str] | None:
+    """The call and the leg whose offer is this transaction."""
+    for call in parts.switchboard.find_offers(written_branch(key)):
+        for leg, offer in offers(call):
+            if restored_key(offer) == key:
+                return call, leg
+    return None

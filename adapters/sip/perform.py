@@ -178,8 +178,11 @@ class Performer:
     def _cancel(self, call: Call, effect: Cancel, now: float) -> None:
         key = ClientKey(self._identifiers.branch(effect.leg, effect.dialog.local_cseq), "INVITE")
         if key not in self._layer:  # from before a restart
-            invite = self.invite(call, effect.leg)
-            if invite is None:
+            dialled = effect.dialog.local_cseq == call.legs[effect.leg].invited.local_cseq
+            invite = self.invite(call, effect.leg) if dialled and not call.legs[effect.leg].caller else None
+            if (
+                invite is None
+            ):  # no way leads there; a re-INVITE is owed as well, and what was not sent is not taken back
                 return
             self._layer.request(*invite, now, sent=False)
         self._layer.cancel(key, now, [("Reason", reason_of_cancel(effect.why))])

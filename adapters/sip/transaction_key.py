@@ -60,6 +60,11 @@ def _old_branch(call_id: str, from_tag: str, cseq: int, branch: str) -> str:
     return f"2543 {call_id} {from_tag} {cseq} {branch}"
 
 
+def written_branch(key: ServerKey) -> str:
+    """The branch as the peer wrote it."""
+    return key.branch.rpartition(" ")[2]
+
+
 def as_client(key: Key) -> ClientKey:
     """The key of a transaction that is known to be ours."""
     assert isinstance(key, ClientKey)

@@ -8,15 +8,19 @@ import msgspec
 
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.input import DeadlineReached, Refreshed, ReofferAccepted, ReofferRefused, TooBrief
-from domain.call.leg import Leg
+from domain.call.early import fail
+from domain.call.input import DeadlineReached, Failed, Refreshed, ReofferAccepted, ReofferRefused, TooBrief
+from domain.call.leg import CSEQ_JUMP, Leg
 from domain.call.resume import EXPIRED, REFRESH
 from domain.call.scene import Scene
 from domain.call.session import Terms, granted, lost_at
-from domain.values import GONE, SESSION_LOST, VANISHED
+from domain.values import GONE, SESSION_LOST, VANISHED, Cause
 
 LONGEST_S = 86_400
 """No phone's wish for long sessions goes beyond a day."""
+REDIALS = 8
+"""So often one device is offered a call with a longer session than before."""
+NOT_PLEASED = Cause(422, 31, "no session is long enough for the device")
 _CROSSED = 491
 
 
@@ -88,10 +92,13 @@ def _again(scene: Scene, leg: Leg, inp: ReofferRefused) -> tuple[float, Terms]:
 
 
 def redial(scene: Scene, inp: TooBrief) -> tuple[Event, ...]:
-    """RFC 4028 section 7.3: the same offer once more, with a session that is long enough."""
+    """RFC 4028 section 7.3: the same offer once more, with a session that is long enough; a device that cannot be
+    pleased so has failed."""
     leg = scene.call.legs.get(inp.leg)
-    if leg is None or not leg.waiting or leg.dialed is None or not leg.terms.interval_s < inp.minimum_s <= LONGEST_S:
+    if leg is None or not leg.waiting or leg.dialed is None:
         return ()
+    if not leg.terms.interval_s < inp.minimum_s <= LONGEST_S or leg.dialed.local_cseq % CSEQ_JUMP > REDIALS:
+        return fail(scene, Failed(inp.cause, inp.actor, inp.leg, NOT_PLEASED))
     cseq = leg.next_dialog(scene.world.epoch).local_cseq
     dialog = msgspec.structs.replace(leg.dialed, local_cseq=cseq)
     terms = Terms(inp.minimum_s, minimum_s=inp.minimum_s)

@@ -28,7 +28,7 @@ from domain.call.effect import (
 )
 from domain.call.leg import Leg, LegState
 from domain.call.session import lost_at
-from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, Cause
+from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, Cause, Transaction
 
 REPEAT_S = 32
 """64*T1 (RFC 3261 17.1.1.2): how long a peer may still ask for what was said to it."""
@@ -85,6 +85,19 @@ def live_until(call: Call) -> float | None:
     if call.state is not CallState.ENDED:
         return None
     return deadlines(call)[0].at.timestamp()
+
+
+def offers(call: Call) -> Iterator[tuple[str, Transaction]]:
+    """The invitations by which a call may be found, each with its leg: the caller's own, the last change of the call,
+    and each party's last refresh of its session."""
+    if call.caller.transaction is not None:
+        yield call.caller_leg, call.caller.transaction
+    if call.renegotiation is not None:
+        yield call.renegotiation.by, call.renegotiation.transaction
+    for name in call.talked:
+        renewal = call.legs[name].renewal
+        if renewal is not None:
+            yield name, renewal.transaction
 
 
 def _none(call: Call, now: datetime) -> Iterator[Effect]:

@@ -96,6 +96,7 @@ class Exchange:
         start_s: float = 0,
         directory: Callable[[], Directory] = directory,
         probe_s: int = 0,
+        alive: Callable[[Flow], bool] = lambda flow: True,
     ) -> None:
         self.journal = journal or HeldJournal()
         self.clock_s = start_s
@@ -120,7 +121,7 @@ class Exchange:
             ),
             Hooks(
                 clock=self._now,
-                alive=lambda flow: True,
+                alive=alive,
                 settled=lambda: None,
                 told=lambda events: None,
                 lost=lambda shard, reason: self.lost.append(shard),

@@ -1,0 +1,140 @@
+"""Offers that must be found again: by a branch that others chose too, after a restart, refused, never acknowledged."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.sip.message import Request, Response
+from domain.call.refresh import REDIALS
+from tests.switchlog.exchange import Exchange, authorized
+from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties
+from tests.switchlog.test_exchange_session import TIMER, request, talk, within
+
+CAROL = "127.0.0.1:6003"
+BRANCHES = pytest.mark.parametrize("branch", ["z9hG4bK-1-1-0", "old"])
+
+
+class Streams(Exchange):
+    """Phones come by TCP."""
+
+    def send(self, address: str, text: str, body: str = "", transport: str = "tcp") -> None:
+        super().send(address, text, body, transport)
+
+
+def invite(phone: Phone, branch: str) -> None:
+    """A call to Bob by somebody who gives all requests this branch."""
+    uri = "sip:1002@acme.example"
+
+    def send(credentials: str) -> None:
+        phone.cseq += 1
+        phone.exchange.send(
+            phone.address,
+            f"INVITE {uri} SIP/2.0\nVia: SIP/2.0/UDP {phone.address};branch={branch}\n"
+            f"From: <sip:{phone.number}@acme.example>;tag=a\nTo: <{uri}>\nCall-ID: call of {phone.number}\n"
+            f"CSeq: {phone.cseq} INVITE\nContact: <sip:{phone.number}@{phone.address}>\n"
+            f"Content-Type: application/sdp{credentials}",
+            SDP,
+        )
+
+    authorized(phone.exchange, phone.address, phone.number, send, uri)
+
+
+def callers(exchange: Exchange) -> tuple[Phone, Phone, Phone]:
+    """Alice, Bob and Carol."""
+    alice, bob = parties(exchange)
+    carol = Phone(exchange, "1003", CAROL)
+    assert carol.register().status == 200
+    return alice, bob, carol
+
+
+@BRANCHES
+def test_two_callers_may_choose_the_same_branch(branch: str) -> None:
+    exchange = Exchange()
+    alice, _, carol = callers(exchange)
+    invite(alice, branch)
+    invite(carol, branch)
+    trying = exchange.last(ALICE)
+    assert isinstance(trying, Response)
+    alice.within(trying, "CANCEL", branch=branch)
+    assert methods(exchange.take(ALICE)) == ["200 CANCEL", "487 INVITE"]
+    assert exchange.board.open_calls == 1
+
+
+@BRANCHES
+def test_each_of_two_callers_with_the_same_branch_must_acknowledge(branch: str) -> None:
+    exchange = Exchange()
+    alice, bob, carol = callers(exchange)
+    invite(alice, branch)
+    invite(carol, branch)
+    for offer in exchange.take(BOB):
+        assert isinstance(offer, Request)
+        bob.reply(offer, 200, SDP)
+    answered = exchange.last(CAROL)
+    assert isinstance(answered, Response)
+    carol.within(answered, "ACK")
+    exchange.wait(33)
+    assert "BYE" in methods(exchange.take(ALICE))
+    assert "BYE" not in methods(exchange.take(CAROL))
+    assert exchange.board.open_calls == 1
+
+
+def test_a_refresh_by_re_invite_that_is_never_acknowledged_ends_the_call() -> None:
+    exchange = Exchange()
+    alice, _, answered, _ = talk(exchange, f"{TIMER}\nSession-Expires: 1000")
+    alice.within(answered, "INVITE", SDP)
+    exchange.wait(31)
+    assert exchange.board.open_calls == 1
+    exchange.wait(2)
+    assert exchange.board.open_calls == 0
+    assert "BYE" in methods(exchange.take(ALICE))
+
+
+def test_a_cancel_after_the_200_to_a_refresh_has_no_effect() -> None:
+    exchange = Exchange()
+    alice, _, answered, _ = talk(exchange, f"{TIMER}\nSession-Expires: 1000")
+    alice.within(answered, "INVITE", SDP, branch="z9hG4bKlate")
+    alice.within(answered, "CANCEL", branch="z9hG4bKlate")
+    assert methods(exchange.take(ALICE)) == ["200 INVITE", "200 CANCEL"]
+    assert exchange.types[-1] == "session_refreshed"
+
+
+def test_a_callee_that_wants_endless_sessions_has_failed() -> None:
+    exchange = Exchange()
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    exchange.take(ALICE)
+    bob.reply(request(exchange, BOB), 422, extra="\nMin-SE: 100000")
+    assert methods(exchange.take(BOB)) == ["ACK"]
+    assert methods(exchange.take(ALICE)) == ["480 INVITE"]
+    assert exchange.types[-2:] == ["legs_failed", "ended"]
+
+
+def test_a_callee_that_is_never_pleased_has_failed() -> None:
+    exchange = Exchange()
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    for longer in range(REDIALS + 1):
+        (offer,) = [one for one in exchange.take(BOB) if isinstance(one, Request) and one.method == "INVITE"]
+        bob.reply(offer, 422, extra=f"\nMin-SE: {2000 + longer}")
+    assert methods(exchange.take(BOB)) == ["ACK"]
+    assert exchange.types[-2:] == ["legs_failed", "ended"]
+
+
+@pytest.mark.parametrize("by", ["caller", "callee"])
+def test_a_restart_without_a_way_to_the_phone_of_a_re_invite_that_was_taken_back(by: str) -> None:
+    exchange = Streams()
+    alice, bob, answered, dialled = talk(exchange)
+    if by == "caller":
+        alice.within(answered, "INVITE", HOLD, branch="z9hG4bKback")
+        alice.within(answered, "CANCEL", branch="z9hG4bKback")
+    else:
+        within(bob, dialled, "INVITE", 5, HOLD)
+        exchange.send(
+            BOB,
+            f"CANCEL sip:x@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP {BOB};branch=z9hG4bKbINVITE5\n"
+            f"From: {dialled.get('To')};tag=b\nTo: {dialled.get('From')}\nCall-ID: {dialled.call_id}\nCSeq: 5 CANCEL",
+        )
+    assert exchange.types[-1] == "renegotiation_withdrawn"
+    again = Streams(exchange.journal, epoch=2, start_s=exchange.clock_s, alive=lambda flow: False)
+    assert again.board.open_calls == 1
+    assert again.wire == []
