@@ -45,7 +45,11 @@ class GatedDelivery:
         if call_id in self.lane or ruling is Ruling.LATER:
             until = now + (_LATE_S[sniff.kind_of(data)] if ruling is Ruling.LATER else inf)
             waiting = Waiting(self._gate.marked(data, now), flow, call_id, now, until, malformed)
-            if not self.lane.put(waiting):
+            if self.lane.put(waiting):
+                return
+            if ruling is Ruling.REFUSED:
+                self._refuse(data, flow, now)
+            else:
                 self._late(waiting)
         elif ruling is Ruling.REFUSED:
             self._refuse(data, flow, now)
@@ -66,7 +70,13 @@ class GatedDelivery:
             waiting.malformed()
 
     def _late(self, waiting: Waiting) -> None:
-        """Refused now, since its sender would soon repeat it: a short answer is worth more than a late one."""
+        """Refused now, since its sender would soon repeat it: a short answer is worth more than a late one.
+
+        What belongs to something under way, or was let in before, is handled whenever its turn comes.
+        """
+        if waiting.until == inf or self._gate.repeated(waiting.data):
+            self._work(waiting)
+            return
         self._gate.count_refused(sniff.kind_of(waiting.data))
         self._refuse(waiting.data, waiting.flow, self._loop.time())
 

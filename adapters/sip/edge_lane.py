@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import NamedTuple
 
 from domain.values import Flow
 
 LIMIT = 2_000
+_ROOM = LIMIT // 2
+"""beyond it, for what belongs to something under way"""
 _SLICE = 8
 """handled between two looks at the sockets: some milliseconds"""
 _LOOKED_AT = 64
@@ -55,7 +58,7 @@ class Lane:
 
     def put(self, waiting: Waiting) -> bool:
         """False if there is no room."""
-        if len(self._queue) >= LIMIT:
+        if len(self._queue) >= (LIMIT if waiting.until < inf else LIMIT + _ROOM):
             return False
         self._queue.append(waiting)
         self._call_ids[waiting.call_id] = self._call_ids.get(waiting.call_id, 0) + 1

@@ -168,6 +168,15 @@ class Gate:
             return data
         return with_overload(data, round(100 * self.controller.refused_share(Work.CALL)), f"{now:.3f}")
 
+    def repeated(self, data: bytes) -> bool:
+        """Whether a request was let in before: another answer now would contradict the one under way."""
+        try:
+            via = Via.parse(sniff.top_via(data))
+        except ValueError:
+            return False
+        method = data[: data.find(b" ")].decode("latin-1")
+        return self._knowledge.known(ServerKey(via.branch, method, f"{via.host}:{via.port or ''}".lower()))
+
     # --- what is learned later
 
     def proved(self, remote: str, tenant: str, device: str, now: float) -> None:
@@ -249,7 +258,7 @@ class Gate:
         work = _work(kind, sniff.has_credentials(data), proven)
         if self.controller.admits(work, self._luck(sniff.call_id(data), int(now / _SLOT_S))):
             return Ruling.LATER
-        if datagram and self._repeated(data):
+        if datagram and self.repeated(data):
             return Ruling.NOW
         self.count_refused(kind)
         return Ruling.REFUSED
@@ -262,15 +271,6 @@ class Gate:
             self.counters.overloaded_register += 1
         else:
             self.counters.overloaded_other += 1
-
-    def _repeated(self, data: bytes) -> bool:
-        """Whether a request was let in before: another answer now would contradict the one under way."""
-        try:
-            via = Via.parse(sniff.top_via(data))
-        except ValueError:
-            return False
-        method = data[: data.find(b" ")].decode("latin-1")
-        return self._knowledge.known(ServerKey(via.branch, method, f"{via.host}:{via.port or ''}".lower()))
 
     def _luck(self, call_id: bytes, slot: int) -> float:
         keyed = self._keyed.copy()

@@ -120,3 +120,38 @@ def test_what_has_waited_too_long_is_refused_instead(run: Run) -> None:
         assert ends.handled == ["CANCEL call-2"]
 
     run(main())
+
+
+def test_a_repetition_that_has_waited_too_long_is_handled_and_not_refused(run: Run) -> None:
+    async def main() -> None:
+        ends = Ends(SOME)
+        ends.delivery.heard(request("INVITE", 1, branch="z9hG4bK-under-way"), FLOW)
+        time.sleep(0.2)  # noqa: ASYNC251  a loop that stands still
+        await ends.settle()
+        assert ends.sent == []
+        assert ends.handled == ["INVITE call-1"]
+
+    run(main())
+
+
+def test_what_is_under_way_is_never_refused_for_want_of_room(run: Run) -> None:
+    async def main() -> None:
+        ends = Ends(SOME)
+        for number in range(LIMIT):
+            ends.delivery.heard(request("INVITE", number), FLOW)
+        for method in ("CANCEL", "ACK"):
+            ends.delivery.heard(request(method, 7), FLOW)
+        ends.delivery.heard(request("BYE", 8, to=";tag=ours"), FLOW)
+        ends.delivery.heard(request("INVITE", LIMIT, branch="z9hG4bK-under-way"), FLOW)
+        assert ends.sent == []
+        await ends.settle()
+        assert {one.cseq.method for one in ends.sent} <= {"INVITE"}  # that waited too long on a slow machine
+        own = {"CANCEL call-7", "ACK call-7", "BYE call-8", f"INVITE call-{LIMIT}"}
+        assert [one for one in ends.handled if one in own] == [
+            f"INVITE call-{LIMIT}",
+            "CANCEL call-7",
+            "ACK call-7",
+            "BYE call-8",
+        ]
+
+    run(main())
