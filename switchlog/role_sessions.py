@@ -96,6 +96,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: SqliteJournal,
     calls = await session.take_over()
     await _listen(settings, session, tls)
     session.resume(calls)
+    await session.open()
     settle_memory()
     await commands.start()
     _log.info("sessions ready", tenants=len(office.directory().tenants))

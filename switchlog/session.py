@@ -68,7 +68,13 @@ class Session:
         self._sentry = Sentry(parts.gate, knowledge, parts.nonce_secret, parts.node, _utc_now)
         first = int(_utc_now().timestamp() * 1000)
         self._edge = Edge(
-            self._heard, self._closed, client_tls=client_tls, first_connection=first, tap=tap, gate=self._sentry.gate
+            self._heard,
+            self._closed,
+            client_tls=client_tls,
+            first_connection=first,
+            tap=tap,
+            gate=self._sentry.gate,
+            shut=True,
         )
         switch = wire(
             parts,
@@ -119,11 +125,15 @@ class Session:
         return calls
 
     def resume(self, calls: Iterable[Call]) -> None:
-        """Say what is owed and arm the timers: after a start, as after a take-over."""
+        """Say what is owed and arm the timers: after a start, as after a take-over. Then `open`."""
         resumed = tuple(calls)
         self.board.resume(resumed)
         self._prober.take_up(resumed, self._clock.utc())
         self._pump_soon()
+
+    async def open(self) -> None:
+        """Hear the phones. Not before `resume`: a request that was taken before a restart would count as a new one."""
+        await self._edge.open()
 
     async def close(self) -> None:
         """Stop listening; what was submitted is still committed by the journal's close."""

@@ -58,6 +58,7 @@ class Edge:
     from `first_connection` on, which must differ from run to run: the journal remembers flows of earlier runs.
     `tap` is shown all messages.
     `gate` rules on what comes in, before it is parsed; without one everything does.
+    An edge that is `shut` only binds: nothing is read or accepted until `open`.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Edge:
         first_connection: int = 0,
         tap: Tap | None = None,
         gate: Gate | None = None,
+        shut: bool = False,
     ) -> None:
         self.limits = limits or EdgeLimits()
         self.counters = EdgeCounters()
@@ -83,6 +85,7 @@ class Edge:
         self._connecting: dict[tuple[str, str], asyncio.Task[Flow]] = {}
         self._numbered = first_connection
         self._closing = False
+        self._shut = shut
         self._drained = asyncio.Event()
         self._gated = GatedDelivery(gate, self._deliver, self.send) if gate else None
 
@@ -99,6 +102,14 @@ class Edge:
             return await self._listen_stream(transport, host, port, tls)
         except OSError as error:
             raise EdgeError(bind_failure(transport, host, port, error)) from error
+
+    async def open(self) -> None:
+        """Read and accept from now on; what came by UDP meanwhile is read first."""
+        self._shut = False
+        for udp in self._udp.values():
+            udp.read()
+        for listener in self._listeners:
+            await listener.accept()
 
     async def renew_tls(self, server: ssl.SSLContext | None, client: ssl.SSLContext) -> None:
         """New connections use these contexts, in and out; those that are open live on with theirs."""
@@ -234,6 +245,8 @@ class Edge:
 
         udp = UdpSocket(str(address[0]), int(address[1]), on_datagram)
         self._udp[udp.local] = udp
+        if not self._shut:
+            udp.read()
         return Flow("udp", udp.local, "")
 
     def _kept_alive(self, data: bytes, flow: Flow) -> bool:
@@ -256,7 +269,7 @@ class Edge:
         listener = StreamListener(
             lambda: self._connection(transport, inbound=True), tls, self.limits.handshake_timeout_s
         )
-        await listener.open(host, port)
+        await listener.open(host, port, not self._shut)
         self._listeners.append(listener)
         return Flow(transport, listener.local, "")
 

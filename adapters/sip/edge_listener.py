@@ -33,8 +33,11 @@ class StreamListener:
         """Whether it speaks TLS."""
         return self._tls is not None
 
-    async def open(self, host: str, port: int) -> None:
-        """Bind and listen; `local` is what was bound. Of a name its first address counts. Raises OSError."""
+    async def open(self, host: str, port: int, accepting: bool = True) -> None:
+        """Bind, and listen if `accepting`; `local` is what was bound. Of a name its first address counts.
+
+        Raises OSError.
+        """
         loop = asyncio.get_running_loop()
         family, kind, number, _, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[0]
         listening = socket.socket(family, kind, number)
@@ -48,7 +51,12 @@ class StreamListener:
             listening.close()
             raise
         self.local = join_host_port(*listening.getsockname()[:2])
-        self._server = await self._serve(listening)
+        self._server = await self._serve(listening, accepting)
+
+    async def accept(self) -> None:
+        """Listen, if that did not begin with `open`."""
+        assert self._server is not None, "only what is open can accept"
+        await self._server.start_serving()
 
     async def renew(self, tls: ssl.SSLContext) -> None:
         """From now on connections are accepted with this context; those that are open live on with theirs."""
@@ -71,11 +79,12 @@ class StreamListener:
             if server is not None:
                 await server.wait_closed()
 
-    async def _serve(self, listening: socket.socket) -> asyncio.Server:
+    async def _serve(self, listening: socket.socket, accepting: bool = True) -> asyncio.Server:
         return await asyncio.get_running_loop().create_server(
             self._protocol,
             sock=listening,
             ssl=self._tls,
             ssl_handshake_timeout=self._handshake_timeout_s if self._tls else None,
             backlog=_BACKLOG,
+            start_serving=accepting,
         )

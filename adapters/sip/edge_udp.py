@@ -23,7 +23,7 @@ _BUFFER_BYTES = 4 * 1024 * 1024  # asked of the kernel, which caps it by net.cor
 class UdpSocket:
     """A bound, non-blocking socket on the running loop.
 
-    `on_datagram(data, flow)` gets each datagram with its sender as the flow's remote.
+    `on_datagram(data, flow)` gets each datagram with its sender as the flow's remote, once `read` was called.
     """
 
     def __init__(self, host: str, port: int, on_datagram: Callable[[bytes, Flow], None]) -> None:
@@ -44,6 +44,9 @@ class UdpSocket:
             self._socket.close()
             raise
         self.local = join_host_port(*self._socket.getsockname()[:2])
+
+    def read(self) -> None:
+        """Hand out what comes, and what has come since the socket was bound."""
         self._loop.add_reader(self._socket, self._readable)
 
     def send(self, data: bytes, remote: str) -> bool:

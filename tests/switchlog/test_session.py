@@ -1,0 +1,67 @@
+"""The driver of one worker over real sockets: what comes while it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from adapters.sip.rport import split_host_port
+from switchlog.session import Session
+from switchlog.wiring import SessionParts
+from tests.adapters.sip.station import Run, run
+from tests.domain.world import directory
+from tests.switchlog.exchange import Exchange, OneSecret, PlainSealer
+from tests.switchlog.test_exchange import ALICE, parties
+
+__all__ = ["run"]
+
+
+def successor(exchange: Exchange, loop: asyncio.AbstractEventLoop) -> Session:
+    """Who goes on with the journal of an exchange."""
+    return Session(
+        SessionParts(
+            node="a",
+            journal=exchange.journal,
+            epochs=dict.fromkeys(range(64), 2),
+            credentials=OneSecret(),
+            sealer=PlainSealer(),
+            directory=directory,
+            identifier_secret=b"k" * 32,
+            nonce_secret=b"n" * 32,
+            algorithms=("SHA-256",),
+        ),
+        loop,
+    )
+
+
+def test_an_invite_that_is_repeated_during_a_restart_is_no_new_one(run: Run) -> None:
+    exchange = Exchange()
+    alice, _ = parties(exchange)
+    branch = alice.invite("1002")
+    before = exchange.types
+    repeated = (
+        f"INVITE sip:1002@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP {ALICE};branch={branch};rport\r\n"
+        "From: <sip:1001@acme.example>;tag=a\r\nTo: <sip:1002@acme.example>\r\nCall-ID: call-1\r\n"
+        f"CSeq: {alice.cseq} INVITE\r\nContact: <sip:1001@{ALICE}>\r\nContent-Length: 0\r\n\r\n"
+    )
+
+    async def main() -> None:
+        session = successor(exchange, asyncio.get_running_loop())
+        calls = await session.take_over()
+        local = await session.listen("udp", "127.0.0.1", 0)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.sendto(repeated.encode(), split_host_port(local))
+            await session.listen("tcp", "127.0.0.1", 0)  # the loop turns meanwhile
+            session.resume(calls)
+            await session.open()
+            while not session.metrics()["sip_received_total"]:
+                await asyncio.sleep(0)
+            await session.close()
+            phone.setblocking(False)
+            with pytest.raises(BlockingIOError):  # no challenge: the answer has gone to Alice, whose transaction it is
+                phone.recv(4096)
+        assert exchange.types == before
+
+    run(main())
