@@ -32,7 +32,7 @@ from switchlog.shard import Shard
 
 SUBMISSIONS_LIMIT = 5_000
 """Submissions that may wait for the journal before new calls and registrations are refused."""
-_DEADLINES_LIMIT = SUBMISSIONS_LIMIT // 2
+DEADLINES_LIMIT = SUBMISSIONS_LIMIT // 2
 """And before what is due waits: after a long pause thousands of bindings have run out at once."""
 _HORIZON = timedelta(seconds=60)
 _LOOK = "look"
@@ -265,7 +265,7 @@ class Board:
         return shard
 
     def _busy(self) -> bool:
-        return self.submitted - self.answered >= _DEADLINES_LIMIT
+        return self.submitted - self.answered >= DEADLINES_LIMIT
 
     def _make_room(self) -> None:
         waiting = self.submitted - self.answered

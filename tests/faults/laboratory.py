@@ -55,7 +55,7 @@ class _Served(Exchange):
     def _utc(self) -> datetime:
         return START + seconds(self.clock_s + self._lab.wall_s)
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         for flow, data in self.layer.to_send():
             self._lab.sends(SERVER, flow.remote, data)
 
@@ -170,10 +170,10 @@ class Laboratory:
             return
         server.clock_s = self.clock_s
         try:
-            server.application.receive(parse(data), Flow("udp", SERVER, source), server._now())
+            server.application.receive(parse(data), Flow("udp", SERVER, source), server.now())
         except MessageError as error:
             raise AssertionError(f"our own phone was not understood: {data!r}") from error
-        server._deliver()
+        server.deliver()
 
     def _server_turn(self) -> None:
         server = self.exchange
@@ -181,9 +181,9 @@ class Laboratory:
             return
         server.clock_s = self.clock_s
         for event in server.layer.on_timer(self.clock_s):
-            server.application.handle(event, server._now())
+            server.application.handle(event, server.now())
         server.board.on_deadline(server._utc())
-        server._deliver()
+        server.deliver()
 
     def _check(self) -> None:
         """The fold of what is durable is what is in memory; lost shards are claimed again."""
@@ -209,7 +209,7 @@ class Laboratory:
         epochs = self.journal.claim((shard,), "a")
         calls = server.board.load(epochs, list(self.journal.live(shard, server._utc().timestamp())), decode)
         server.board.resume(calls)
-        server._deliver()
+        server.deliver()
 
     def _flush(self) -> None:
         for address, phone in self._phones.items():

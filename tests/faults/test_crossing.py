@@ -131,7 +131,7 @@ def test_what_is_repeated_while_a_commit_takes_long_is_said_once() -> None:
         assert lab.exchange is not None
         lab.exchange.clock_s = lab.clock_s
         journal.commit()
-        lab.exchange._deliver()
+        lab.exchange.deliver()
 
     for n in range(1, 60):
         lab.later(n * 2.5, commit)

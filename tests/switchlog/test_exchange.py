@@ -156,7 +156,7 @@ def test_nothing_leaves_before_the_journal_has_it() -> None:
     alice.invite("1002")
     assert exchange.take(ALICE) == exchange.take(BOB) == []
     journal.commit()
-    exchange._deliver()
+    exchange.deliver()
     assert methods(exchange.take(ALICE)) == ["100 INVITE"]
     assert methods(exchange.take(BOB)) == ["INVITE"]
 
@@ -168,7 +168,7 @@ def test_a_lost_append_says_nothing_and_drops_the_shard() -> None:
     journal.held = True
     alice.invite("1002")
     journal.lose()
-    exchange._deliver()
+    exchange.deliver()
     assert exchange.take(ALICE) == exchange.take(BOB) == []
     assert len(exchange.lost) == 1
     assert exchange.board.live_calls == ()

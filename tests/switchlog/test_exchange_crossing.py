@@ -23,7 +23,7 @@ def settled(exchange: Exchange) -> None:
     """What the journal held back becomes durable, and what follows is sent."""
     exchange.journal.held = False
     exchange.journal.commit()
-    exchange._deliver()
+    exchange.deliver()
 
 
 @pytest.mark.parametrize("held", [False, True])

@@ -151,7 +151,7 @@ def test_the_caller_cancels_while_the_answer_is_on_its_way_to_the_journal() -> N
     assert exchange.take(ALICE) == []
     exchange.journal.held = False
     exchange.journal.commit()
-    exchange._deliver()
+    exchange.deliver()
     assert methods(exchange.take(ALICE)) == ["200 INVITE", "200 CANCEL"]
     assert exchange.board.open_calls == 1
 
@@ -165,7 +165,7 @@ def test_two_devices_answer_at_once() -> None:
     bob.reply(invite, 200, SDP)
     Phone(exchange, "1002", DESK).reply(other, 200, SDP)
     exchange.journal.commit()
-    exchange._deliver()
+    exchange.deliver()
     assert methods(exchange.take(BOB)) == ["ACK"]
     assert methods(exchange.take(DESK)) == ["ACK", "BYE"]
     assert methods(exchange.take(ALICE)) == ["200 INVITE"]

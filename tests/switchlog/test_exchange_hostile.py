@@ -14,8 +14,8 @@ LATIN_SDP = SDP.replace("s=-", "s=Caf\xe9")
 
 def raw(exchange: Exchange, phone: str, data: bytes) -> None:
     """Bytes as they are; a MessageError is the edge's to answer."""
-    exchange.application.receive(parse(data), Flow("udp", SERVER, phone), exchange._now())
-    exchange._deliver()
+    exchange.application.receive(parse(data), Flow("udp", SERVER, phone), exchange.now())
+    exchange.deliver()
 
 
 def answer_with(exchange: Exchange, invite: Request, status: int, headers: str, body: bytes = SDP.encode()) -> None:

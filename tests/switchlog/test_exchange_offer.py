@@ -44,7 +44,7 @@ def test_the_answer_in_the_ack_is_journaled_before_it_goes_on() -> None:
     assert exchange.take(BOB) == []
     journal.held = False
     journal.commit()
-    exchange._deliver()
+    exchange.deliver()
     (ack,) = exchange.take(BOB)
     assert methods([ack]) == ["ACK"]
     assert ack.body.decode() == ANSWER

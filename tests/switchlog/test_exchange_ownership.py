@@ -19,7 +19,7 @@ def reclaim(exchange: Exchange) -> None:
         )
         exchange.board.resume(calls)
     exchange.lost.clear()
-    exchange._deliver()
+    exchange.deliver()
 
 
 def test_a_reclaimed_shard_still_lets_bindings_expire() -> None:
@@ -159,7 +159,7 @@ def test_a_bye_that_the_journal_lost_ends_the_call_when_it_is_repeated() -> None
     journal.held = True
     alice.within(answered, "BYE", branch="z9hG4bKlostbye")
     journal.lose()
-    exchange._deliver()
+    exchange.deliver()
     assert exchange.take(ALICE) == []
     journal.held = False
     reclaim(exchange)

@@ -8,7 +8,10 @@ import pytest
 
 from adapters.sip.auth import answer
 from adapters.sip.message import Request, Response
-from tests.switchlog.exchange import PASSWORD, Exchange, HeldJournal, authorized
+from domain.registering import ContactWish, Register
+from domain.values import Flow
+from switchlog.board import DEADLINES_LIMIT
+from tests.switchlog.exchange import PASSWORD, SERVER, Exchange, HeldJournal, authorized
 from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone
 from tests.switchlog.test_exchange_ownership import reclaim
 
@@ -155,19 +158,21 @@ def test_a_binding_that_ran_out_while_nobody_was_there_still_gets_its_end() -> N
     assert len(ends(again)) == 2
 
 
-def test_thousands_that_run_out_at_once_do_not_flood_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("switchlog.board._DEADLINES_LIMIT", 2)
+def test_thousands_that_run_out_at_once_do_not_flood_the_journal() -> None:
     exchange = Exchange()
-    for number, address in (("1001", ALICE), ("1002", BOB), ("1003", MALLORY)):
-        assert register(exchange, number, address, contact(number, address)).status == 200
+    flow = Flow("udp", SERVER, ALICE)
+    for number in range(DEADLINES_LIMIT + 1):
+        wish = ContactWish(f"sip:{number}@{ALICE}", flow, "", None)
+        ask = Register("acme", str(number), "1001", False, False, (wish,), None, str(number), 1, (), "")
+        exchange.board.register(ask, lambda contacts: None)
     exchange.journal.held = True
     exchange.wait(3601)
     assert exchange.board.next_deadline() is None
     exchange.journal.commit()
-    assert len(ends(exchange)) == 2
+    assert len(ends(exchange)) == DEADLINES_LIMIT
     exchange.wait(0)
     exchange.journal.commit()
-    assert len(ends(exchange)) == 3
+    assert len(ends(exchange)) == DEADLINES_LIMIT + 1
 
 
 def instance(number: str, address: str, urn: str, reg_id: int = 0) -> str:

@@ -127,7 +127,7 @@ def test_requests_that_wait_for_the_journal_together_keep_their_numbers() -> Non
     for cseq, body in ((50, "first"), (51, "second")):
         ask(exchange, answered, cseq=cseq, body=body)
     exchange.journal.commit()
-    exchange._deliver()
+    exchange.deliver()
     sent = [one for one in exchange.take(BOB) if isinstance(one, Request)]
     assert [(one.cseq.number, one.body) for one in sent] == [(2, b"first"), (3, b"second")]
 
@@ -187,7 +187,7 @@ def test_no_answer_follows_once_the_asker_has_given_up() -> None:
     exchange.wait(33)
     assert methods(exchange.take(ALICE)) == ["100 INFO"]
     exchange.journal.commit()
-    exchange._deliver()
+    exchange.deliver()
     reply(exchange, passed(exchange), 200)
     assert exchange.take(ALICE) == []
 

@@ -89,7 +89,7 @@ def test_a_prack_leaves_after_the_journal_has_the_progress_and_again_after_a_res
     assert exchange.take(BOB) == []
     journal.held = False
     journal.commit()
-    exchange._deliver()
+    exchange.deliver()
     (prack,) = exchange.take(BOB)
     again = Exchange(journal, epoch=2, start_s=exchange.clock_s)
     (repeated,) = again.take(BOB)

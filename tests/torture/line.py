@@ -42,7 +42,7 @@ class Line:
     def receive(self, message: Request | Response, flow: Flow) -> None:
         """What the edge hands on. The edge outlives any failure of a handler; a test must not."""
         try:
-            self.exchange.application.receive(message, flow, self.exchange._now())
+            self.exchange.application.receive(message, flow, self.exchange.now())
         except MessageError:
             raise
         except Exception as fault:
@@ -80,5 +80,5 @@ class Line:
     def _gather(self) -> list[tuple[str, Request | Response]]:
         said, self.edge.said = self.edge.said, []
         before = len(self.exchange.wire)
-        self.exchange._deliver()
+        self.exchange.deliver()
         return [(to, parse(data)) for to, data in said + self.exchange.wire[before:]]
