@@ -180,9 +180,8 @@ class Performer:
         if key not in self._layer:  # from before a restart
             dialled = effect.dialog.local_cseq == call.legs[effect.leg].invited.local_cseq
             invite = self.invite(call, effect.leg) if dialled and not call.legs[effect.leg].caller else None
-            if (
-                invite is None
-            ):  # no way leads there; a re-INVITE is owed as well, and what was not sent is not taken back
+            # No way leads there. Or it is a re-INVITE, which is owed as well: what was not sent is not taken back.
+            if invite is None:
                 return
             self._layer.request(*invite, now, sent=False)
         self._layer.cancel(key, now, [("Reason", reason_of_cancel(effect.why))])
