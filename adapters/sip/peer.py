@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from domain.values import Dialog, Flow
 
+INSTANCES = 64
+"""Of one user name on one stream: a phone says in each request which instance it is."""
+
 
 class Device(NamedTuple):
     """A phone: tenant, digest user name and RFC 5626 instance (empty if it has none)."""
@@ -29,7 +32,10 @@ class Peers:
     def __init__(self, alive: Callable[[Flow], bool]) -> None:
         self._alive = alive
         self._flows: dict[Device, list[Flow]] = {}
-        self._devices: dict[Flow, set[Device]] = {}
+        self._devices: dict[Flow, dict[Device, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._flows)
 
     def heard(self, device: Device, flow: Flow) -> bool:
         """A device proved itself on a stream; True if it was not there before."""
@@ -43,20 +49,28 @@ class Peers:
         if not device.instance and flows:  # another phone may have the same user name: its ways are not this one's
             self._leave(device, flows.pop())
         flows.append(flow)
-        self._devices.setdefault(flow, set()).add(device)
+        devices = self._devices.setdefault(flow, {})
+        devices[device] = None
+        same = [one for one in devices if one[:2] == device[:2]]
+        if len(same) > INSTANCES:
+            self._forget(same[0], flow)
+            self._leave(same[0], flow)
         return True
 
     def closed(self, flow: Flow) -> None:
         """A stream is gone."""
         for device in self._devices.pop(flow, ()):
-            flows = self._flows[device]
-            flows.remove(flow)
-            if not flows:
-                del self._flows[device]
+            self._forget(device, flow)
+
+    def _forget(self, device: Device, flow: Flow) -> None:
+        flows = self._flows[device]
+        flows.remove(flow)
+        if not flows:
+            del self._flows[device]
 
     def _leave(self, device: Device, flow: Flow) -> None:
         devices = self._devices[flow]
-        devices.discard(device)
+        del devices[device]
         if not devices:
             del self._devices[flow]
 

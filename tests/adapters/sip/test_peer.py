@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from adapters.sip.dialog import flow_to
-from adapters.sip.peer import Device, Peers
+from adapters.sip.peer import INSTANCES, Device, Peers
 from adapters.sip.uri import Uri
 from domain.values import Dialog, Flow
 from tests.domain.world import new_call, offer
@@ -86,3 +86,15 @@ def test_phones_that_cannot_be_told_apart_do_not_stand_in_for_each_other() -> No
 )
 def test_the_flow_or_the_contact(contact: str, routes: tuple[str, ...], flow: Flow, remote: str) -> None:
     assert flow_to(Uri.parse(contact), routes, flow).remote == remote
+
+
+def test_a_phone_that_is_another_instance_in_each_request_fills_no_memory() -> None:
+    peers = Peers({OLD, NEW}.__contains__)
+    for number in range(3 * INSTANCES):
+        assert peers.heard(Device("acme", "desk", f"urn:{number}"), NEW)
+    assert peers.heard(Device("acme", "other", "urn:0"), NEW)
+    assert len(peers) == INSTANCES + 1
+    assert peers.route("acme", dialog(Flow("tcp", "10.0.0.1:5060", "10.0.0.9:1", 9), f"urn:{3 * INSTANCES - 1}")) == NEW
+    assert peers.route("acme", dialog(Flow("tcp", "10.0.0.1:5060", "10.0.0.9:1", 9), "urn:0")) is None
+    peers.closed(NEW)
+    assert len(peers) == 0
