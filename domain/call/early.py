@@ -164,10 +164,12 @@ def connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
     sdp = leg.sdp if offered else inp.sdp or leg.sdp  # the answer may have come with a 18x only (RFC 3261 13.2.1)
     if not sdp:
         return _no_media(scene, inp)
+    assert call.caller.transaction is not None
     caller_dialog = msgspec.structs.replace(
         call.caller.dialog,
         local_tag=leg.dialog.local_tag,
-        remote_cseq=max(call.caller.dialog.remote_cseq, leg.asked_cseq),
+        # Each early dialog counts for itself: what was asked in another one is no measure here (12.2.1.1).
+        remote_cseq=max(call.caller.transaction.cseq, leg.asked_cseq),
     )
     return (
         scene.event(

@@ -315,3 +315,31 @@ def test_a_contact_puts_no_method_and_no_headers_into_our_requests() -> None:
     (ack,) = exchange.take(BOB)
     assert isinstance(ack, Request)
     assert (ack.method, ack.uri) == ("ACK", f"sip:method?@{BOB};ob")
+
+
+def test_what_was_asked_in_one_early_dialog_counts_in_no_other() -> None:
+    exchange = Exchange()
+    alice, bob = parties(exchange)
+    desk = Phone(exchange, "1002", "127.0.0.1:6012")
+    assert desk.register().status == 200
+    alice.invite("1002")
+    ringing = []
+    for phone in (bob, desk):
+        (invite,) = exchange.take(phone.address)
+        assert isinstance(invite, Request)
+        phone.reply(invite, 180)
+        ringing.append(exchange.last(ALICE))
+    first = ringing[0]
+    assert isinstance(first, Response)
+    invited = alice.cseq
+    for _ in range(3):
+        alice.within(first, "UPDATE")
+    assert methods(exchange.take(ALICE)) == ["200 UPDATE"] * 3
+    assert isinstance(invite, Request)
+    desk.reply(invite, 200, SDP)
+    answered = exchange.last(ALICE)
+    assert isinstance(answered, Response)
+    alice.cseq = invited
+    alice.within(answered, "ACK")
+    alice.within(answered, "BYE")
+    assert methods(exchange.take(ALICE)) == ["200 BYE"]
