@@ -60,7 +60,9 @@ class Pager:
         page = _Page(event.key, request, tag)
         page.open = len(contacts)
         for index, contact in enumerate(contacts):
-            name = parts.identifiers.stateless_tag(f"page {index} {request.via.branch}", request.call_id)
+            # With the address, as two senders may have chosen the same branch and Call-ID.
+            asked = f"page {index} {event.flow.remote} {request.via.branch}"
+            name = parts.identifiers.stateless_tag(asked, request.call_id)
             self._ask(page, caller, number, _Way(contact, name))
         if not contacts:
             page.causes.append(NOT_REGISTERED)

@@ -13,10 +13,10 @@ WORDS = "the safe opens with 4711"
 
 
 class Sender:
-    """Alice's phone as it sends messages."""
+    """Alice's phone as it sends messages, or another's."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange, self.cseq = exchange, 100
+    def __init__(self, exchange: Exchange, address: str = ALICE, user: str = "1001") -> None:
+        self.exchange, self.address, self.user, self.cseq = exchange, address, user, 100
 
     def say(self, number: str = "1002", words: str = WORDS, extra: str = "", domain: str = "acme.example") -> None:
         uri = f"sip:{number}@{domain}"
@@ -24,14 +24,16 @@ class Sender:
         def send(credentials: str) -> None:
             self.cseq += 1
             self.exchange.send(
-                ALICE,
-                f"MESSAGE {uri} SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch=z9hG4bKm{self.cseq};rport\nMax-Forwards: 70\n"
-                f"From: <sip:1001@{domain}>;tag=m\nTo: <{uri}>\nCall-ID: page\nCSeq: {self.cseq} MESSAGE\n"
+                self.address,
+                f"MESSAGE {uri} SIP/2.0\nVia: SIP/2.0/UDP {self.address};branch=z9hG4bKm{self.cseq};rport\n"
+                "Max-Forwards: 70\n"
+                f"From: <sip:{self.user}@{domain}>;tag=m{self.user}\nTo: <{uri}>\nCall-ID: page\n"
+                f"CSeq: {self.cseq} MESSAGE\n"
                 f"Content-Type: text/plain\nUser-Agent: secret-maker{extra}{credentials}",
                 words,
             )
 
-        authorized(self.exchange, ALICE, "1001", send, uri)
+        authorized(self.exchange, self.address, self.user, send, uri)
 
 
 def reply(exchange: Exchange, address: str, status: int) -> None:
@@ -148,3 +150,13 @@ def test_a_repeated_message_is_delivered_once() -> None:
     reply(exchange, BOB, 200)
     exchange.wait(1)
     assert methods(exchange.take(BOB)) == []
+
+
+def test_two_senders_may_choose_the_same_names() -> None:
+    exchange = Exchange()
+    parties(exchange)
+    carol = "127.0.0.1:6003"
+    Sender(exchange).say(words="from Alice")
+    Sender(exchange, carol, "1003").say(words="from Carol")
+    got = exchange.take(BOB)
+    assert [one.body for one in got] == [b"from Alice", b"from Carol"]
