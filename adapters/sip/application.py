@@ -285,6 +285,8 @@ class Application:
         self._parts.performer.acknowledged(event.key, now.monotonic)
         if (found := offered_by(self._parts, event.key)) is not None:
             call, leg = found
+            if event.restored and call.answer_owed != leg:
+                return  # an ACK without an answer leaves no trace
             self._outgoing.tell(call, NeverAcknowledged(event.key.branch, f"leg:{leg}", leg))
 
     def _relayed(self, event: RequestReceived, now: Now) -> None:

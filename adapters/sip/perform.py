@@ -117,7 +117,10 @@ class Performer:
         self._respond(call, effect.leg, effect.transaction, response, now)
 
     def _refuse(self, call: Call, effect: Refuse, now: float) -> None:
-        response = response_of(effect.transaction, passed_on(effect.why.sip_status), tag=effect.tag)
+        status = passed_on(effect.why.sip_status)
+        if status == 408 and effect.transaction.method != "INVITE":
+            status = 504  # RFC 4320 4.2
+        response = response_of(effect.transaction, status, tag=effect.tag)
         response.add("Reason", reason_of_refusal(effect.why))
         self._respond(call, effect.leg, effect.transaction, response, now)
 
@@ -152,7 +155,7 @@ class Performer:
             for name, value in offered_terms(effect.terms, within=True):
                 request[0].add(name, value)
             self._body(request[0], effect.sdp)
-        self._start(request, now)
+            self._layer.request(*request, now, hurry=effect.prompt)
 
     def _hang_up(self, call: Call, effect: HangUp, now: float) -> None:
         request = self._request(call, effect.leg, "BYE", effect.dialog)

@@ -86,9 +86,7 @@ class TransactionLayer:
             Action.SEND_CANCEL: self._send_cancel,
             Action.TIMED_OUT: lambda live, response, now: TimedOut(as_client(live.key)),
             Action.TRANSPORT_FAILED: lambda live, response, now: TransportFailed(as_client(live.key)),
-            Action.UNACKNOWLEDGED: lambda live, response, now: (
-                None if live.restored else Unacknowledged(as_server(live.key))
-            ),
+            Action.UNACKNOWLEDGED: lambda live, response, now: Unacknowledged(as_server(live.key), live.restored),
             Action.SEND_TRYING: self._send_trying,
         }
 
@@ -168,8 +166,8 @@ class TransactionLayer:
     def restore_server(self, transaction: Transaction, now: float) -> ServerKey:
         """Takes up a peer's transaction from before a restart as Proceeding, without its request.
 
-        Repeated requests are absorbed until `respond`; a 2xx is repeated for 64*T1, but its ACK is not missed, as it
-        may have come before the restart. One that is alive already is kept, and answers by the
+        Repeated requests are absorbed until `respond`; a 2xx is repeated for 64*T1, but its ACK may have come before
+        the restart: `Unacknowledged` says so. One that is alive already is kept, and answers by the
         flow given here (the TU may know that the peer came back). `now` is unused: no timer starts.
         """
         key = restored_key(transaction)

@@ -72,9 +72,13 @@ class TransportFailed(msgspec.Struct, frozen=True):
 
 
 class Unacknowledged(msgspec.Struct, frozen=True):
-    """Our 2xx had no ACK for 64*T1: the TU ends the dialog with a BYE (RFC 3261 13.3.1.4)."""
+    """Our 2xx had no ACK for 64*T1: the TU ends the dialog with a BYE (RFC 3261 13.3.1.4).
+
+    One that was taken up after a restart (`restored`) may have had it before.
+    """
 
     key: ServerKey
+    restored: bool = False
 
 
 class Unconfirmed(msgspec.Struct, frozen=True):

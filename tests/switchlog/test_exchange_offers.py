@@ -138,3 +138,25 @@ def test_a_restart_without_a_way_to_the_phone_of_a_re_invite_that_was_taken_back
     again = Streams(exchange.journal, epoch=2, start_s=exchange.clock_s, alive=lambda flow: False)
     assert again.board.open_calls == 1
     assert again.wire == []
+
+
+def test_an_offer_in_an_answer_that_is_never_answered_ends_the_call_also_after_a_restart() -> None:
+    exchange = Exchange()
+    alice, bob = parties(exchange)
+    alice.invite("1002", sdp="")
+    bob.reply(request(exchange, BOB), 200, SDP)
+    again = Exchange(exchange.journal, epoch=2, start_s=exchange.clock_s)
+    again.wait(31)
+    assert again.board.open_calls == 1
+    again.wait(2)
+    assert again.board.open_calls == 0
+    assert "BYE" in methods(again.take(ALICE))
+
+
+def test_an_update_that_nobody_answers_is_refused_in_time_and_not_by_408() -> None:
+    exchange = Exchange()
+    alice, _, answered, _ = talk(exchange, callee="\nAllow: UPDATE")
+    alice.within(answered, "UPDATE", HOLD)
+    exchange.wait(25)
+    assert [one for one in methods(exchange.take(ALICE)) if one.endswith("UPDATE")] == ["100 UPDATE", "504 UPDATE"]
+    assert exchange.board.open_calls == 0
