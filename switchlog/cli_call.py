@@ -33,7 +33,8 @@ def show_call(
 ) -> None:
     """The SIP ladder of a call, of any age, and its events beside it.
 
-    The ladder is computed from the journal; retransmissions and challenges are in --wire only (SWITCHLOG_TRACE_BYTES).
+    The ladder is computed from the journal. What leaves no event is in --wire only (SWITCHLOG_TRACE_BYTES):
+    retransmissions, challenges, most ACKs of phones, and their answers to BYE.
     """
     with Client.found() as client:
         story: dict[str, Any] = client.get(f"/v1/calls/{call}")

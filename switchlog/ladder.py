@@ -14,6 +14,7 @@ from switchlog.cli_output import shown
 Json = Mapping[str, Any]
 _LANE = 28
 _TIME = 15
+_LABEL = _LANE - 6
 
 
 def draw(story: Json) -> Iterator[str]:
@@ -63,7 +64,7 @@ class _Lanes:
         lane = self._at.get(leg, 0)
         start, end = sorted((lane * _LANE, _LANE))
         rightwards = (lane > 1) == outbound
-        label = f" {shown(line)[: _LANE - 6]} "
+        label = f" {_short(shown(line))} "
         middle = label.center(end - start - 2, "-")
         shaft = f"{middle}>" if rightwards else f"<{middle}"
         return f"{self._empty[: start + 1]}{shaft}{self._empty[end:]}"
@@ -71,6 +72,13 @@ class _Lanes:
     def row(self, time: str, event: str, arrow: str | None = None) -> str:
         width = _LANE * len(self._names)
         return f"{time:<{_TIME}}{(arrow or self._empty):<{width}}{event}".rstrip()
+
+
+def _short(line: str) -> str:
+    """What fits on an arrow: a long reason loses its method first."""
+    if len(line) > _LABEL:
+        line = line.partition(" (")[0]
+    return line if len(line) <= _LABEL else line[: _LABEL - 2] + ".."
 
 
 def _name(party: Json) -> str:

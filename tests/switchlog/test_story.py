@@ -156,6 +156,19 @@ def test_the_ladder_shows_each_message_in_its_lane() -> None:
     assert any(re.match(r"\| +\|<-+ 200 OK \(INVITE\) -+\|", row) for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("Ringing", "- 180 Ringing (INVITE) -"),
+        ("Unauthorized Guest", " 180 Unauthorized Guest "),
+        ("Session Interval Too Small", " 180 Session Interval.. "),
+    ],
+)
+def test_a_long_reason_loses_its_method_before_its_words(reason: str, shown: str) -> None:
+    text = json.dumps(_hostile()).replace("180 Ringing", f"180 {reason}")
+    assert any(shown in line for line in draw(json.loads(text)))
+
+
 def test_a_strangers_words_cannot_steer_the_terminal() -> None:
     assert all(line.isprintable() for line in draw(_hostile()))
 
