@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ _SECRET = frozenset({"admin_key", "clickhouse_password", "clickhouse_analyst_pas
 _NUMBERS = frozenset({"session_expires", "workers", "trace_bytes", "hep_id", "probe_s"})
 ADMIN_KEY_LEAST = 16
 DIGESTS = ("SHA-256", "MD5")
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 
 
 class SettingsError(Exception):
@@ -193,6 +195,17 @@ class Settings(BaseSettings):
         networks(value)
         return value
 
+    @field_validator("sip_advertise")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        for one in filter(None, map(str.strip, value.split(","))):
+            try:
+                if not _NAME.fullmatch(one):
+                    ipaddress.IPv6Address(one.strip("[]"))
+            except ValueError:
+                raise ValueError(f"{one!r} is not a host: use an address or a name, without a port") from None
+        return value
+
     @field_validator("sip_digest")
     @classmethod
     def _digest(cls, value: str) -> str:
@@ -283,8 +296,8 @@ def _from_file(path: Path) -> dict[str, Any]:
     for name, value in content.items():
         if not name.startswith(PREFIX):
             raise SettingsError(f"{path}: unknown setting {name!r}: names start with {PREFIX}")
-        if not isinstance(value, (str, int)) or isinstance(value, bool):
-            raise SettingsError(f"{path}: {name} must be text or a whole number")
+        if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+            raise SettingsError(f"{path}: {name} must be text or a number")
         short = _known(name.removeprefix(PREFIX), str(path))
         found[short] = value if short in _NUMBERS else str(value)
     return found

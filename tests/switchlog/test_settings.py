@@ -16,6 +16,8 @@ BAD = [
     ("SWITCHLOG_SIP_TCP", "127.0.0.1:5060,", "is not host:port"),
     ("SWITCHLOG_SIP_TCP", "127.0.0.1:5060;[::1]:5060", "is not host:port"),
     ("SWITCHLOG_SIP_UDP", "0.0.0.0:5060", "set SWITCHLOG_SIP_ADVERTISE"),
+    ("SWITCHLOG_SIP_ADVERTISE", "192.0.2.1,pbx.example:5060", "'pbx.example:5060' is not a host"),
+    ("SWITCHLOG_SIP_ADVERTISE", "two words", "without a port"),
     ("SWITCHLOG_TLS_CLIENT", "maybe", "use off, optional or required"),
     ("SWITCHLOG_TLS_CLIENT", "required", "needs SWITCHLOG_TLS_CA"),
     ("SWITCHLOG_HTTP", "127.0.0.1:70000", "is not host:port"),
@@ -49,9 +51,12 @@ def test_an_unusable_setting_is_one_line(name: str, value: str, words: str) -> N
 
 def test_the_environment_wins_over_the_file_and_arguments_over_both(tmp_path: Path) -> None:
     config = tmp_path / "switchlog.toml"
-    config.write_text('SWITCHLOG_HTTP = "127.0.0.1:1"\nSWITCHLOG_NODE = "file"\nSWITCHLOG_WORKERS = 1\n')
+    config.write_text(
+        'SWITCHLOG_HTTP = "127.0.0.1:1"\nSWITCHLOG_NODE = "file"\nSWITCHLOG_WORKERS = 1\nSWITCHLOG_SIP_RATE = 0.5\n'
+    )
     settings = load(config, {"SWITCHLOG_NODE": "environment", "SWITCHLOG_URL": "x", "PATH": "x"}, data=Path("there"))
     assert (settings.http, settings.node, settings.data) == ("127.0.0.1:1", "environment", Path("there"))
+    assert settings.sip_rate == 0.5
 
 
 @pytest.mark.parametrize(
