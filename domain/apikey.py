@@ -51,7 +51,8 @@ def check_role(role: str, tenant: str | None) -> Role:
     try:
         known = Role(role)
     except ValueError:
-        raise Refusal("invalid", f"unknown role {role!r}: use one of {', '.join(Role)}", field="role") from None
+        usable = ", ".join(one for one in Role if one not in _NOT_YET)
+        raise Refusal("invalid", f"unknown role {role!r}: use one of {usable}", field="role") from None
     if known in _NOT_YET:
         raise Refusal("invalid", f"this version has nothing for the role {role} yet", field="role")
     if known in _OF_A_TENANT and tenant is None:

@@ -61,7 +61,7 @@ def export(
 @keys.command("create")
 def create_key(
     role: Annotated[str, typer.Option(help="operator, tenant-admin, supervisor, analyst or auditor.")],
-    tenant: Annotated[str | None, typer.Option(help="The tenant that the key is for.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Its tenant; tenant-admin and supervisor need one.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make an API key and print it: it is shown this once."""

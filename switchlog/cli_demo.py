@@ -64,10 +64,11 @@ def _welcome(settings: Settings, tenant: dict[str, Any]) -> str:
     for one in tenant["extensions"][:2]:
         lines.append(f"  {one['name']:<6} user {one['number']}   password {one['password']}   domain {domain}")
     first, second, third = (one["number"] for one in tenant["extensions"])
+    spare = tenant["extensions"][2]["password"]
     lines += [
         f"  outbound proxy of both: {proxy}",
         "",
-        f"Dial {second} from {first}, or {first} from {second}; {third} is free for a third phone.",
+        f"Dial {second} from {first}, or {first} from {second}; {third} (password {spare}) is free for a third phone.",
         "",
         f"  API and its documentation   http://{settings.http}/docs",
         f"  operator key                {settings.data / HANDLE}",
@@ -75,8 +76,9 @@ def _welcome(settings: Settings, tenant: dict[str, Any]) -> str:
     if settings.clickhouse == "embedded":
         sql = "SELECT * FROM cdr"
         host, port = address(settings.clickhouse_listen)
+        password = "with its password" if settings.clickhouse_analyst_password else "no password"
         lines += [
             f"  call records                switchlog cdr (with SWITCHLOG_DATA={settings.data})",
-            f"  or by any ClickHouse client database switchlog at {host}:{port}, user analyst, no password: {sql}",
+            f"  or by any ClickHouse client database switchlog at {host}:{port}, user analyst, {password}: {sql}",
         ]
     return "\n".join([*lines, "", "Ctrl-C stops it; started again it goes on where it was.", "", ""])
