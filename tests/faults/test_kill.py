@@ -81,7 +81,7 @@ async def check(server: Server, load: Load, away: list[Away]) -> None:
     wanted = [seen for seen in calls if seen.taken]
     lost = [seen for seen in wanted if seen.refused]
     assert not lost, f"{len(lost)} calls: {lost[:20]}"
-    assert len(wanted) > 100 * KILLS, "hardly a call found the server"
+    assert len(wanted) > len(calls) / 2, "most calls found the server away or overloaded"
     records = await final_records(server, len(wanted))
     for seen in wanted:
         agrees(seen, records, any(begin <= seen.settled_at and seen.invited_at <= end for begin, end in away))
