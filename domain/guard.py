@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.base import Aggregate, Context, Created, Event
-from domain.ids import named_stream_id, shard_of_guard
+from domain.ids import named_stream_id
 
 WINDOW = timedelta(minutes=1)
 MOST_SOURCES = 256
@@ -113,17 +113,17 @@ class GuardStreams:
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._at: dict[str, tuple[int, str, int]] = {}
+        self._at: dict[tuple[str, int], tuple[int, str, int]] = {}
 
-    def events(self, failures: Failures, epoch: int, now: datetime) -> tuple[Event, ...]:
-        """The events of one window, in the stream of its tenant, day and term. They must be appended."""
+    def events(self, failures: Failures, shard: int, epoch: int, now: datetime) -> tuple[Event, ...]:
+        """The events of one window, in the stream of its tenant, day and term. They must be appended to `shard`."""
         tenant, day = failures.tenant, now.date().isoformat()
-        term, last_day, version = self._at.get(tenant, (epoch, day, 0))
+        term, last_day, version = self._at.get((tenant, shard), (epoch, day, 0))
         if term != epoch or last_day < day:
             version = 0
         else:
             day = last_day  # a clock that was set back does not reopen an earlier stream
-        stream = named_stream_id(shard_of_guard(tenant), "guard", tenant, day, str(epoch))
+        stream = named_stream_id(shard, "guard", tenant, day, str(epoch))
         cause = f"window:{failures.since.isoformat()}"
         context = Context(tenant, str(stream), cause, "system", self._node, epoch)
         events: list[Event] = []
@@ -143,5 +143,5 @@ class GuardStreams:
                 sources=failures.sources,
             )
         )
-        self._at[tenant] = (epoch, day, version)
+        self._at[tenant, shard] = (epoch, day, version)
         return tuple(events)

@@ -5,8 +5,10 @@ Everything here is a pure function; chance and time come in as arguments.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 from uuid import UUID
 
 SHARDS = 64
@@ -15,6 +17,19 @@ CONFIG_SHARD = 64
 """The one shard of configuration (in Kafka the one partition of its topic)."""
 
 _RANDOM_BITS = 62
+
+
+class Part(NamedTuple):
+    """Of all shards those whose number leaves `number` when it is divided by `of`."""
+
+    number: int = 0
+    of: int = 1
+
+    def holds(self, shard: int) -> bool:
+        return shard % self.of == self.number
+
+
+WHOLE = Part()
 
 
 def _hash64(*names: str) -> int:
@@ -51,8 +66,24 @@ def shard_of(stream: UUID) -> int:
 
 
 def shard_of_call(sip_call_id: str) -> int:
-    """A new INVITE's shard: by its Call-ID, so that a retransmission after a take-over finds the same owner."""
+    """A Call-ID's own shard: the same on every node, so that what cannot be served at one is not taken at two."""
     return _hash64(sip_call_id) % SHARDS
+
+
+def home_of_call(sip_call_id: str, mine: Callable[[int], bool]) -> int:
+    """The shard of a new INVITE at a node to which some shards belong: its Call-ID's own if that does, else another.
+
+    So a node needs no other one to take a call, as long as any shard is `mine`; if none is, it is the Call-ID's own.
+    """
+    return _home(shard_of_call(sip_call_id), sip_call_id, mine)
+
+
+def _home(first: int, name: str, mine: Callable[[int], bool]) -> int:
+    """`first`, or another one that is `mine` if that is not and any is."""
+    if mine(first):
+        return first
+    some = [shard for shard in range(SHARDS) if mine(shard)]
+    return some[_hash64(name) // SHARDS % len(some)] if some else first
 
 
 @lru_cache(maxsize=8192)
@@ -61,17 +92,17 @@ def shard_of_registration(tenant: str, number: str) -> int:
     return _hash64("registration", tenant, number) % SHARDS
 
 
-def shard_of_guard(tenant: str) -> int:
-    """The one shard of what is counted about a tenant."""
-    return _hash64("guard", tenant) % SHARDS
+def home_of_guard(tenant: str, mine: Callable[[int], bool]) -> int:
+    """The shard for what a process counts about a tenant: the same everywhere, or another one that is `mine`."""
+    return _home(_hash64("guard", tenant) % SHARDS, tenant, mine)
 
 
-def registration_id(tenant: str, number: str, opened_at_ms: int) -> UUID:
+def registration_id(tenant: str, number: str, opened_at_ms: int, chance: bytes) -> UUID:
     """The stream of an address-of-record's bindings, from the first one (Unix milliseconds) to the end of the last.
 
-    When the next first binding comes, another stream begins: nobody must remember those that are over.
+    When the next first binding comes, be it in the same millisecond, another stream begins (`chance`: at least 8 random
+    bytes): nobody must remember those that are over.
     """
-    chance = _hash64("registration", tenant, number).to_bytes(8, "big")
     return new_stream_id(opened_at_ms, shard_of_registration(tenant, number), chance)
 
 

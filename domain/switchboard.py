@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 from uuid import UUID
 
@@ -34,11 +34,20 @@ class Switchboard(Protocol):
     def owns(self, shard: int) -> bool:
         """Whether what is not found in this shard is not there at all."""
 
+    def home(self, sip_call_id: str) -> int:
+        """The shard of a new call with this Call-ID."""
+
+    def left(self, branch: str) -> int | None:
+        """The shard of a live call that was here with such an offer, and went with its shard to another owner."""
+
     def find(self, call: UUID) -> Call | None:
         """The live call, or None if there is none here. To be read, never changed."""
 
     def find_offers(self, branch: str) -> tuple[Call, ...]:
         """The live calls of which one of `offers` had this branch: peers choose it, and not all choose well."""
+
+    def calls_of(self, tenant: str, device: str) -> Iterator[Call]:
+        """The live calls of which a party is a device, by its digest user name. Looks at all that are live."""
 
     def handle(self, call: UUID, inp: Input, done: Callable[[bool], None], lost: Callable[[], None] = ...) -> None:
         """Let the call decide on `inp`; `done(True)` if that made an event, `done(False)` if it meant nothing."""

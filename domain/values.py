@@ -11,13 +11,15 @@ class Flow(msgspec.Struct, frozen=True, order=True):
     """The way by which a peer was heard and can be answered (RFC 5626's flow).
 
     `transport` is `udp`, `tcp` or `tls`; `local` and `remote` are `host:port` (IPv6 in brackets);
-    `connection` numbers the stream connection within this run of the process (0 for UDP).
+    `connection` numbers the stream connection within this run of the process (0 for UDP). `node` is whose socket it
+    is, by name; empty where there is one node only.
     """
 
     transport: str
     local: str
     remote: str
     connection: int = 0
+    node: str = ""
 
 
 class Dialog(msgspec.Struct, frozen=True):
@@ -131,5 +133,7 @@ UNREACHABLE = Cause(503, 27, "the connection to the device is gone")
 NOT_CONFIRMED = Cause(504, 102, "the caller never confirmed the progress of its call")
 SESSION_LOST = Cause(408, 102, "the session was not refreshed in time")
 VANISHED = Cause(408, 27, "the other side no longer knows the call")
+EARLY_OVER = Cause(487, 31, "the early dialog ended before the change was agreed")
+OVERTAKEN = Cause(491, 31, "the call was answered before the change was agreed")
 GONE = frozenset({408, 481})
 """Statuses of a request inside a dialog by which its peer shows that it is gone (RFC 3261 12.2.1.2)."""

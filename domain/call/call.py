@@ -9,13 +9,13 @@ from typing import TypeAlias
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call import early_event, media_event, redirect_event, relay_event, session_event
-from domain.call.leg import CSEQ_JUMP, Leg, LegState, Progress, Rung
-from domain.call.piece import CallState, DialedLeg, EndedLeg, Fork, Refresh, Renegotiation
+from domain.call.event import early, ending, media, passing, progress, redirect, session
+from domain.call.leg import Leg, LegState, Progress, Rung
 from domain.call.presentation import OPEN, Presentation
-from domain.call.session import ENDLESS, Terms
+from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation
+from domain.call.terms import ENDLESS, Terms
 from domain.routing.plan import RoutePlan
-from domain.values import PLAIN, Ability, Cause, Dialog, Transaction
+from domain.values import EARLY_OVER, OVERTAKEN, PLAIN, Ability, Cause, Dialog, Transaction
 
 __all__ = ["EVENTS", "Call", "CallState", "DialedLeg", "EndedLeg", "Fork", "Renegotiation"]
 
@@ -30,6 +30,7 @@ class Call(Aggregate):
         self.tenant = ""
         self.name = ""
         self.shown = OPEN
+        self.secure = False
         self.redirects = 0
         self.alternatives: tuple[str, ...] = ()
         """Numbers that a redirect named and that are not called yet, in order."""
@@ -54,6 +55,7 @@ class Call(Aggregate):
         """The leg whose offer was never answered: it is confirmed all the same before it is hung up."""
         self.forks: tuple[Fork, ...] = ()
         self.late_at: datetime | None = None
+        self.early: EarlyChange | None = None
         self.renegotiation: Renegotiation | None = None
         self.refresh: Refresh | None = None
         self.first_terms = ENDLESS
@@ -84,6 +86,20 @@ class Call(Aggregate):
         at = next((at for at, number in enumerate(self.alternatives) if number in numbers), -1)
         self.alternatives = self.alternatives[at + 1 :]
 
+    def refuse_early(self, why: Cause, at: datetime) -> None:
+        """Part of what ends an early dialog: a change of media that waits there for its answer gets none."""
+        if self.early is not None and self.early.pending:
+            self.early = msgspec.structs.replace(self.early, refusal=why, at=at)
+
+    def last_heard(self, leg: Leg, early: str) -> int:
+        """The CSeq of the newest request of `leg`'s phone, in the early dialog that stands for `early` if any.
+
+        Each early dialog counts for itself (RFC 3261 12.2.2).
+        """
+        if not leg.caller or not early or leg.transaction is None:
+            return leg.last_heard
+        return max(leg.transaction.cseq, self.legs[early].asked_cseq)
+
     def other(self, leg: str) -> Leg:
         """The party that `leg` talks with."""
         return self.callee if leg == self.caller_leg else self.caller
@@ -91,7 +107,8 @@ class Call(Aggregate):
     def crossing(self, leg: str) -> str:
         """Why a new offer of `leg` cannot be taken now: it has one `pending` itself, or ours `crossed` it; or empty."""
         if self.state is CallState.RINGING:
-            return "pending" if leg == self.caller_leg else "crossed"
+            by = self.early.by if self.early is not None and self.early.pending else self.caller_leg
+            return "pending" if leg == by else "crossed"
         pending = self.renegotiation
         if self.state is CallState.RENEGOTIATING and pending is not None and pending.by == leg:
             return "crossed" if self.answer_owed else "pending"
@@ -100,10 +117,10 @@ class Call(Aggregate):
 
     @dataclass(frozen=True)
     class Offered(Created):
-        """A caller asked for a number."""
+        """A caller asked for a number; `secure` asks for TLS on every way."""
 
-        TOPIC = "call.offered.2"
-        FORMER = ("call.offered.1",)
+        TOPIC = "call.offered.3"
+        FORMER = ("call.offered.2", "call.offered.1")
 
         leg: str
         domain: str
@@ -117,9 +134,10 @@ class Call(Aggregate):
         shown: Presentation = OPEN
         ability: Ability = PLAIN
         terms: Terms = ENDLESS
+        secure: bool = False
 
         def apply(self, aggregate: Call) -> None:
-            aggregate.first_terms = self.terms
+            aggregate.first_terms, aggregate.secure = self.terms, self.secure
             aggregate.tenant = self.context.tenant
             aggregate.name, aggregate.shown = self.name, self.shown
             aggregate.late_offer = not self.sdp
@@ -204,7 +222,7 @@ class Call(Aggregate):
             if self.confirmed and not leg.unconfirmed and (leg.rung is None or leg.rung.sdp != leg.sdp):
                 leg.rung = Rung(leg.rung.serial + 1 if leg.rung else 1, leg.sdp)
 
-    ProgressConfirmed: TypeAlias = early_event.ProgressConfirmed
+    ProgressConfirmed: TypeAlias = progress.ProgressConfirmed
 
     @dataclass(frozen=True)
     class LegsFailed(Event):
@@ -218,6 +236,8 @@ class Call(Aggregate):
         def apply(self, aggregate: Call) -> None:
             for leg in self.legs:
                 aggregate.legs[leg].state, aggregate.legs[leg].why = LegState.FAILED, self.why
+                if aggregate.early is not None and aggregate.early.leg == leg:
+                    aggregate.refuse_early(EARLY_OVER, self.timestamp)
 
     @dataclass(frozen=True)
     class Connected(Event):
@@ -246,7 +266,8 @@ class Call(Aggregate):
             callee.sdp, callee.ability = self.sdp, self.ability
             caller.renew(aggregate.first_terms, self.timestamp)
             callee.renew(self.terms, self.timestamp)
-            caller.sdp = callee.answer or caller.sdp
+            caller.sdp = callee.agreed or callee.answer or caller.sdp
+            aggregate.refuse_early(OVERTAKEN, self.timestamp)
             aggregate.unaccepted = callee.unconfirmed and bool(callee.rung and callee.rung.sdp)
             for leg in self.cancelled:
                 aggregate.legs[leg].state = LegState.CANCELLED
@@ -255,91 +276,26 @@ class Call(Aggregate):
                 aggregate.answer_owed = self.caller
             aggregate.state = CallState.TALKING
 
-    RenegotiationRequested: TypeAlias = media_event.RenegotiationRequested
-    CounterOffered: TypeAlias = media_event.CounterOffered
-    AnswerGiven: TypeAlias = media_event.AnswerGiven
-    Renegotiated: TypeAlias = media_event.Renegotiated
-    RenegotiationRefused: TypeAlias = media_event.RenegotiationRefused
-    RenegotiationWithdrawn: TypeAlias = media_event.RenegotiationWithdrawn
-    SessionRefreshed: TypeAlias = session_event.SessionRefreshed
-    RefreshRequested: TypeAlias = session_event.RefreshRequested
-    RefreshDeferred: TypeAlias = session_event.RefreshDeferred
-    LegRedialed: TypeAlias = session_event.LegRedialed
-    Redirected: TypeAlias = redirect_event.Redirected
-    RequestSent: TypeAlias = relay_event.RequestSent
+    RenegotiationRequested: TypeAlias = media.RenegotiationRequested
+    CounterOffered: TypeAlias = media.CounterOffered
+    AnswerGiven: TypeAlias = media.AnswerGiven
+    Renegotiated: TypeAlias = media.Renegotiated
+    RenegotiationRefused: TypeAlias = media.RenegotiationRefused
+    RenegotiationWithdrawn: TypeAlias = media.RenegotiationWithdrawn
+    RenegotiationRetried: TypeAlias = media.RenegotiationRetried
+    SessionRefreshed: TypeAlias = session.SessionRefreshed
+    RefreshRequested: TypeAlias = session.RefreshRequested
+    RefreshDeferred: TypeAlias = session.RefreshDeferred
+    LegRedialed: TypeAlias = session.LegRedialed
+    Redirected: TypeAlias = redirect.Redirected
+    RequestSent: TypeAlias = passing.RequestSent
+    EarlyOffered: TypeAlias = early.EarlyOffered
+    EarlyAgreed: TypeAlias = early.EarlyAgreed
+    EarlyRefused: TypeAlias = early.EarlyRefused
 
-    @dataclass(frozen=True)
-    class LegHungUp(Event):
-        """A leg answered when the call no longer wanted it; its dialog is confirmed and ended."""
-
-        TOPIC = "call.leg_hung_up.1"
-
-        leg: str
-        dialog: Dialog
-        why: Cause
-
-        def apply(self, aggregate: Call) -> None:
-            leg = aggregate.legs[self.leg]
-            leg.state, leg.why = LegState.HUNG_UP, self.why
-            leg.dialog = self.dialog
-            leg.epoch = self.context.epoch
-            bye = msgspec.structs.replace(self.dialog, local_cseq=self.dialog.local_cseq + 1)
-            aggregate.hang_ups = (*aggregate.hang_ups, EndedLeg(self.leg, bye))
-            aggregate.late_at = self.timestamp
-
-    @dataclass(frozen=True)
-    class ForkHungUp(Event):
-        """A second device behind one leg answered (its offer was forked on the way): confirmed and ended."""
-
-        TOPIC = "call.fork_hung_up.1"
-
-        leg: str
-        dialog: Dialog
-
-        def apply(self, aggregate: Call) -> None:
-            # Away from the leg's own numbers: one leg's requests must not share a CSeq, their branches name it.
-            number = self.dialog.local_cseq + CSEQ_JUMP // 2 + len(aggregate.forks)
-            bye = msgspec.structs.replace(self.dialog, local_cseq=number)
-            aggregate.forks = (*aggregate.forks, Fork(self.leg, self.dialog, bye))
-            aggregate.late_at = self.timestamp
-
-    @dataclass(frozen=True)
-    class Ended(Event):
-        """The interaction is over.
-
-        `by` is `caller`, `callee` or `system`; `outcome` the CDR's disposition; `hang_ups` the dialogs that we end;
-        `cancelled` the offers that we take back; `transaction` the request of `leg` that ended it, if one did.
-        """
-
-        TOPIC = "call.ended.1"
-
-        by: str
-        leg: str
-        outcome: str
-        why: Cause
-        transaction: Transaction | None
-        hang_ups: tuple[EndedLeg, ...]
-        cancelled: tuple[str, ...]
-
-        def apply(self, aggregate: Call) -> None:
-            if self.transaction is not None:
-                aggregate.concluding = ((self.leg, self.transaction),)
-            pending = aggregate.renegotiation
-            if aggregate.state is CallState.RENEGOTIATING and aggregate.answer_owed and pending is not None:
-                aggregate.unanswered = EndedLeg(pending.to, pending.dialog)
-            elif aggregate.answer_owed or (aggregate.unaccepted and aggregate.late_offer):
-                aggregate.unanswered = EndedLeg(aggregate.callee_leg, aggregate.callee.invited)
-            aggregate.answer_owed = ""
-            for leg in self.cancelled:
-                aggregate.legs[leg].state = LegState.CANCELLED
-            for ended in self.hang_ups:
-                leg_ended = aggregate.legs[ended.leg]
-                leg_ended.state, leg_ended.dialog = LegState.HUNG_UP, ended.dialog
-                leg_ended.epoch = self.context.epoch
-            aggregate.hang_ups = (*aggregate.hang_ups, *self.hang_ups)
-            aggregate.end_cause = self.why
-            aggregate.ended_at = self.timestamp
-            aggregate.state = CallState.ENDED
+    LegHungUp: TypeAlias = ending.LegHungUp
+    ForkHungUp: TypeAlias = ending.ForkHungUp
+    Ended: TypeAlias = ending.Ended
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -348,6 +304,9 @@ EVENTS: tuple[type[Event], ...] = (
     Call.LegsDialed,
     Call.LegRinging,
     Call.ProgressConfirmed,
+    Call.EarlyOffered,
+    Call.EarlyAgreed,
+    Call.EarlyRefused,
     Call.LegsFailed,
     Call.Connected,
     Call.RenegotiationRequested,
@@ -356,6 +315,7 @@ EVENTS: tuple[type[Event], ...] = (
     Call.Renegotiated,
     Call.RenegotiationRefused,
     Call.RenegotiationWithdrawn,
+    Call.RenegotiationRetried,
     Call.SessionRefreshed,
     Call.RefreshRequested,
     Call.RefreshDeferred,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.call.session import ENDLESS, Terms
+from domain.call.terms import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from domain.call.presentation import OPEN, Presentation
-from domain.call.session import ENDLESS, Terms, Wish
+from domain.call.terms import ENDLESS, Terms, Wish
 from domain.values import CANCELLED, NORMAL, PLAIN, Ability, Cause, Dialog, Transaction
 
 
@@ -122,7 +122,8 @@ class HungUp(Input, frozen=True):
 class Reoffered(Input, frozen=True):
     """A party offers other media (hold, resume, codec), or asks the other one to offer some (`sdp` is empty).
 
-    `direction` is from its own view (RFC 3264). `prompt` expects the answer at once and does not confirm it.
+    `direction` is from its own view (RFC 3264). `prompt` expects the answer at once and does not confirm it. Before the
+    answer `early` is the dialled leg for which its early dialog stands.
     """
 
     leg: str
@@ -132,16 +133,21 @@ class Reoffered(Input, frozen=True):
     direction: str
     prompt: bool = False
     wish: Wish = Wish()
+    early: str = ""
 
 
 class Refreshed(Input, frozen=True):
-    """A party wants its session to go on with the same media, which its request names again (`offers`) or not."""
+    """A party wants its session to go on with the same media, which its request names again (`offers`) or not.
+
+    Before the answer `early` is the dialled leg for which its early dialog stands.
+    """
 
     leg: str
     transaction: Transaction
     remote_target: str
     offers: bool
     wish: Wish = Wish()
+    early: str = ""
 
 
 class Withdrawn(Input, frozen=True):
@@ -151,9 +157,13 @@ class Withdrawn(Input, frozen=True):
 
 
 class ReofferAccepted(Input, frozen=True):
-    """The other party took the offer; `sdp` is its answer, or its own offer if it was asked for one."""
+    """The other party took the offer; `sdp` is its answer, or its own offer if it was asked for one.
+
+    `cseq` is the number of our request that it answers: what comes late is the answer to another one.
+    """
 
     leg: str
+    cseq: int
     remote_target: str
     sdp: str
     direction: str = "sendrecv"
@@ -163,10 +173,12 @@ class ReofferAccepted(Input, frozen=True):
 class ReofferRefused(Input, frozen=True):
     """The other party refused the offer; the media stay as they were, unless it no longer knows the call.
 
-    `minimum_s` is how long it wants its session to last at least; `chance` is from 0 to 1.
+    `cseq` is the number of our request that it refuses, `minimum_s` how long it wants its session to last at least;
+    `chance` is from 0 to 1.
     """
 
     leg: str
+    cseq: int
     why: Cause
     minimum_s: int = 0
     chance: float = 0.5
@@ -181,11 +193,15 @@ class AnswerGiven(Input, frozen=True):
 
 
 class PassedOn(Input, frozen=True):
-    """A party sent a request that means nothing to the call, for the other party (INFO, MESSAGE)."""
+    """A party sent a request that means nothing to the call, for the other party (INFO, MESSAGE).
+
+    Before the answer `early` is the dialled leg for which its early dialog stands.
+    """
 
     leg: str
     method: str
     cseq: int
+    early: str = ""
 
 
 class Checked(Input, frozen=True):

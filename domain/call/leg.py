@@ -7,7 +7,7 @@ from enum import Enum
 
 import msgspec
 
-from domain.call.session import ENDLESS, Terms, refresh_at
+from domain.call.terms import ENDLESS, Terms, refresh_at
 from domain.values import PLAIN, Ability, Cause, Dialog, Transaction
 
 CSEQ_JUMP = 1000
@@ -86,6 +86,8 @@ class Leg(msgspec.Struct):
     """The caller's answer to the offer that this leg made in its progress."""
     asked_cseq: int = 0
     """The newest request of the caller's in the early dialog that stands for this leg."""
+    agreed: str = ""
+    """The caller's media in that early dialog, once they were changed there."""
 
     taken: Dialog | None = None
     """The dialog as it was when the leg answered: its confirmation is the same whatever moves later."""

@@ -27,7 +27,7 @@ from domain.call.effect import (
     Ring,
 )
 from domain.call.leg import Leg, LegState
-from domain.call.session import lost_at
+from domain.call.terms import lost_at
 from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, Cause, Transaction
 
 REPEAT_S = 32
@@ -38,8 +38,11 @@ FORGET_DEADLINE = "forget"
 REFRESH = "refresh"
 EXPIRED = "expired"
 """These two are followed by a blank and the leg."""
+UNANSWERED = "unanswered"
 
 _REPEAT = timedelta(seconds=REPEAT_S)
+_PROMPT = timedelta(seconds=REPEAT_S * 3 / 4)
+"""How long a party is waited for whose answer is due at once: who asked must still hear the refusal (RFC 4321)."""
 
 
 class Deadline(msgspec.Struct, frozen=True):
@@ -70,7 +73,18 @@ def deadlines(call: Call) -> tuple[Deadline, ...]:
     return ()
 
 
+def unanswered_at(call: Call) -> datetime | None:
+    """When an offer is refused whose answer is due at once, but which was passed on as one that may take its time."""
+    pending = call.renegotiation
+    if call.state is not CallState.RENEGOTIATING or pending is None or pending.refusal is not None:
+        return None
+    return pending.at + _PROMPT if pending.prompt_by and not pending.prompt_to and not pending.answer else None
+
+
 def _session_deadlines(call: Call) -> Iterator[Deadline]:
+    at = unanswered_at(call)
+    if at is not None:
+        yield Deadline(UNANSWERED, at)
     for name in call.talked:
         leg = call.legs[name]
         if leg.refreshed_at is None:
@@ -115,8 +129,25 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
     for leg in call.legs.values():
         if leg.state is LegState.DIALED:
             yield Dial(leg.id, leg.dialog, call.display, caller.sdp, confirmable(call), leg.terms)
+            yield from _confirmed(call, leg, now)
         yield from _renewal(leg, now)
+    yield from _early(call, now)
     yield from _late(call, now)
+
+
+def _early(call: Call, now: datetime) -> Iterator[Effect]:
+    """A change of media before the answer: passed on, or its outcome."""
+    change = call.early
+    if change is None:
+        return
+    if change.pending:
+        yield Reoffer(change.to, change.dialog, change.sdp, prompt=True)
+    elif now < change.at + _REPEAT:
+        tag = change.dialog.local_tag if change.to == call.caller_leg else call.legs[change.leg].dialog.local_tag
+        if change.refusal is not None:
+            yield Refuse(change.by, change.transaction, tag, change.refusal)
+        else:
+            yield Accept(change.by, change.transaction, tag, change.answer)
 
 
 def confirmable(call: Call) -> bool:
@@ -149,6 +180,7 @@ def _confirmed(call: Call, leg: Leg, now: datetime) -> Iterator[Effect]:
 
 
 def _talking(call: Call, now: datetime) -> Iterator[Effect]:
+    yield from _early(call, now)
     if call.agreed_at is not None and now < call.agreed_at + _REPEAT:
         yield from _confirmed(call, call.callee, now)
         yield from _answer(call)
@@ -199,7 +231,9 @@ def _renegotiation(call: Call, now: datetime) -> Iterator[Effect]:
     if call.answer_owed:
         yield Accept(pending.by, pending.transaction, tag, pending.answer, pending.by_terms)
     elif call.state is CallState.RENEGOTIATING:
-        if not pending.prompt_by:
+        if pending.refusal is not None:
+            yield Refuse(pending.by, pending.transaction, tag, pending.refusal)
+        elif not pending.prompt_by:
             yield Proceed(pending.by, pending.transaction)
         yield Reoffer(pending.to, pending.dialog, pending.sdp, pending.prompt_to, pending.to_terms)
         if pending.withdrawn:
@@ -221,6 +255,7 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
     assert ended_at is not None
     assert why is not None
     if now < ended_at + _REPEAT:
+        yield from _early(call, now)
         for name, transaction in call.concluding:
             yield Conclude(name, transaction)
         for leg in call.legs.values():

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from domain.base import Context, Event, Step
 from domain.call.call import Call, EndedLeg
 from domain.call.input import HungUp, Input, Offer
-from domain.call.session import USUAL_S
+from domain.call.terms import USUAL_S
 from domain.ids import text_of
 from domain.ports import Identifiers
 from domain.routing.directory import Directory

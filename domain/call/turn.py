@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from domain.base import Event
-from domain.call import early, media, refresh, relay
 from domain.call.call import Call, CallState
+from domain.call.decision import early, early_media, media, passing, session
 from domain.call.effect import Effect
 from domain.call.input import (
     Abandoned,
@@ -42,7 +42,7 @@ from domain.call.input import (
 from domain.call.resume import outstanding
 from domain.call.scene import Scene, World, step_of
 
-__all__ = ["IGNORED", "TURNS", "Turn", "World", "decide", "fold", "take_turn"]
+__all__ = ["IGNORED", "TURNS", "Turn", "World", "advance", "decide", "fold", "take_turn"]
 
 
 class Turn(NamedTuple):
@@ -72,9 +72,13 @@ def take_turn(call: Call | None, inp: Input, world: World, now: datetime) -> Tur
     events = decide(call, inp, world, now)
     if not events:
         return Turn(call, (), ())
-    before = outstanding(call, now) if call is not None else ()
+    return advance(call, events, outstanding(call, now) if call is not None else (), now)
+
+
+def advance(call: Call | None, events: tuple[Event, ...], owed: tuple[Effect, ...], now: datetime) -> Turn:
+    """Fold what was decided into `call`, which owed `owed` until now. Where this raises, `call` is good for nothing."""
     after = fold(call, events)
-    effects = tuple(effect for effect in outstanding(after, now) if effect not in before)
+    effects = tuple(effect for effect in outstanding(after, now) if effect not in owed)
     return Turn(after, events, effects)
 
 
@@ -93,31 +97,35 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RINGING, Progressed): early.progress,
     (CallState.RINGING, ProgressConfirmed): early.confirm_progress,
     (CallState.RINGING, ProgressUnconfirmed): early.unconfirmed,
-    (CallState.RINGING, Refreshed): refresh.refreshed,
-    (CallState.RINGING, TooBrief): refresh.redial,
+    (CallState.RINGING, Refreshed): session.refreshed,
+    (CallState.RINGING, TooBrief): session.redial,
     (CallState.RINGING, Answered): early.connect,
     (CallState.RINGING, Failed): early.fail,
     (CallState.RINGING, Redirected): early.redirect,
     (CallState.RINGING, Abandoned): early.abandon,
     (CallState.RINGING, HungUp): early.hang_up_early,
     (CallState.RINGING, DeadlineReached): early.no_answer,
+    (CallState.RINGING, Reoffered): early_media.reoffer,
+    (CallState.RINGING, ReofferAccepted): early_media.agreed,
+    (CallState.RINGING, ReofferRefused): early_media.refused,
+    (CallState.RINGING, PassedOn): passing.pass_on_early,
     (CallState.TALKING, Abandoned): early.abandon_unaccepted,
     (CallState.TALKING, ProgressConfirmed): early.confirm_progress,
     (CallState.TALKING, ProgressUnconfirmed): early.unconfirmed,
-    (CallState.TALKING, Refreshed): refresh.refreshed,
-    (CallState.TALKING, DeadlineReached): refresh.due,
-    (CallState.TALKING, ReofferAccepted): refresh.accepted,
-    (CallState.TALKING, ReofferRefused): refresh.refused,
+    (CallState.TALKING, Refreshed): session.refreshed,
+    (CallState.TALKING, DeadlineReached): session.due,
+    (CallState.TALKING, ReofferAccepted): session.accepted,
+    (CallState.TALKING, ReofferRefused): session.refused,
     (CallState.TALKING, Answered): early.late_answer,
     (CallState.TALKING, HungUp): media.hang_up,
     (CallState.TALKING, Reoffered): media.reoffer,
     (CallState.TALKING, AnswerGiven): media.answer_given,
     (CallState.TALKING, Unacknowledged): media.lost,
-    (CallState.TALKING, PassedOn): relay.pass_on,
-    (CallState.TALKING, Checked): relay.check,
-    (CallState.TALKING, Vanished): relay.vanished,
-    (CallState.RENEGOTIATING, Refreshed): refresh.refreshed,
-    (CallState.RENEGOTIATING, DeadlineReached): refresh.due,
+    (CallState.TALKING, PassedOn): passing.pass_on,
+    (CallState.TALKING, Checked): passing.check,
+    (CallState.TALKING, Vanished): passing.vanished,
+    (CallState.RENEGOTIATING, Refreshed): session.refreshed,
+    (CallState.RENEGOTIATING, DeadlineReached): session.due,
     (CallState.RENEGOTIATING, Withdrawn): media.withdrawn,
     (CallState.RENEGOTIATING, Answered): early.late_answer,
     (CallState.RENEGOTIATING, HungUp): media.hang_up,
@@ -125,9 +133,9 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RENEGOTIATING, ReofferRefused): media.renegotiation_refused,
     (CallState.RENEGOTIATING, AnswerGiven): media.answer_given,
     (CallState.RENEGOTIATING, Unacknowledged): media.lost,
-    (CallState.RENEGOTIATING, PassedOn): relay.pass_on,
-    (CallState.RENEGOTIATING, Checked): relay.check,
-    (CallState.RENEGOTIATING, Vanished): relay.vanished,
+    (CallState.RENEGOTIATING, PassedOn): passing.pass_on,
+    (CallState.RENEGOTIATING, Checked): passing.check,
+    (CallState.RENEGOTIATING, Vanished): passing.vanished,
     (CallState.ENDED, Answered): early.late_answer,
 }
 _FROM_A_LEG: frozenset[type[Input]] = frozenset(
@@ -155,16 +163,11 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
     CallState.NEW: frozenset({*_FROM_A_LEG, Unacknowledged, DeadlineReached}),
-    # A re-INVITE before the answer is refused by the adapter with 491 (RFC 3261 14.2), INFO with 480: for whom?
     CallState.RINGING: frozenset(
         {
             Offer,
-            Reoffered,
-            ReofferAccepted,
-            ReofferRefused,
             AnswerGiven,
             Unacknowledged,
-            PassedOn,
             Checked,
             Vanished,
             Withdrawn,

@@ -8,18 +8,16 @@ import msgspec
 
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.early import fail
+from domain.call.decision.early import fail
+from domain.call.decision.media import unanswered
 from domain.call.input import DeadlineReached, Failed, Refreshed, ReofferAccepted, ReofferRefused, TooBrief
 from domain.call.leg import CSEQ_JUMP, Leg
-from domain.call.resume import EXPIRED, REFRESH
+from domain.call.resume import EXPIRED, REFRESH, UNANSWERED
 from domain.call.scene import Scene
-from domain.call.session import Terms, granted, lost_at
+from domain.call.state import Refresh
+from domain.call.terms import LONGEST_S, REDIALS, Terms, granted, lost_at
 from domain.values import GONE, SESSION_LOST, VANISHED, Cause
 
-LONGEST_S = 86_400
-"""No phone's wish for long sessions goes beyond a day."""
-REDIALS = 8
-"""So often one device is offered a call with a longer session than before."""
 NOT_PLEASED = Cause(422, 31, "no session is long enough for the device")
 _CROSSED = 491
 
@@ -32,15 +30,19 @@ def refreshed(scene: Scene, inp: Refreshed) -> tuple[Event, ...]:
         return ()
     if inp.offers and call.crossing(inp.leg):
         return ()
-    dialog = msgspec.structs.replace(leg.dialog, remote_cseq=inp.transaction.cseq, remote_target=inp.remote_target)
+    early = inp.early if leg.caller and leg.id not in call.talked and inp.early in call.legs else ""
+    cseq = leg.dialog.remote_cseq if early else inp.transaction.cseq
+    dialog = msgspec.structs.replace(leg.dialog, remote_cseq=cseq, remote_target=inp.remote_target)
     terms = granted(inp.wish, scene.world.session_s, leg.terms) if leg.id in call.talked else leg.terms
     named = {"leg": leg.id, "transaction": inp.transaction, "dialog": dialog, "terms": terms, "offers": inp.offers}
-    return (scene.event(Call.SessionRefreshed, **named),)
+    return (scene.event(Call.SessionRefreshed, **named, early=early),)
 
 
 def due(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
     """A session is to be refreshed by us, or was not by the peer."""
     kind, _, name = inp.kind.partition(" ")
+    if kind == UNANSWERED:
+        return unanswered(scene)
     call = scene.call
     leg = call.legs.get(name)
     if leg is None or leg.refreshed_at is None or name not in call.talked:
@@ -53,10 +55,15 @@ def due(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
     return ()
 
 
+def _answers(pending: Refresh, inp: ReofferAccepted | ReofferRefused) -> bool:
+    """Whether this is the answer to the refresh that is under way, and not to an older request of ours."""
+    return not pending.done and (pending.leg, pending.dialog.local_cseq) == (inp.leg, inp.cseq)
+
+
 def accepted(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
     """A leg lets its session go on, as we asked."""
     pending = scene.call.refresh
-    if pending is None or pending.done or pending.leg != inp.leg:
+    if pending is None or not _answers(pending, inp):
         return ()
     dialog = msgspec.structs.replace(scene.call.legs[inp.leg].dialog, remote_target=inp.remote_target)
     # Who does not say how long it lasts has nothing against it; we go on with it as it was.
@@ -70,7 +77,7 @@ def refused(scene: Scene, inp: ReofferRefused) -> tuple[Event, ...]:
     """RFC 4028 section 10: what is refused is asked again; a dialog that is gone is over."""
     call = scene.call
     pending = call.refresh
-    if pending is None or pending.done or pending.leg != inp.leg:
+    if pending is None or not _answers(pending, inp):
         return ()
     if inp.why.sip_status in GONE:
         return (scene.ended("system", "lost", VANISHED, leg=inp.leg, hang_up=call.talked),)
@@ -102,4 +109,4 @@ def redial(scene: Scene, inp: TooBrief) -> tuple[Event, ...]:
     cseq = leg.next_dialog(scene.world.epoch).local_cseq
     dialog = msgspec.structs.replace(leg.dialed, local_cseq=cseq)
     terms = Terms(inp.minimum_s, minimum_s=inp.minimum_s)
-    return (scene.event(Call.LegRedialed, leg=inp.leg, dialog=dialog, terms=terms),)
+    return (scene.event(Call.LegRedialed, leg=inp.leg, dialog=dialog, terms=terms, afresh=True),)

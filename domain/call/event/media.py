@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from domain.base import Event
-from domain.call.piece import CallState, Renegotiation
-from domain.call.session import ENDLESS, Terms
+from domain.call.state import CallState, Renegotiation
+from domain.call.terms import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction
 
 if TYPE_CHECKING:
@@ -138,17 +138,41 @@ class Renegotiated(Event):
 
 @dataclass(frozen=True)
 class RenegotiationWithdrawn(Event):
-    """The party that offered other media took that back before it was answered; the other one is told."""
+    """An offer of other media is taken back from `to` before it was answered: by who made it, or, for the reason `why`
+    that is told to who made it, because `to` takes too long for an answer that is due at once."""
 
-    TOPIC = "call.renegotiation_withdrawn.1"
+    TOPIC = "call.renegotiation_withdrawn.2"
+    FORMER = ("call.renegotiation_withdrawn.1",)
 
     by: str
     to: str
+    why: Cause | None = None
 
     def apply(self, aggregate: Call) -> None:
         pending = aggregate.renegotiation
         assert pending is not None
-        aggregate.renegotiation = msgspec.structs.replace(pending, withdrawn=True)
+        aggregate.renegotiation = msgspec.structs.replace(pending, withdrawn=True, refusal=self.why)
+
+
+@dataclass(frozen=True)
+class RenegotiationRetried(Event):
+    """The other party wants its session to last longer: it is offered the same once more, under `terms`."""
+
+    TOPIC = "call.renegotiation_retried.1"
+
+    by: str
+    to: str
+    to_dialog: Dialog
+    terms: Terms
+
+    def apply(self, aggregate: Call) -> None:
+        pending = aggregate.renegotiation
+        assert pending is not None
+        to = aggregate.legs[self.to]
+        to.dialog, to.epoch = self.to_dialog, self.context.epoch
+        aggregate.renegotiation = msgspec.structs.replace(
+            pending, dialog=self.to_dialog, to_terms=self.terms, retries=pending.retries + 1
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.input import Checked, PassedOn, Vanished
+from domain.call.leg import LegState
 from domain.call.scene import Scene
 
 
@@ -16,6 +17,17 @@ def pass_on(scene: Scene, inp: PassedOn) -> tuple[Event, ...]:
     to = call.other(inp.leg)
     number = to.next_dialog(scene.world.epoch).local_cseq
     return (scene.event(Call.RequestSent, inp.method, to.id, number, inp.leg, inp.cseq),)
+
+
+def pass_on_early(scene: Scene, inp: PassedOn) -> tuple[Event, ...]:
+    """The same before the answer, in an early dialog (RFC 6086 section 4.2.1)."""
+    call = scene.call
+    leg = call.legs.get(inp.early)
+    if leg is None or leg.state is not LegState.RINGING or inp.leg not in (call.caller_leg, leg.id):
+        return ()
+    to = leg if inp.leg == call.caller_leg else call.caller
+    number = to.next_dialog(scene.world.epoch).local_cseq
+    return (scene.event(Call.RequestSent, inp.method, to.id, number, inp.leg, inp.cseq, inp.early),)
 
 
 def check(scene: Scene, inp: Checked) -> tuple[Event, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from domain.call.piece import DialedLeg
 from domain.call.scene import World
-from domain.call.session import Terms
+from domain.call.state import DialedLeg
+from domain.call.terms import Terms
 from domain.ids import leg_id
 from domain.values import Contact, Dialog
 

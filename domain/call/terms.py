@@ -12,6 +12,10 @@ import msgspec
 LEAST_S = 90
 """The shortest time that may be asked for (RFC 4028 section 5)."""
 USUAL_S = 1800
+LONGEST_S = 86_400
+"""No phone's wish for long sessions goes beyond a day."""
+REDIALS = 8
+"""So often one device is offered the same with a longer session than before."""
 _MARGIN_S = 32
 
 

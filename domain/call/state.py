@@ -7,7 +7,7 @@ from enum import Enum
 
 import msgspec
 
-from domain.call.session import ENDLESS, Terms
+from domain.call.terms import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction
 
 
@@ -63,6 +63,29 @@ class Refresh(msgspec.Struct, frozen=True):
     done: bool = False
 
 
+class EarlyChange(msgspec.Struct, frozen=True):
+    """An offer of other media before the answer, in the early dialog that stands for `leg`, or its outcome while that
+    may need repeating.
+
+    It comes from leg `by` in `transaction`; `dialog` is that in which it is passed on to leg `to`.
+    """
+
+    leg: str
+    by: str
+    to: str
+    transaction: Transaction
+    dialog: Dialog
+    sdp: str
+    at: datetime
+    answer: str = ""
+    refusal: Cause | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Passed on, and neither answered nor refused."""
+        return not self.answer and self.refusal is None
+
+
 class Renegotiation(msgspec.Struct, frozen=True):
     """An offer of other media on its way from leg `by` to leg `to`, or its outcome while that may need repeating."""
 
@@ -85,6 +108,9 @@ class Renegotiation(msgspec.Struct, frozen=True):
     by_terms: Terms = ENDLESS
     to_terms: Terms = ENDLESS
     withdrawn: bool = False
-    """Whether `by` took its offer back; `to` may have taken it already."""
+    """Whether the offer is taken back from `to`, by `by` or because that was refused for its silence; `to` may have
+    taken it already."""
     acknowledged: bool = False
     """Whether a refusal of ours is of something that the other party took: that is acknowledged all the same."""
+    retries: int = 0
+    """So often it was offered once more, with a longer session."""

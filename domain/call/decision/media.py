@@ -9,12 +9,15 @@ import msgspec
 from domain.base import Event
 from domain.call.call import Call, CallState
 from domain.call.input import AnswerGiven, HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged, Withdrawn
+from domain.call.resume import unanswered_at
 from domain.call.scene import Scene
-from domain.call.session import granted
+from domain.call.state import Renegotiation
+from domain.call.terms import LONGEST_S, REDIALS, Terms, granted
 from domain.values import CANCELLED, GONE, NOT_ACKNOWLEDGED, VANISHED, Cause
 
 NO_MEDIA = Cause(488, 65, "the answer described no media")
 NOT_ANSWERED = Cause(488, 65, "the acknowledgement held no answer to the offer")
+SILENT = Cause(504, 102, "the other phone did not answer the change in time")
 _HOLDING = frozenset({"sendonly", "inactive"})
 
 
@@ -67,11 +70,35 @@ def withdrawn(scene: Scene, inp: Withdrawn) -> tuple[Event, ...]:
     return (scene.event(Call.RenegotiationWithdrawn, by=pending.by, to=pending.to),)
 
 
+def unanswered(scene: Scene) -> tuple[Event, ...]:
+    """RFC 3311 5.2: an UPDATE is answered at once, also where it was passed on as a request that may take its time."""
+    pending, due = scene.call.renegotiation, unanswered_at(scene.call)
+    if pending is None or due is None or scene.now < due:
+        return ()
+    return (scene.event(Call.RenegotiationWithdrawn, by=pending.by, to=pending.to, why=SILENT),)
+
+
+def _taken_too_late(scene: Scene, pending: Renegotiation, why: Cause) -> tuple[Event, ...]:
+    """Who made the offer was told that it is refused: the party that took it is asked back to the media before it."""
+    dialog = scene.call.legs[pending.to].next_dialog(scene.world.epoch)
+    return (
+        scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=why, acknowledged=True),
+        scene.event(Call.RefreshRequested, leg=pending.to, dialog=dialog, prompt=False),
+    )
+
+
+def _answers(pending: Renegotiation, inp: ReofferAccepted | ReofferRefused) -> bool:
+    """Whether this is the answer to the offer as it was passed on last, and not to an older request of ours."""
+    return (pending.to, pending.dialog.local_cseq) == (inp.leg, inp.cseq)
+
+
 def renegotiated(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
     call = scene.call
     pending = call.renegotiation
-    if pending is None or inp.leg != pending.to or call.answer_owed:
+    if pending is None or not _answers(pending, inp) or call.answer_owed:
         return ()
+    if pending.refusal is not None:
+        return _taken_too_late(scene, pending, pending.refusal)
     if not inp.sdp:
         taken = not pending.prompt_to
         refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=NO_MEDIA, acknowledged=taken)
@@ -137,9 +164,16 @@ def _holding(call: Call, directions: Mapping[str, str]) -> tuple[str, ...]:
 def renegotiation_refused(scene: Scene, inp: ReofferRefused) -> tuple[Event, ...]:
     call = scene.call
     pending = call.renegotiation
-    if pending is None or inp.leg != pending.to or call.answer_owed:
+    if pending is None or not _answers(pending, inp) or call.answer_owed:
         return ()
-    refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=inp.why)
+    to = call.legs[pending.to]
+    longer = pending.to_terms.interval_s < inp.minimum_s <= LONGEST_S and pending.retries < REDIALS
+    if longer and not pending.withdrawn:  # RFC 4028 section 7.3
+        terms = Terms(inp.minimum_s, to.terms.ours, inp.minimum_s)
+        dialog = to.next_dialog(scene.world.epoch)
+        return (scene.event(Call.RenegotiationRetried, by=pending.by, to=pending.to, to_dialog=dialog, terms=terms),)
+    why = pending.refusal or inp.why
+    refused = scene.event(Call.RenegotiationRefused, by=pending.by, to=pending.to, why=why)
     if inp.why.sip_status not in GONE:
         return (refused,)
     return (

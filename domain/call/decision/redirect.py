@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from domain.base import Event
 from domain.call.call import Call, DialedLeg
-from domain.call.dialing import dialed_leg
+from domain.call.decision.dialing import dialed_leg
 from domain.call.input import Redirected
 from domain.call.presentation import MAX_REDIRECTS
 from domain.call.scene import Scene
@@ -55,7 +55,7 @@ def _legs_of_first(scene: Scene, numbers: tuple[str, ...], diverted: str) -> tup
     known = next(leg.dialed for leg in call.legs.values() if leg.dialed is not None)
     domain, first = known.remote_uri.rpartition("@")[2], len(call.legs)
     for number in numbers:
-        contacts = targets(world.contacts(call.tenant, number))
+        contacts = targets(world.contacts(call.tenant, number), secure=call.secure)
         legs = tuple(
             dialed_leg(call.id, index, known.local_uri, (number, domain), contact, world, diverted)
             for index, contact in enumerate(contacts, first)

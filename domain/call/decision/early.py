@@ -8,7 +8,10 @@ import msgspec
 
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.dialing import dialed_leg
+from domain.call.decision import early_media
+from domain.call.decision.dialing import dialed_leg
+from domain.call.decision.media import NO_MEDIA, NOT_ANSWERED
+from domain.call.decision.redirect import dial_next, follow
 from domain.call.input import (
     Abandoned,
     Answered,
@@ -21,13 +24,11 @@ from domain.call.input import (
     ProgressUnconfirmed,
     Redirected,
 )
-from domain.call.leg import CSEQ_JUMP, Leg, LegState
-from domain.call.media import NO_MEDIA, NOT_ANSWERED
+from domain.call.leg import CSEQ_JUMP, Leg, LegState, Rung
 from domain.call.outcome import best_cause, outcome_of, spoken
-from domain.call.redirect import dial_next, follow
 from domain.call.resume import NO_ANSWER_DEADLINE, confirmable
 from domain.call.scene import Scene, dialed
-from domain.call.session import granted
+from domain.call.terms import granted
 from domain.ids import leg_id
 from domain.routing.route import route
 from domain.routing.target import targets
@@ -56,6 +57,7 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             shown=inp.shown,
             ability=inp.ability,
             terms=granted(inp.wish, world.session_s),
+            secure=inp.secure,
         ),
         scene.event(Call.Routed, plan=plan),
     ]
@@ -128,10 +130,23 @@ def confirm_progress(scene: Scene, inp: ProgressConfirmed) -> tuple[Event, ...]:
     leg = call.legs.get(inp.leg)
     if leg is None or leg.rung is None or leg.rung.confirmed or leg.rung.serial != inp.serial:
         return ()
+    if inp.sdp and (leg.answer or not call.late_offer):
+        return _confirm_with_offer(scene, inp, leg)
     confirmed = scene.event(Call.ProgressConfirmed, leg=inp.leg, transaction=inp.transaction, sdp=inp.sdp)
     if not call.late_offer or not leg.rung.sdp or inp.sdp:
         return (confirmed,)
     return (confirmed, scene.ended("system", "failed", NOT_ANSWERED, leg=call.caller_leg, hang_up=_callees(call)))
+
+
+def _confirm_with_offer(scene: Scene, inp: ProgressConfirmed, leg: Leg) -> tuple[Event, ...]:
+    """RFC 3262 section 5: the progress is confirmed in any case; the new offer is passed on if it can be."""
+    confirmed = scene.event(Call.ProgressConfirmed, leg=inp.leg, transaction=inp.transaction, sdp="")
+    offered = early_media.offer(scene, leg, scene.call.caller_leg, inp.transaction, inp.sdp)
+    if leg.rung is not None and leg.ability.updates and leg.progress is not None and leg.waiting:
+        told = msgspec.structs.replace(leg, rung=Rung(leg.rung.serial, leg.rung.sdp, confirmed=True))
+        if early_media.settled(scene.call, told):
+            return (confirmed, offered)
+    return (confirmed, offered, scene.event(Call.EarlyRefused, early_media.CANNOT))
 
 
 def unconfirmed(scene: Scene, inp: ProgressUnconfirmed) -> tuple[Event, ...]:

@@ -10,9 +10,9 @@ import msgspec
 
 from domain.base import Event
 from domain.call.leg import LegState, Renewal
-from domain.call.piece import Refresh
-from domain.call.session import Terms
-from domain.values import Dialog, Transaction
+from domain.call.state import Refresh
+from domain.call.terms import Terms
+from domain.values import EARLY_OVER, Dialog, Transaction
 
 if TYPE_CHECKING:
     from domain.call.call import Call
@@ -23,20 +23,25 @@ class SessionRefreshed(Event):
     """A leg's session goes on under `terms`, with the same media.
 
     `transaction` is the request by which the leg asked for that; none if we asked it. `offers` says that the request
-    named the media again, and is answered by them.
+    named the media again, and is answered by them. `early` is the dialled leg for whose early dialog
+    the caller asked.
     """
 
-    TOPIC = "call.session_refreshed.1"
+    TOPIC = "call.session_refreshed.2"
+    FORMER = ("call.session_refreshed.1",)
 
     leg: str
     transaction: Transaction | None
     dialog: Dialog
     terms: Terms
     offers: bool
+    early: str = ""
 
     def apply(self, aggregate: Call) -> None:
         leg = aggregate.legs[self.leg]
         leg.dialog = self.dialog
+        if self.early and self.transaction is not None:
+            aggregate.legs[self.early].asked_cseq = self.transaction.cseq
         leg.renew(self.terms, self.timestamp)
         if self.transaction is not None:
             sdp = aggregate.other(self.leg).sdp if self.offers else ""
@@ -82,16 +87,25 @@ class RefreshDeferred(Event):
 
 @dataclass(frozen=True)
 class LegRedialed(Event):
-    """A device that wants longer sessions is offered the call once more, with its wish granted."""
+    """A device that wants longer sessions is offered the call once more, with its wish granted.
 
-    TOPIC = "call.leg_redialed.1"
+    `afresh` says that the early dialog of before is over with that, and what was agreed in it.
+    """
+
+    TOPIC = "call.leg_redialed.2"
+    FORMER = ("call.leg_redialed.1",)
 
     leg: str
     dialog: Dialog
     terms: Terms
+    afresh: bool = False
 
     def apply(self, aggregate: Call) -> None:
         leg = aggregate.legs[self.leg]
+        if self.afresh:  # but not what the caller was told: it sees one early dialog, whose numbers go on
+            leg.progress, leg.sdp, leg.answer, leg.agreed = None, "", "", ""
+            if aggregate.early is not None and aggregate.early.leg == leg.id:
+                aggregate.refuse_early(EARLY_OVER, self.timestamp)
         leg.state, leg.terms = LegState.DIALED, self.terms
         leg.dialog = leg.dialed = self.dialog
         leg.epoch = self.context.epoch

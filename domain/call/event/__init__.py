@@ -1,0 +1,1 @@
+"""The events of a call beside those in its aggregate, by what they are about."""
