@@ -1,0 +1,1 @@
+"""The user of the transactions: requests to the shards, effects to the phones."""

@@ -1,0 +1,1 @@
+"""Digest authentication, server and client side."""

@@ -1,0 +1,1 @@
+"""Sockets on the asyncio loop. The only package of the adapter that may wait."""

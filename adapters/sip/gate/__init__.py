@@ -1,0 +1,1 @@
+"""Who comes in before anything is parsed: looks, budgets, pressure."""

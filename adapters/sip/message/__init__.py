@@ -1,0 +1,1 @@
+"""SIP messages: bytes to values and back. Knows no transactions, no dialogs, no policy."""
