@@ -41,7 +41,9 @@ class Command(msgspec.Struct, frozen=True):
     actor: str
 
 
-class _Fault(msgspec.Struct, frozen=True):
+class Fault(msgspec.Struct, frozen=True):
+    """A Refusal as it is told."""
+
     kind: Kind
     detail: str
     source: str = ""
@@ -49,17 +51,26 @@ class _Fault(msgspec.Struct, frozen=True):
     field: str = ""
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
+    """What a handler gave, or why nothing was done."""
+
     id: str
     result: Any = None
-    fault: _Fault | None = None
+    fault: Fault | None = None
+
+    def unfold(self) -> Any:
+        """The result. Raises Refusal."""
+        if self.fault is not None:
+            fault = self.fault
+            raise Refusal(fault.kind, fault.detail, source=fault.source, line=fault.line, field=fault.field)
+        return self.result
 
 
 Handler = Callable[[Command], Any]
 """A coroutine function, or a plain one that is called in a thread. Its result must encode to msgpack."""
 
 _commands = msgspec.msgpack.Decoder(Command)
-_answers = msgspec.msgpack.Decoder(_Answer)
+_answers = msgspec.msgpack.Decoder(Answer)
 
 
 @contextlib.contextmanager
@@ -82,7 +93,7 @@ class CommandServer:
     def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
         self._path = path
         self._handlers = handlers
-        self._answers: OrderedDict[str, asyncio.Future[_Answer]] = OrderedDict()
+        self._answers: OrderedDict[str, asyncio.Future[Answer]] = OrderedDict()
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -128,7 +139,7 @@ class CommandServer:
         try:
             command = _commands.decode(frame)
         except msgspec.DecodeError as error:
-            return msgspec.msgpack.encode(_Answer("", fault=_Fault("invalid", f"not a command: {error}")))
+            return msgspec.msgpack.encode(Answer("", fault=Fault("invalid", f"not a command: {error}")))
         known = self._answers.get(command.id)
         if known is None:
             known = asyncio.get_running_loop().create_future()
@@ -136,25 +147,18 @@ class CommandServer:
             known.set_result(await self._run(command))
         return msgspec.msgpack.encode(await asyncio.shield(known))
 
-    async def _run(self, command: Command) -> _Answer:
-        handler = self._handlers.get(command.name)
-        if handler is None:
-            return _Answer(command.id, fault=_Fault("missing", f"there is no command {command.name!r} here"))
+    async def _run(self, command: Command) -> Answer:
+        """What was refused may be asked again."""
         try:
-            result = await _call(handler, command)
-            return _Answer(command.id, msgspec.to_builtins(result))
-        except Refusal as no:
-            self._answers.pop(command.id, None)
-            return _Answer(command.id, fault=_Fault(no.kind, no.detail, no.source, no.line, no.field))
+            answer = await carry_out(self._handlers, command)
         except asyncio.CancelledError:
             self._answers.pop(command.id, None)
             raise
-        except Exception:  # noqa: BLE001 - the boundary of a task: the asker gets an answer, the log the reason
+        if answer.fault is not None:
             self._answers.pop(command.id, None)
-            _log.exception("a command failed", command=command.name, id=command.id)
-            return _Answer(command.id, fault=_Fault("unavailable", f"the command {command.name} failed: see the log"))
+        return answer
 
-    def _remember(self, command_id: str, answer: asyncio.Future[_Answer]) -> None:
+    def _remember(self, command_id: str, answer: asyncio.Future[Answer]) -> None:
         self._answers[command_id] = answer
         while len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
@@ -178,10 +182,7 @@ class CommandClient:
             raise Refusal("unavailable", f"no answer within {self._timeout_s:g} s: ask again") from None
         except (OSError, asyncio.IncompleteReadError, msgspec.DecodeError, ValueError) as error:
             raise Refusal("unavailable", f"the process behind {self._path.name} does not answer: ask again") from error
-        if answer.fault is not None:
-            fault = answer.fault
-            raise Refusal(fault.kind, fault.detail, source=fault.source, line=fault.line, field=fault.field)
-        return answer.result
+        return answer.unfold()
 
     async def _exchange(self, request: bytes) -> bytes:
         with short_path(self._path) as name:
@@ -191,6 +192,20 @@ class CommandClient:
             return await _read_frame(reader)
         finally:
             writer.close()
+
+
+async def carry_out(handlers: Mapping[str, Handler], command: Command) -> Answer:
+    """What the command's handler says; a fault of ours is answered too."""
+    handler = handlers.get(command.name)
+    if handler is None:
+        return Answer(command.id, fault=Fault("missing", f"there is no command {command.name!r} here"))
+    try:
+        return Answer(command.id, msgspec.to_builtins(await _call(handler, command)))
+    except Refusal as no:
+        return Answer(command.id, fault=Fault(no.kind, no.detail, no.source, no.line, no.field))
+    except Exception:  # noqa: BLE001 - the boundary of a task: the asker gets an answer, the log the reason
+        _log.exception("a command failed", command=command.name, id=command.id)
+        return Answer(command.id, fault=Fault("unavailable", f"the command {command.name} failed: see the log"))
 
 
 async def _call(handler: Handler, command: Command) -> Any:

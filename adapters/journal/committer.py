@@ -2,8 +2,8 @@
 
 While one group is being made durable the next one gathers, so the disk bounds the number of fsyncs a second and
 not the number of appends. A disk that is fast would still be asked for an fsync an append, each dearer than all else
-that an append costs: so an owner may ask for a pace, the least time from one commit to the next. What comes after a
-quiet moment is committed at once.
+that an append costs: so an owner may ask for a pace, the least time from one commit to the next, that follows the load.
+What comes after a quiet moment is committed at once.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from adapters.journal.writer import Outcome, Submission
+from adapters.journal.pace import Pace
+from adapters.journal.submission import Outcome, Submission
 from domain.ports import JournalError, JournalFull, OwnershipLost
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _GROUP_ROWS = 4096
 """A group is closed at this many rows, so that its first submission does not wait for ever."""
@@ -42,13 +44,14 @@ class Transactions(Protocol):
 
     def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]: ...
 
+    def release(self, shards: Sequence[int]) -> None: ...
+
     def close(self) -> None: ...
 
 
-class _Claim(msgspec.Struct, frozen=True):
-    shards: Sequence[int]
-    node: str
-    epochs: Future[Mapping[int, int]]
+class _Call(msgspec.Struct, frozen=True):
+    work: Callable[[], Any]
+    answer: Future[Any]
 
 
 class _Stop(msgspec.Struct, frozen=True):
@@ -58,8 +61,8 @@ class _Stop(msgspec.Struct, frozen=True):
 class Committer:
     """Owns `transactions` from construction on. All methods are thread-safe.
 
-    `pace_s` is the least time from the begin of one group to that of the next; `clock` and `sleep` are the
-    monotonic ones.
+    `pace` says the least time from the begin of one group to that of the next, None = none; `clock` and `sleep` are
+    the monotonic ones.
     """
 
     def __init__(
@@ -67,15 +70,15 @@ class Committer:
         transactions: Transactions,
         dispatch: Dispatch,
         queue_limit: int,
-        pace_s: float = 0.0,
+        pace: Pace | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._transactions, self._dispatch, self._queue_limit = transactions, dispatch, queue_limit
-        self._pace_s, self._clock, self._sleep = pace_s, clock, sleep
-        self._next_at = float("-inf")
-        self._queue: SimpleQueue[Submission | _Claim | _Stop] = SimpleQueue()
+        self._pace, self._clock, self._sleep = pace, clock, sleep
+        self._before_at = self._begun_at = self._next_at = 0.0
+        self._queue: SimpleQueue[Submission | _Call | _Stop] = SimpleQueue()
         self._lock = Lock()
         self._unanswered = 0
         self._closed = False
@@ -96,11 +99,22 @@ class Committer:
 
     def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
         """Claim after everything that was submitted before. Blocks. Raises JournalError."""
-        epochs: Future[Mapping[int, int]] = Future()
+        return self.call(lambda: self._transactions.claim(shards, node))
+
+    def release(self, shards: Sequence[int]) -> None:
+        """Give shards up after everything that was submitted before. Blocks. Raises JournalError."""
+        self.call(lambda: self._transactions.release(shards))
+
+    def call(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises in the committer's thread, after everything that was submitted before. Blocks.
+
+        Raises JournalError when closed.
+        """
+        answer: Future[T] = Future()
         with self._lock:
             self._check_open()
-            self._queue.put(_Claim(shards, node, epochs))
-        return epochs.result()
+            self._queue.put(_Call(work, answer))
+        return answer.result()
 
     def close(self) -> None:
         """Commit what was submitted, answer it, end the thread. May be called again."""
@@ -119,37 +133,40 @@ class Committer:
             group, after = self._gather()
             if group:
                 self._answer(group, self._append(group))
-            if isinstance(after, _Claim):
-                self._claim(after)
+            if isinstance(after, _Call):
+                _carry_out(after)
             elif isinstance(after, _Stop):
                 self._transactions.close()
                 return
 
-    def _gather(self) -> tuple[list[Submission], _Claim | _Stop | None]:
-        """Everything that waits, at least one item; a claim or the end closes the group."""
+    def _gather(self) -> tuple[list[Submission], _Call | _Stop | None]:
+        """Everything that waits, at least one item; a call or the end closes the group."""
         group: list[Submission] = []
         rows = 0
-        item = self._queue.get()
-        if self._pace_s and isinstance(item, Submission):
-            self._keep_pace()
-        while True:
-            if not isinstance(item, Submission):
-                return group, item
+        item: Submission | _Call | _Stop | None = self._queue.get()
+        if self._pace and isinstance(item, Submission):
+            self._wait()
+        while isinstance(item, Submission):
             group.append(item)
-            rows += len(item.rows)
-            if rows >= _GROUP_ROWS:
-                return group, None
+            rows += len(item.records)
             try:
-                item = self._queue.get_nowait()
+                item = self._queue.get_nowait() if rows < _GROUP_ROWS else None
             except Empty:
-                return group, None
+                item = None
+        if self._pace and group:
+            self._set_pace(self._pace, rows)
+        return group, item
 
-    def _keep_pace(self) -> None:
+    def _wait(self) -> None:
+        """Until the pace lets the next group begin."""
         now = self._clock()
         if now < self._next_at and not self._closed:
             self._sleep(self._next_at - now)
             now = self._next_at
-        self._next_at = now + self._pace_s
+        self._before_at, self._begun_at = self._begun_at, now
+
+    def _set_pace(self, pace: Pace, rows: int) -> None:
+        self._next_at = self._begun_at + pace.after(rows, self._begun_at - self._before_at)
 
     def _append(self, group: Sequence[Submission]) -> Sequence[Outcome]:
         try:
@@ -157,12 +174,6 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever one group did to it
             _log.exception("a group of appends failed")
             return [OwnershipLost(f"the journal failed: {error}")] * len(group)
-
-    def _claim(self, claim: _Claim) -> None:
-        try:
-            claim.epochs.set_result(self._transactions.claim(claim.shards, claim.node))
-        except Exception as error:  # noqa: BLE001 - told to the claimant, whatever it is
-            claim.epochs.set_exception(error)
 
     def _answer(self, group: Sequence[Submission], outcomes: Sequence[Outcome]) -> None:
         def answer() -> None:
@@ -178,3 +189,10 @@ class Committer:
             self._dispatch(answer)
         except RuntimeError:  # the loop that wanted to be told is closed
             _log.warning("nobody is left to be told of %d appends", len(group))
+
+
+def _carry_out(call: _Call) -> None:
+    try:
+        call.answer.set_result(call.work())
+    except Exception as error:  # noqa: BLE001 - told to whoever waits for it, whatever it is
+        call.answer.set_exception(error)

@@ -37,6 +37,11 @@ class Fence:
         if epoch > self._lost.get(shard, (0, ""))[0]:
             self._lost[shard] = (epoch, reason)
 
+    def release(self, shard: int) -> None:
+        """The owner gives a shard up: its epoch is over."""
+        if shard in self._epochs:
+            self.lose(shard, self._epochs[shard], "the shard was released")
+
     def next_epochs(self, shards: Iterable[int]) -> dict[int, int]:
         """The epochs that a claim of `shards` begins."""
         return {shard: self._epochs.get(shard, 0) + 1 for shard in shards}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from adapters.journal.schema import COLUMNS, JournalMissing, named_errors, open_reader, stored_of
+from adapters.journal.schema import COLUMNS, JournalMissing, named_errors, open_reader, position_of, stored_of
+from domain.ids import WHOLE, Part
 from domain.ports import PARTITION, Batch, Cursor, JournalError, Stored
 
 _STREAMS_AT_ONCE = 200
@@ -32,14 +33,15 @@ def _open(path: Path, wait_s: float) -> sqlite3.Connection:
 
 
 class SqliteReader:
-    """Sees what is committed and nothing else. Thread-safe: threads that read at once get a connection each.
+    """Sees what is committed and nothing else; follows the shards of `part`, the others are passed over. Thread-safe:
+    threads that read at once get a connection each.
 
     Raises JournalError, also from the constructor, when there is no journal at `path` after waiting `wait_s` for one
     to be made, or when it is not ours.
     """
 
-    def __init__(self, path: Path, wait_s: float = 0.0) -> None:
-        self._path = path
+    def __init__(self, path: Path, wait_s: float = 0.0, part: Part = WHOLE) -> None:
+        self._path, self._part = path, part
         self._lock = Lock()
         self._closed = False
         self._idle: list[sqlite3.Connection] = [_open(path, wait_s)]
@@ -65,11 +67,32 @@ class SqliteReader:
         for start in range(0, len(streams), _STREAMS_AT_ONCE):
             yield from self._whole(streams[start : start + _STREAMS_AT_ONCE])
 
-    def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
-        """The next records after `cursor`, oldest first, at most `limit`; none at the end. Blocks."""
+    def live_of(self, shards: Iterable[int], now: float) -> Iterator[Sequence[Stored]]:
+        """`live` of many shards. Blocks."""
+        for shard in shards:
+            yield from self.live(shard, now)
+
+    def follow(self, cursor: Cursor, limit: int = 1000, wait_s: float = 0.0) -> Batch:
+        """The next records after `cursor`, oldest first, at most `limit`; none at the end: it does not wait. Blocks."""
+        if self._part != WHOLE:
+            return self._follow_part(position_of(cursor), limit)
         sql = f"SELECT {COLUMNS} FROM records WHERE position > ? ORDER BY position LIMIT ?"
-        records = tuple(stored_of(row) for row in self._rows(sql, (cursor.get(PARTITION, 0), limit)))
+        records = tuple(stored_of(row) for row in self._rows(sql, (position_of(cursor), limit)))
         return Batch(records, {PARTITION: records[-1].position} if records else dict(cursor))
+
+    def _follow_part(self, position: int, limit: int) -> Batch:
+        """What stands behind the last record of the part is passed, too."""
+        end = max(position, self.last_position())
+        sql = f"SELECT {COLUMNS} FROM records WHERE position > ? AND shard % ? = ? ORDER BY position LIMIT ?"
+        rows = self._rows(sql, (position, self._part.of, self._part.number, limit))
+        records = tuple(stored_of(row) for row in rows)
+        reached = records[-1].position if len(records) == limit else end
+        return Batch(records, {PARTITION: reached} if reached else {})
+
+    def end(self) -> Cursor:
+        """Where a follower stands that has seen everything there is now. Blocks."""
+        last = self.last_position()
+        return {PARTITION: last} if last else {}
 
     def last_position(self) -> int:
         """The position of the newest record, 0 if there is none. Blocks."""

@@ -31,7 +31,7 @@ from eventsourcing.utils import Environment
 
 from adapters.journal.codec import EventMapper, record_of
 from domain.ids import CONFIG_SHARD
-from domain.ports import PARTITION, Cursor, Journal, OwnershipLost, Record, Stored
+from domain.ports import PARTITION, Cursor, Journal, JournalError, Note, OwnershipLost, Record, SharedJournal, Stored
 
 _WAIT_S = 60.0
 _FROM_THE_FIRST = -1
@@ -50,7 +50,10 @@ class Term:
         """The epoch. Blocks when it must claim; raises JournalError."""
         with self._lock:
             if self._epoch is None:
-                self._epoch = self._journal.claim((self._shard,), self._node)[self._shard]
+                claimed = self._journal.claim((self._shard,), self._node)
+                if self._shard not in claimed:
+                    raise JournalError(f"shard {self._shard} was claimed by another node at the same moment")
+                self._epoch = claimed[self._shard]
             return self._epoch
 
     def lost(self) -> None:
@@ -63,7 +66,8 @@ class JournalRecorder(ApplicationRecorder):
     """One shard of a journal as the library's application sequence; notification ids are journal positions.
 
     `epoch` gives the current term, `lost` is told when it ended, `describe` makes the journal's record of what
-    the library stores. It must be the only writer of its shard. Thread-safe; insertion waits for durability.
+    the library stores. It must be the only writer of its shard, whose records are all in `partition`; others may write
+    notes there. Thread-safe; insertion waits for durability.
     """
 
     def __init__(
@@ -73,29 +77,34 @@ class JournalRecorder(ApplicationRecorder):
         *,
         lost: Callable[[], None] = lambda: None,
         shard: int = CONFIG_SHARD,
+        partition: str = PARTITION,
         describe: Callable[[StoredEvent], Record] = record_of,
     ) -> None:
         self._journal, self._epoch, self._lost = journal, epoch, lost
-        self._shard, self._describe = shard, describe
+        self._shard, self._partition, self._describe = shard, partition, describe
         self._lock = Lock()
         self._listeners: set[Signal] = set()
         self._newest = 0
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Append all, durably; returns their positions.
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], *, notes: Sequence[Note] = (), **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Append all, durably; returns their positions. Without events there may be `notes` (for a SharedJournal).
 
+        The last one is exact, and so are the others unless the journal went away before they were looked up.
         Raises IntegrityError when a version is taken, OperationalError when they could not be appended.
         """
         records = [self._describe(stored) for stored in stored_events]
-        if not records:
+        if not records and not notes:
             return None
         with self._lock:
             self._check_free(records)
-            position = self._append(records)
+            last = self._append(records, notes)
+            positions = [last] if len(records) == 1 else self._positions(records, last)
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener.set()
-        return list(range(position - len(records) + 1, position + 1))
+        return positions
 
     def select_events(
         self,
@@ -157,20 +166,38 @@ class JournalRecorder(ApplicationRecorder):
 
     def _check_free(self, records: Sequence[Record]) -> None:
         """Exact under the lock, as nobody else writes the shard; a conflict must not cost the whole term."""
-        wanted = {(record.stream, record.sequence) for record in records}
+        wanted = {_place(record) for record in records}
         if len(wanted) < len(records):
             raise IntegrityError("two events have the same version")
-        lowest_of: dict[UUID, int] = {}
-        for stream, sequence in wanted:
-            lowest_of[stream] = min(sequence, lowest_of.get(stream, sequence))
-        for stream, lowest in lowest_of.items():
-            for stored in self._journal.read(stream, lowest - 1):
-                if (stream, stored.record.sequence) in wanted:
-                    raise IntegrityError(f"stream {stream} has a version {stored.record.sequence} already")
+        for stored in self._from_first(records):
+            if (place := _place(stored.record)) in wanted:
+                raise IntegrityError("stream {} has a version {} already".format(*place))
 
-    def _append(self, records: Sequence[Record]) -> int:
+    def _positions(self, records: Sequence[Record], last: int) -> list[int]:
+        """Where the journal has what was appended; others may have written notes in between, and been sooner."""
+        counted = {_place(record): position for position, record in enumerate(records, last - len(records) + 1)}
+        try:
+            found = {_place(stored.record): stored.position for stored in self._from_first(records)}
+        except JournalError:  # they are durable all the same
+            found = {}
+        return [found.get(place, position) for place, position in counted.items()]
+
+    def _from_first(self, records: Sequence[Record]) -> Iterator[Stored]:
+        """What the journal has of the streams of `records`, each from the first of them on."""
+        firsts: dict[UUID, int] = {}
+        for record in records:
+            firsts[record.stream] = min(record.sequence, firsts.get(record.stream, record.sequence))
+        for stream, first in firsts.items():
+            yield from self._journal.read(stream, first - 1)
+
+    def _append(self, records: Sequence[Record], notes: Sequence[Note]) -> int:
         answer: Future[int | OwnershipLost] = Future()
-        self._journal.submit(self._shard, self._epoch(), records, answer.set_result)
+        if not notes:
+            self._journal.submit(self._shard, self._epoch(), records, answer.set_result)
+        elif isinstance(self._journal, SharedJournal):
+            self._journal.submit(self._shard, self._epoch(), records, answer.set_result, notes)
+        else:
+            raise TypeError("the journal of one node has nobody to tell notes")
         outcome = answer.result(_WAIT_S)
         if isinstance(outcome, OwnershipLost):
             self._lost()
@@ -178,7 +205,7 @@ class JournalRecorder(ApplicationRecorder):
         return outcome
 
     def _following(self, after: int, page: int = 1000) -> Iterator[Stored]:
-        cursor: Cursor = {PARTITION: after}
+        cursor: Cursor = {**self._journal.end(), self._partition: after}  # of the others only what comes meanwhile
         while (batch := self._journal.follow(cursor, min(page, 1000))).records:
             cursor = batch.cursor
             yield from (stored for stored in batch.records if stored.shard == self._shard)
@@ -202,8 +229,15 @@ class JournalApplication(Application[UUID]):
     Closing it leaves the journal open. Saving blocks: call it in a thread.
     """
 
-    def __init__(self, journal: Journal, epoch: Callable[[], int], *, lost: Callable[[], None] = lambda: None) -> None:
-        self._parts = JournalRecorder(journal, epoch, lost=lost)
+    def __init__(
+        self,
+        journal: Journal,
+        epoch: Callable[[], int],
+        *,
+        lost: Callable[[], None] = lambda: None,
+        partition: str = PARTITION,
+    ) -> None:
+        self._parts = JournalRecorder(journal, epoch, lost=lost, partition=partition)
         super().__init__()
 
     def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
@@ -235,6 +269,10 @@ class _Factory(InfrastructureFactory[Any]):
 
 def _unused(what: str) -> NoReturn:
     raise NotImplementedError(f"the journal keeps no {what}")
+
+
+def _place(record: Record) -> tuple[UUID, int]:
+    return record.stream, record.sequence
 
 
 def _event(record: Record) -> StoredEvent:

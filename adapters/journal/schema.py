@@ -10,11 +10,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, SafeUUID
 
-from domain.ports import JournalError, Record, Stored
+from domain.ports import PARTITION, Cursor, ForeignCursor, JournalAway, JournalError, Record, Stored
 
 APPLICATION_ID = 0x53774C67
 """`SwLg`: marks the file as a Switchlog journal (https://www.sqlite.org/pragma.html#pragma_application_id)."""
@@ -57,6 +58,13 @@ def row_of(shard: int, epoch: int, record: Record) -> Row:
     )
 
 
+def position_of(cursor: Cursor) -> int:
+    """Where a cursor stands in a journal of one partition. Raises ForeignCursor."""
+    if others := sorted(cursor.keys() - {PARTITION}):
+        raise ForeignCursor(f"this is a place in another journal, which has a partition {others[0]}; begin anew here")
+    return cursor.get(PARTITION, 0)
+
+
 def stored_of(row: tuple[Any, ...]) -> Stored:
     """The record of a row of all `COLUMNS`."""
     position, stream, sequence, shard, epoch, kind, category, tenant, time_us, data, live_until = row
@@ -74,8 +82,11 @@ def stored_of(row: tuple[Any, ...]) -> Stored:
 
 
 _blank, _set = UUID.__new__, object.__setattr__
+_KNOWN = 8192
+"""Ids that are kept: the records of a stream come soon after each other."""
 
 
+@lru_cache(_KNOWN)
 def _uuid(stream: bytes) -> UUID:
     """`UUID(bytes=stream)` without the class's looking at six ways to be called, which costs more than a row."""
     made = _blank(UUID)
@@ -84,7 +95,7 @@ def _uuid(stream: bytes) -> UUID:
     return made
 
 
-class JournalMissing(JournalError):
+class JournalMissing(JournalAway):
     """There is no journal at this place, or not yet."""
 
 

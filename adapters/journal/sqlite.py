@@ -15,9 +15,11 @@ from uuid import UUID
 
 from adapters.journal.checkpoint import Checkpointer
 from adapters.journal.committer import Committer, Dispatch, at_once
+from adapters.journal.pace import Pace
 from adapters.journal.reader import SqliteReader
-from adapters.journal.schema import BUSY_TIMEOUT_S, named_errors, row_of
-from adapters.journal.writer import Submission, Writer
+from adapters.journal.schema import BUSY_TIMEOUT_S, named_errors
+from adapters.journal.submission import Submission
+from adapters.journal.writer import Writer
 from domain.ports import Batch, Cursor, Done, JournalError, Record, Stored
 
 
@@ -26,8 +28,8 @@ class SqliteJournal:
 
     `dispatch` gets one callable per committed group, which tells every submission of it, in order; by default it
     runs in the committer's thread and must not block. At most `queue_limit` submissions may wait for their answer.
-    `pace_s` is the `Committer`'s. `clock` gives Unix seconds; `busy_timeout_s`
-    bounds the wait for another program's lock on the file.
+    `pace` is the `Committer`'s. `clock` gives Unix seconds; `busy_timeout_s` bounds the wait for another program's
+    lock on the file.
 
     Raises JournalError for a file that cannot be used, is not ours, or is open elsewhere.
     """
@@ -38,7 +40,7 @@ class SqliteJournal:
         *,
         dispatch: Dispatch = at_once,
         queue_limit: int = 10_000,
-        pace_s: float = 0.0,
+        pace: Pace | None = None,
         clock: Callable[[], float] = time.time,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
@@ -55,17 +57,20 @@ class SqliteJournal:
             self._checkpointer.close()
             os.close(self._lock)
             raise
-        self._committer = Committer(writer, dispatch, queue_limit, pace_s)
+        self._committer = Committer(writer, dispatch, queue_limit, pace)
         self._closed = False
 
     def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
         """See `domain.ports.Journal`. Takes its place in line after what was submitted before."""
         return self._committer.claim(shards, node)
 
+    def release(self, shards: Sequence[int]) -> None:
+        """See `domain.ports.Journal`. Takes its place in line after what was submitted before."""
+        self._committer.release(shards)
+
     def submit(self, shard: int, epoch: int, records: Sequence[Record], done: Done) -> None:
         """See `domain.ports.Journal`."""
-        rows = [row_of(shard, epoch, record) for record in records]
-        self._committer.submit(Submission(shard, epoch, rows, done))
+        self._committer.submit(Submission(shard, epoch, records, done))
 
     def read(self, stream: UUID, after: int = 0) -> Sequence[Stored]:
         """See `domain.ports.Journal`."""
@@ -78,6 +83,10 @@ class SqliteJournal:
     def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
         """See `domain.ports.Journal`; the one partition is `journal`."""
         return self._reader.follow(cursor, limit)
+
+    def end(self) -> Cursor:
+        """See `domain.ports.Journal`."""
+        return self._reader.end()
 
     def last_position(self) -> int:
         """The position of the newest record, 0 if there is none. Blocks."""

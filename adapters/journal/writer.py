@@ -13,29 +13,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from adapters.journal.fence import Fence
-from adapters.journal.schema import Row, explain, named_errors, open_writer
-from domain.ports import Done, JournalError, OwnershipLost
+from adapters.journal.schema import Row, explain, named_errors, open_writer, row_of
+from adapters.journal.submission import Outcome, Submission
+from domain.ports import JournalError, OwnershipLost
 
 _SMALL = 32
 _SIZES = (256, 128, 64, *range(_SMALL, 0, -1))
 """Rows that one statement inserts; few enough for all statements to stay prepared."""
 _PURGE_EVERY_S = 60.0
 _TAKEN = "another writer was here: a sequence number of a stream is taken"
-
-
-class Submission(msgspec.Struct, frozen=True, gc=False):
-    """Records of one shard that are appended together, as rows; `done` is told the outcome."""
-
-    shard: int
-    epoch: int
-    rows: Sequence[Row]
-    done: Done
-
-
-Outcome = int | OwnershipLost
 
 
 def _statements(head: str, columns: int, tail: str = "") -> dict[int, str]:
@@ -89,7 +76,7 @@ class Writer:
         records only asks the fence, and waits for no disk.
         """
         try:
-            if not any(submission.rows for submission in group):
+            if not any(submission.records for submission in group):
                 self._learn()
                 return [self._place(submission) for submission in group]
             try:
@@ -124,6 +111,11 @@ class Writer:
             raise
         self._fence.learn(epochs)
         return epochs
+
+    def release(self, shards: Sequence[int]) -> None:
+        """Their epochs are over."""
+        for shard in shards:
+            self._fence.release(shard)
 
     def close(self) -> None:
         """Release the file, whole: what stands beside it in the `-wal` is moved into it, unless somebody reads it."""
@@ -175,8 +167,9 @@ class Writer:
             if refusal is not None:
                 outcomes.append(OwnershipLost(refusal))
                 continue
-            rows.extend(submission.rows)
-            outcomes.append(self._last + len(rows) if submission.rows else 0)
+            shard, epoch, records = submission.shard, submission.epoch, submission.records
+            rows.extend([row_of(shard, epoch, record) for record in records])
+            outcomes.append(self._last + len(rows) if records else 0)
         self._insert(rows)
         return outcomes
 

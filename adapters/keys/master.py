@@ -1,6 +1,7 @@
 """The installation's master key: one file of 32 random bytes, from which every other key is derived.
 
-Whoever has `master.key` and the data folder has every secret: the file is readable by its owner only.
+Whoever has the file and the data folder, or the journal of a cluster, has every secret. All nodes of a cluster have the
+same key: so what is derived from it is the same on all of them, and on each before and after a restart.
 """
 
 from __future__ import annotations
@@ -19,19 +20,25 @@ class KeyStoreError(Exception):
     """The keys cannot be used; one line that says why and what to do."""
 
 
-def load_master_key(path: Path) -> bytes:
-    """The key in the file, made first if there is none; two processes that start at once get the same.
+def load_master_key(path: Path, make: bool = True) -> bytes:
+    """The key in the file; with `make` it is made if there is none, the same for processes that start at once.
 
+    A file of our own is for us alone. One of somebody else's, such as one that Kubernetes mounts, may be for our group.
     Raises KeyStoreError.
     """
     try:
-        if not path.exists():
+        if make and not path.exists():
             _create(path)
         key = path.read_bytes()
-        mode = path.stat().st_mode
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise KeyStoreError(
+            f"there is no key file {path}: put a copy of the other nodes' there; for a first node make one with "
+            f"`(umask 077; head -c {KEY_BYTES} /dev/urandom > {path})`"
+        ) from error
     except OSError as error:
         raise KeyStoreError(f"cannot use the key file {path}: {error.strerror}") from error
-    if mode & 0o077:
+    if found.st_mode & (0o077 if found.st_uid == os.geteuid() else 0o007):
         raise KeyStoreError(f"others may read the key file {path}: chmod 600 it, and think about new keys")
     if len(key) != KEY_BYTES:
         raise KeyStoreError(f"the key file {path} is damaged ({len(key)} bytes, not {KEY_BYTES}): restore it")
@@ -58,6 +65,11 @@ def _create(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def key_id(master: bytes) -> str:
+    """Tells master keys apart, and nothing else: may be told to anybody. 8 hexadecimal digits."""
+    return derive(master, "key id").hex()[:8]
 
 
 def derive(master: bytes, purpose: str) -> bytes:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -38,18 +39,22 @@ _OPEN_LIMIT = 8192
 """Devices whose credentials stay open in memory, some 8 MB: beside the key that opens the others."""
 _OPEN_NAME = 128
 """Strangers' names that are longer are not kept."""
+_encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(dict[str, dict[str, str]]).decode
 
 
 class SecretStore:
-    """`secrets.db` and `master.key` in one folder. Safe to use from several threads; implements Credentials, Sealer.
+    """A file of secrets in a folder, and the master key. For several threads; implements Credentials and Sealer.
 
     Several processes may open it: one writes credentials, others look up API keys.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open, or make at the first start. Raises KeyStoreError."""
-        self._master = load_master_key(folder / "master.key")
+    FILE = "secrets.db"
+
+    def __init__(self, folder: Path, key_file: Path | None = None, make_key: bool = True) -> None:
+        """Open, or make at the first start; the key is in `key_file`, else in the folder. Raises KeyStoreError."""
+        self.key_file = key_file or folder / "master.key"
+        self._master = load_master_key(self.key_file, make_key)
         self._own = AesSealer(derive(self._master, "secrets"))
         self._values = AesSealer(derive(self._master, "values"))
         self._fingerprint_key = derive(self._master, "fingerprint")
@@ -57,22 +62,25 @@ class SecretStore:
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._open: dict[tuple[str, str], Secrets] = {}
-        path = folder / "secrets.db"
+        path = folder / self.FILE
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._transact(self._prepare)
-            rows = self._db.execute("SELECT tenant, username, sealed FROM device")
-            self._sealed: dict[tuple[str, str], str] = {(tenant, name): text for tenant, name, text in rows}
+            self._sealed = self._devices()
         except (OSError, sqlite3.Error) as error:
             raise KeyStoreError(f"cannot use the secrets in {path}: {error}") from error
         except ValueError as error:
             self._db.close()
             raise KeyStoreError(f"{path} belongs to another master.key: restore the pair of them") from error
 
-    def __enter__(self) -> SecretStore:
+    def _devices(self) -> dict[tuple[str, str], str]:
+        rows = self._db.execute("SELECT tenant, username, sealed FROM device")
+        return {(tenant, name): text for tenant, name, text in rows}
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -127,26 +135,9 @@ class SecretStore:
 
         Raises KeyStoreError, and then nothing has changed.
         """
-        sealed = {
-            (tenant, name): self._own.seal(msgspec.json.encode(secrets).decode(), f"{tenant}/{name}")
-            for (tenant, name), secrets in changes.items()
-            if secrets is not None
-        }
-        gone = [key for key, secrets in changes.items() if secrets is None]
-
-        def write() -> None:
-            self._db.executemany("DELETE FROM device WHERE tenant = ? AND username = ?", gone)
-            self._db.executemany(
-                "INSERT OR REPLACE INTO device VALUES (?, ?, ?)", [(*key, text) for key, text in sealed.items()]
-            )
-
-        self._durably(write)
-        with self._opening:  # or what is being opened might be kept though it is the old one
-            self._sealed.update(sealed)
-            for key in gone:
-                self._sealed.pop(key, None)
-            for key in changes:
-                self._open.pop(key, None)
+        sealed = self._seal_all(changes)
+        self._durably(lambda: self._write(sealed))
+        self._remember(sealed)
 
     def fingerprint(self, secrets: Secrets) -> str:
         """Tells two credentials apart without telling anything else: may stand in events."""
@@ -157,7 +148,7 @@ class SecretStore:
 
     def add_key(self, key: str, principal: Principal) -> None:
         """Durable when this returns; only a hash of the key is kept. Raises KeyStoreError."""
-        row = (key_hash(key), principal.id, str(principal.role), principal.tenant)
+        row = key_row(key_hash(key), principal)
         self._durably(lambda: self._db.execute("INSERT INTO apikey VALUES (?, ?, ?, ?)", row))
 
     def principal(self, key: str) -> Principal | None:
@@ -182,6 +173,27 @@ class SecretStore:
         else:
             self._own.unseal(row[0])
 
+    def _seal_all(self, changes: Mapping[tuple[str, str], Secrets | None]) -> dict[tuple[str, str], str | None]:
+        return {
+            (tenant, name): None if one is None else self._own.seal(_encode(one).decode(), f"{tenant}/{name}")
+            for (tenant, name), one in changes.items()
+        }
+
+    def _write(self, sealed: Mapping[tuple[str, str], str | None]) -> None:
+        gone = [key for key, text in sealed.items() if text is None]
+        self._db.executemany("DELETE FROM device WHERE tenant = ? AND username = ?", gone)
+        rows = [(*key, text) for key, text in sealed.items() if text is not None]
+        self._db.executemany("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", rows)
+
+    def _remember(self, sealed: Mapping[tuple[str, str], str | None]) -> None:
+        with self._opening:  # or what is being opened might be kept though it is the old one
+            for key, text in sealed.items():
+                self._open.pop(key, None)
+                if text is None:
+                    self._sealed.pop(key, None)
+                else:
+                    self._sealed[key] = text
+
     def _durably(self, write: Callable[[], object]) -> None:
         try:
             self._transact(write)
@@ -203,6 +215,11 @@ class SecretStore:
 def key_hash(key: str) -> bytes:
     """A key has 256 random bits (or was chosen by the operator), so that one SHA-256 is enough."""
     return hashlib.sha256(key.encode()).digest()
+
+
+def key_row(hashed: bytes, principal: Principal) -> tuple[bytes, str, str, str | None]:
+    """As it is stored."""
+    return hashed, principal.id, str(principal.role), principal.tenant
 
 
 class KeyRing:
