@@ -22,8 +22,8 @@ from uuid import UUID
 
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.media_event import Renegotiated
-from domain.call.redirect_event import Redirected
+from domain.call.event.media import Renegotiated
+from domain.call.event.redirect import Redirected
 from domain.values import ANSWERED_ELSEWHERE, Cause
 from projections.excerpt import Seen, table
 from projections.row import CdrRow, LegRow, SegmentRow
@@ -286,7 +286,7 @@ def _between(start: datetime | None, end: datetime | None) -> int | None:
     """Whole milliseconds, None if either is missing."""
     if start is None or end is None:
         return None
-    return max(end - start, timedelta()) // _MILLISECOND
+    return max((end - start) // _MILLISECOND, 0)
 
 
 def _cause(why: Cause | None) -> tuple[int | None, int | None, str]:

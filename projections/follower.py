@@ -1,22 +1,28 @@
 """Following the journal into the tables: records in, rows first, cursor after.
 
-What may live here: the order of those steps, and their pace. A step that failed is said again from the same place, and
+What may live here: the order of those steps, and their pace. A record that cannot be taken in is parked with the reason
+and never stops the others. A step that failed is said again from the same place, and
 whatever it wrote already is written again with the same keys and versions; so nothing is lost and nothing counts twice.
 A cursor is saved when everything before it is written; rows that somebody waits for are written before that.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
-from domain.ports import Batch, Cursor, Stored
+from domain.cursor import least
+from domain.ports import Batch, Cursor, Stored, Unreadable
 from projections.generation import Generations, Parked, State
 from projections.ports import Poison, Source
 from projections.projection import Projection
+
+log = logging.getLogger(__name__)
 
 BATCH = 2_000
 
@@ -43,7 +49,7 @@ class Target:
 
     def __init__(self, projection: Projection, state: State) -> None:
         self.projection, self.state = projection, state
-        self._parked: dict[int, Parked] = {}
+        self._parked: dict[tuple[str, int], Parked] = {}
         self._newest = state.updated_at
         self._rows = 0
         self.set_aside = 0
@@ -54,8 +60,11 @@ class Target:
             try:
                 self.projection.take(stored)
             except Poison as error:
-                self._parked[stored.position] = self._unfit(stored, batch.cursor, str(error))
-            self._newest = max(self._newest, stored.record.time)
+                self._park(_place_of(stored), str(error))
+        self._newest = max([self._newest, *[stored.record.time for stored in batch.records]])
+        for place in batch.unreadable:
+            if concerns(place.partition, self.projection.category):
+                self._park(place, place.reason)
 
     def write_urgent(self, generations: Generations) -> None:
         """Write the rows that somebody waits for. Raises Unavailable."""
@@ -76,6 +85,7 @@ class Target:
         return msgspec.structs.replace(
             self.state,
             cursor=dict(cursor),
+            detail=self._detail(),
             rows=self.state.rows + rows,
             updated_at=self._newest,
             revision=self.state.revision + 1,
@@ -88,23 +98,41 @@ class Target:
         self._rows = 0
         self.projection.written()
 
+    def _detail(self) -> str:
+        """Of the records set aside, the last one."""
+        last = next(reversed(self._parked.values()), None)
+        return f"{last.partition} {last.position}: {last.reason}" if last else self.state.detail
+
     def _insert(self, generations: Generations, *, urgent: bool) -> int:
         return sum(generations.insert(self.state.generation, rows) for rows in self.projection.rows(urgent=urgent))
 
-    def _unfit(self, stored: Stored, cursor: Cursor, reason: str) -> Parked:
-        record = stored.record
-        partition = next(iter(cursor)) if len(cursor) == 1 else f"{record.category}-{stored.shard}"
-        return Parked(
+    def _park(self, place: Unreadable, reason: str) -> None:
+        self._parked[place.partition, place.position] = Parked(
             self.state.name,
             self.state.generation,
-            partition,
-            stored.position,
-            record.stream,
-            record.sequence,
-            record.type,
+            place.partition,
+            place.position,
+            place.stream or NOBODY,
+            place.sequence,
+            place.type,
             reason,
-            record.time,
+            place.time,
         )
+
+
+NOBODY = UUID(int=0)
+"""The stream of what names none."""
+
+
+def concerns(partition: str, category: str) -> bool:
+    """Might a record that nobody can read have been of this category? The journal's one partition has all of them."""
+    kind, dash, _ = partition.rpartition("-")
+    return not dash or kind == category
+
+
+def _place_of(stored: Stored) -> Unreadable:
+    record = stored.record
+    return Unreadable(stored.partition, stored.position, "", record.time, record.type, record.stream, record.sequence)
 
 
 class Follower:
@@ -125,27 +153,41 @@ class Follower:
         self._source, self._generations, self._pace, self._clock = source, generations, pace, clock
         self.targets = list(targets)
         self.cursor: Cursor = least([target.state.cursor for target in targets])
+        self.unreadable = 0
+        """how much was met that is no record of ours"""
         self._waiting = 0
         """records taken in since a state was saved"""
         self._since = self._urgent_at = clock() - pace.urgent_s
 
-    def step(self, limit: int = BATCH) -> int:
-        """Take in the next records and write what is due; returns how many they were.
+    @property
+    def waiting(self) -> bool:
+        """Whether something was taken in and is not written yet."""
+        return self._waiting > 0
+
+    def step(self, limit: int = BATCH, wait_s: float = 0.0) -> int:
+        """Take in the next records and write what is due; returns how many they were. Waits for them as `Source` does.
 
         Raises JournalError or Unavailable. After an error the next step goes on where this one stood: nothing more is
         read before what is due is written.
         """
         self._write_due()
-        batch = self._source.follow(self.cursor, limit)
-        if batch.records:
+        batch = self._source.follow(self.cursor, limit, wait_s)
+        count = len(batch.records) + len(batch.unreadable)
+        if count:
             for target in self.targets:
                 target.take(batch)
+            self._tell(batch.unreadable)
             if not self._waiting:
                 self._since = self._clock()
-            self._waiting += len(batch.records)
-            self.cursor = dict(batch.cursor)
+            self._waiting += count
+        self.cursor = dict(batch.cursor)
+        if count:
             self._write_due()
-        return len(batch.records)
+        return count
+
+    def written_to(self, target: Target) -> Cursor:
+        """Up to where the target's tables hold everything."""
+        return target.state.cursor if self._waiting else self.cursor
 
     def flush(self) -> None:
         """Write everything that was taken in, and how far that is. Raises Unavailable."""
@@ -159,6 +201,15 @@ class Follower:
         self._waiting = 0
         self._urgent_at = self._clock()
 
+    def _tell(self, places: Sequence[Unreadable]) -> None:
+        self.unreadable += len(places)
+        if places:  # one line a batch: whoever writes noise into a journal may write much of it
+            first = places[0]
+            log.warning(
+                "%d records of the journal are none of ours, the first at %s %d: %s",
+                *(len(places), first.partition, first.position, first.reason),
+            )
+
     def _write_due(self) -> None:
         if not self._waiting:
             return
@@ -171,14 +222,3 @@ class Follower:
             for target in self.targets:
                 target.write_urgent(self._generations)
             self._urgent_at = self._clock()
-
-
-def least(cursors: Sequence[Cursor]) -> Cursor:
-    """The place that none of `cursors` is before."""
-    partitions = set[str]().union(*cursors)
-    return {partition: min(cursor.get(partition, 0) for cursor in cursors) for partition in sorted(partitions)}
-
-
-def covers(cursor: Cursor, other: Cursor) -> bool:
-    """Has `cursor` seen everything that `other` has?"""
-    return all(cursor.get(partition, 0) >= position for partition, position in other.items())

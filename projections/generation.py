@@ -113,7 +113,7 @@ class Generations:
 
     def drop(self, tables: Sequence[str], generation: int) -> None:
         for name in tables:
-            self._execute(f"DROP TABLE IF EXISTS {name}_g{generation} SYNC")
+            self._execute(self._tables[name].drop(generation))
 
     def hashes(self, tables: Sequence[str], generation: int) -> Hashes:
         """What `tables` hold, in a form by which two generations can be compared."""

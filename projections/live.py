@@ -16,7 +16,7 @@ import msgspec
 from domain.ports import Batch, Cursor, Stored
 from projections.cdr import CallFold
 from projections.excerpt import excerpts
-from projections.ports import Decode, LiveSource
+from projections.ports import Decode
 from projections.registrations import BindingFold
 from projections.row import RegistrationRow
 
@@ -48,23 +48,25 @@ class Live:
         self._calls: dict[UUID, CallFold] = {}
         self._bindings: dict[UUID, BindingFold] = {}
         self.cursor: Cursor = {}
+        self.loaded = False
         self.skipped = 0
 
-    def load(self, source: LiveSource, shards: Iterable[int], now: float, cursor: Cursor) -> None:
-        """Begin with the streams that are live at `now` (Unix seconds).
+    def load(self, streams: Iterable[Sequence[Stored]], cursor: Cursor) -> None:
+        """Begin with the streams that are live, whole.
 
         `cursor` must have been taken before: the records between it and the loading come again and change nothing.
         """
         with self._lock:
-            for shard in shards:
-                for stream in source.live(shard, now):
-                    self._take_all(stream)
+            for stream in streams:
+                self._take_all(stream)
             self.cursor = dict(cursor)
+            self.loaded = True
 
     def apply(self, batch: Batch) -> None:
         """Take the next records in."""
         with self._lock:
             self._take_all(batch.records)
+            self.skipped += len(batch.unreadable)
             self.cursor = dict(batch.cursor)
 
     def calls(self, tenant: str | None = None) -> list[LiveCall]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -21,15 +21,15 @@ class Source(Protocol):
     def read(self, stream: UUID, after: int = 0) -> Sequence[Stored]:
         """The stream's records with a sequence greater than `after`, in order."""
 
-    def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
-        """The next records after `cursor`, oldest first, at most `limit`; fewer are all that there are now."""
+    def follow(self, cursor: Cursor, limit: int = 1000, wait_s: float = 0.0) -> Batch:
+        """The next records after `cursor`, the oldest of each partition first, at most `limit` with the unreadable.
 
+        None of either means that there are none now; the cursor may move on all the same. With `wait_s` a source may
+        wait so long for the first one, and none means no more than that none came.
+        """
 
-class LiveSource(Protocol):
-    """Where the live view begins."""
-
-    def live(self, shard: int, now: float) -> Iterator[Sequence[Stored]]:
-        """Each stream of the shard that is held at `now` (Unix seconds), whole."""
+    def end(self) -> Cursor:
+        """Where a follower stands that has seen everything there is now."""
 
 
 class Warehouse(Protocol):
@@ -43,13 +43,14 @@ class Warehouse(Protocol):
 class TableSpec(msgspec.Struct, frozen=True):
     """A table as the analytics adapter defines it; each function gives the SQL for a generation.
 
-    `views` are the statements that let the table's views show the generation; `hashes` selects
-    (tenant, month as YYYYMM, rows, hash over all columns of the rows that count).
+    `drop` is for one that may be gone; `views` are the statements that let the table's views show the generation;
+    `hashes` selects (tenant, month as YYYYMM, rows, hash over all columns of the rows that count).
     """
 
     name: str
     columns: tuple[str, ...]
     create: Callable[[int], str]
+    drop: Callable[[int], str]
     views: Callable[[int], tuple[str, ...]]
     hashes: Callable[[int], str]
 

@@ -29,6 +29,10 @@ class Projection(Protocol):
     def tables(self) -> tuple[str, ...]:
         """Those that it fills and nobody else does."""
 
+    @property
+    def category(self) -> str:
+        """Of the records that it takes in; the others mean nothing to it."""
+
     def take(self, stored: Stored) -> None:
         """Take a record in. Raises Poison if it cannot be, JournalError if the journal cannot be read now."""
 
@@ -48,34 +52,37 @@ class CallRecords:
     short call is written once."""
 
     tables = ("cdr", "cdr_legs", "segments")
+    category = "calls"
 
     def __init__(self, decode: Decode, read: Read, held: int = CALLS_HELD) -> None:
         self._streams = Streams(CallFold, decode, read, held)
-        self._changed: dict[UUID, CallFold] = {}
-        self._ended: dict[UUID, CallFold] = {}
+        self._changed: dict[int, CallFold] = {}
+        self._ended: dict[int, CallFold] = {}
+        """both by the number of the stream's id"""
 
     @property
     def urgent(self) -> int:
         return len(self._ended)
 
     def take(self, stored: Stored) -> None:
-        if stored.record.category != "calls":
+        record = stored.record
+        if record.category != self.category:
             return
         try:
             fold = self._streams.take(stored)
         except Poison:
-            before = self._streams.held(stored.record.stream)
+            before = self._streams.held(record.stream)
             if before is not None:
-                self._change(stored.record.stream, before)
+                self._change(record.stream, before)
             raise
-        self._change(stored.record.stream, fold)
+        self._change(record.stream, fold)
 
     def _change(self, stream: UUID, fold: CallFold) -> None:
         if fold.ended is None:
-            self._changed[stream] = fold
+            self._changed[stream.int] = fold
         else:
-            self._changed.pop(stream, None)
-            self._ended[stream] = fold
+            self._changed.pop(stream.int, None)
+            self._ended[stream.int] = fold
 
     def rows(self, *, urgent: bool = False) -> list[Rows]:
         folds = [*self._ended.values(), *(() if urgent else self._changed.values())]
@@ -87,8 +94,8 @@ class CallRecords:
         ]
 
     def written(self, *, urgent: bool = False) -> None:
-        for stream in self._ended:
-            self._streams.forget(stream)
+        for number in self._ended:
+            self._streams.forget(number)
         self._ended = {}
         if not urgent:
             self._changed = {}
@@ -99,6 +106,7 @@ class CallEvents:
     """`events`: every event of every call, also of types that this version does not know."""
 
     tables = ("events",)
+    category = "calls"
     urgent = 0
 
     def __init__(self) -> None:
@@ -106,7 +114,7 @@ class CallEvents:
 
     def take(self, stored: Stored) -> None:
         record = stored.record
-        if record.category == "calls":
+        if record.category == self.category:
             self._waiting[record.stream, record.sequence] = event_row(stored)
 
     def rows(self, *, urgent: bool = False) -> list[Rows]:
@@ -121,6 +129,7 @@ class Registrations:
     """`registrations`: each binding from its beginning to its end."""
 
     tables = ("registrations",)
+    category = "registrations"
     urgent = 0
 
     def __init__(self, decode: Decode, read: Read, held: int = REGISTRATIONS_HELD) -> None:
@@ -128,7 +137,7 @@ class Registrations:
         self._waiting: dict[tuple[object, ...], RegistrationRow] = {}
 
     def take(self, stored: Stored) -> None:
-        if stored.record.category == "registrations":
+        if stored.record.category == self.category:
             for row in self._streams.take(stored).changed():
                 self._waiting[row.tenant, row.aor, row.contact, row.bound_at] = row
 

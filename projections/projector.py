@@ -15,18 +15,23 @@ from typing import Any
 
 import msgspec
 
-from domain.ports import JournalError
-from projections.follower import AT_ONCE, BATCH, Follower, Pace
+from domain.cursor import covers, cursor_word, lag
+from domain.ports import Cursor, JournalError
+from projections.crew import Crew
+from projections.follower import AT_ONCE, BATCH, Follower, Pace, Target
 from projections.generation import LIVE, Generations, State
 from projections.ports import Decode, Source, Unavailable
 from projections.projection import PROJECTIONS, named
-from projections.rebuild import BATCH as JOB_BATCH
-from projections.rebuild import Job, Outcome, Workshop, rebuild, target, verify
+from projections.rebuild import Job, Outcome, Workshop, rebuild, verify
+from projections.rebuilding import BATCH as JOB_BATCH
+from projections.rebuilding import target
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.05
+POLL_S = 0.1
 """How often the journal is looked into while it flows slowly."""
+IDLE_S = 0.5
+"""How long a source may wait for records at a time where it can and nothing is to be written."""
 PACE = Pace(urgent_s=0.2, busy_s=0.4, few=25, patient_s=1.0, records=20_000)
 """The engine's price is by batch, some ms of CPU a table, not by row. A record must be visible within a second of its
 call's end; nobody waits for the rows of a call that goes on, for events and bindings as much."""
@@ -64,9 +69,10 @@ class Projector:
         poll_s: float = POLL_S,
         batch: int = BATCH,
         job_batch: int = JOB_BATCH,
+        crew: Crew | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source, self._generations, self._decode = source, generations, decode
+        self._source, self._generations, self._decode, self._crew = source, generations, decode, crew
         self._pace, self._poll_s, self._batch, self._job_batch, self._clock = pace, poll_s, batch, job_batch, clock
         self._live: Follower | None = None
         self._wanted: SimpleQueue[str] = SimpleQueue()
@@ -75,7 +81,8 @@ class Projector:
         self._count = 0
         self._job: tuple[str, Job] | None = None
         self._trouble = ""
-        self._status: list[dict[str, Any]] = []
+        self._status: list[tuple[Cursor, dict[str, Any]]] = []
+        self._unreadable = 0
 
     # --- for other threads
 
@@ -100,11 +107,28 @@ class Projector:
             state: dict[str, Any] = msgspec.to_builtins(self._jobs[job])
         return state
 
-    def status(self) -> dict[str, Any]:
-        """`projections`: name, generation, state, detail, cursor, rows, parked, updated_at of each; `trouble` is
-        empty or says why nothing moves."""
+    @property
+    def trouble(self) -> str:
+        """Empty, or why nothing moves."""
         with self._lock:
-            return {"projections": [dict(one) for one in self._status], "trouble": self._trouble}
+            return self._trouble
+
+    def status(self) -> list[dict[str, Any]]:
+        """Of each projection: name, generation, state, detail, rows, parked, updated_at, cursor (as one word), and lag:
+        how many positions of the journal its tables are behind. Blocks. Raises JournalError."""
+        end = self._source.end()
+        with self._lock:
+            known = list(self._status)
+        return [{**one, "cursor": cursor_word(cursor), "lag": lag(cursor, end)} for cursor, one in known]
+
+    def metrics(self) -> dict[str, float]:
+        """Numbers for `/metrics`. Blocks. Raises JournalError."""
+        status = self.status()
+        return {
+            "projection_lag": float(max((one["lag"] for one in status), default=0)),
+            "projection_parked_records": float(sum(one["parked"] for one in status)),
+            "journal_unreadable_total": float(self._unreadable),
+        }
 
     # --- the loop's thread
 
@@ -112,8 +136,9 @@ class Projector:
         """Follow the journal and do the jobs until `stop`. Errors of the journal and the warehouse are waited out."""
         failures = 0
         while not stop.is_set():
+            begun = self._clock()
             try:
-                busy = self.advance()
+                busy = self.advance(self._patience_s())
                 failures = 0
             except (Unavailable, JournalError) as error:
                 self._fail(error, first=failures == 0)
@@ -121,20 +146,45 @@ class Projector:
                 failures += 1
                 continue
             if not busy:
-                stop.wait(self._poll_s)
+                stop.wait(max(0.0, self._poll_s - (self._clock() - begun)))
         self._close_job("the projector was stopped")
 
-    def advance(self) -> bool:
+    def advance(self, wait_s: float = 0.0) -> bool:
         """One round: a batch of the live follower and a step of the job. True = there is more to do at once.
+
+        A source that can do so waits for the first record up to `wait_s`.
 
         Raises Unavailable or JournalError; the next round goes on where this one stood.
         """
         live = self._live or self._open()
         self._live = live
-        full = live.step(self._batch) >= self._batch
+        try:
+            full = live.step(self._batch, wait_s) >= self._batch
+        except Unavailable as error:
+            if not error.retryable:  # such as tables that another projector has replaced: the books name those of now
+                self._live = None
+                self._close_job(str(error))
+            raise
         working = self._advance_job(live)
         self._publish_status(live, full)
         return full or working
+
+    def _patience_s(self) -> float:
+        """How long the next round may wait for records: not at all for whom there is other work."""
+        if self._live is None or self._job is not None or not self._wanted.empty():
+            return 0.0
+        return self._poll_s if self._live.waiting else IDLE_S
+
+    def catch_up(self, going_on: Callable[[], bool]) -> None:
+        """Take in what the journal has by now and write it, as long as `going_on()`. Raises as `advance`."""
+        goal = self._source.end()
+        before: Cursor | None = None
+        while going_on() and (self._live is None or before != self._live.cursor):
+            before = self._live.cursor if self._live is not None else None
+            self.advance()
+            if self._live is not None and covers(self._live.cursor, goal):
+                break
+        self.flush()
 
     def flush(self) -> None:
         """Write what was taken in and waits for more. Raises Unavailable."""
@@ -181,7 +231,7 @@ class Projector:
                 return False
             with self._lock:
                 asked = self._jobs[wanted]
-            shop = Workshop(self._source, self._generations, self._decode, live, self._job_batch)
+            shop = Workshop(self._source, self._generations, self._decode, live, self._job_batch, self._crew)
             self._job = (wanted, KINDS[asked.kind](shop, asked.name))
         number, job = self._job
         try:
@@ -193,7 +243,7 @@ class Projector:
             self._close_job(str(error) or repr(error))
         else:
             self._note(number, state="running", phase=at.phase, done=at.done, total=at.total)
-            return not at.phase.startswith("waiting")
+            return not at.waits
         return True
 
     def _finish(self, number: str, outcome: Outcome) -> None:
@@ -221,19 +271,20 @@ class Projector:
             self._trouble = str(error)
 
     def _publish_status(self, live: Follower, full: bool) -> None:
-        status = [
-            {
-                "name": one.state.name,
-                "generation": one.state.generation,
-                "state": "behind" if full and one.state.state == LIVE else one.state.state,
-                "detail": one.state.detail,
-                "cursor": dict(one.state.cursor),
-                "rows": one.state.rows,
-                "parked": one.set_aside,
-                "updated_at": one.state.updated_at.isoformat(),
-            }
-            for one in live.targets
-        ]
+        status = [(live.written_to(one), _shown(one, full)) for one in live.targets]
         with self._lock:
             self._trouble = ""
             self._status = status
+            self._unreadable = live.unreadable
+
+
+def _shown(one: Target, full: bool) -> dict[str, Any]:
+    return {
+        "name": one.state.name,
+        "generation": one.state.generation,
+        "state": "behind" if full and one.state.state == LIVE else one.state.state,
+        "detail": one.state.detail,
+        "rows": one.state.rows,
+        "parked": one.set_aside,
+        "updated_at": one.state.updated_at.isoformat(),
+    }

@@ -7,33 +7,24 @@ outcome. It runs in the live follower's thread, so while a step runs the live ta
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Generator, Sequence
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
-from domain.ports import JournalError
-from projections.follower import Follower, Pace, Target, covers
+from domain.cursor import covers, lag
+from domain.ports import Cursor
+from projections.crew import Crew, CrewLost, together
+from projections.follower import Follower, Target
 from projections.generation import BUILDING, LIVE, RETIRED, Generations, State
-from projections.ports import Decode, Source, Unavailable
+from projections.ports import Decode, Source
 from projections.projection import PROJECTIONS, named
+from projections.rebuilding import BATCH, BATCHES, Progress, insist, pace, target
 
-BATCH = 4_000
-"""Records of one step: live rows wait for about as long as these take."""
-BATCHES = 5
-"""Steps until the rows are written: the larger the inserts, the fewer."""
-
-T = TypeVar("T")
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """`done` and `total` are records of the journal; `phase` says what goes on, also why nothing does."""
-
-    phase: str
-    done: int = 0
-    total: int = 0
+log = logging.getLogger(__name__)
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -58,18 +49,14 @@ Job = Generator[Progress, None, Outcome]
 
 class Workshop(NamedTuple):
     """What a job works with. `live` is the follower of the live generations, run by the same thread; `batch` the
-    records of one step."""
+    records of one step; `crew` fills what is much."""
 
     source: Source
     generations: Generations
     decode: Decode
     live: Follower
     batch: int = BATCH
-
-
-def target(source: Source, decode: Decode, state: State) -> Target:
-    """A fresh projection for the generation that `state` names."""
-    return Target(PROJECTIONS[state.name](decode, source.read), state)
+    crew: Crew | None = None
 
 
 def rebuild(shop: Workshop, name: str) -> Job:
@@ -77,10 +64,10 @@ def rebuild(shop: Workshop, name: str) -> Job:
     builder, records = yield from _fill(shop, named(name))
     for new in builder.targets:
         old = next(one for one in shop.live.targets if one.state.name == new.state.name)
-        yield from _insist(partial(_replace, shop, builder, old, new))
+        yield from insist(partial(_replace, shop, builder, old, new))
         tables = new.projection.tables
-        yield from _insist(partial(shop.generations.publish, tables, new.state.generation))
-        yield from _insist(partial(shop.generations.drop, tables, old.state.generation))
+        yield from insist(partial(shop.generations.publish, tables, new.state.generation))
+        yield from insist(partial(shop.generations.drop, tables, old.state.generation))
     return Outcome(records)
 
 
@@ -92,37 +79,55 @@ def verify(shop: Workshop, name: str) -> Job:
     goal = builder.cursor
     live.targets.extend(scratch)
     try:
-        # The follower now fills both: what it reads again of what the scratch has seen changes nothing. The goal was
-        # the journal's end, so the live tables hold nothing beyond it either that a crash left ahead of their cursor.
+        # The follower now fills both: what it reads again of what the scratch has seen changes nothing. The scratch has
+        # seen all that the journal had when this began: whatever a crash left in the live tables ahead of their cursor.
         while not covers(live.cursor, goal):
-            yield from _insist(live.step)
+            yield from insist(live.step)
             yield Progress("catching up", _position(live), _position(builder))
-        yield from _insist(live.flush)
-        differences = yield from _insist(lambda: _compare(shop, scratch))
+        yield from insist(live.flush)
+        differences = yield from insist(lambda: _compare(shop, scratch))
     finally:
         live.targets = [one for one in live.targets if one not in scratch]
-    yield from _insist(lambda: _discard(shop, scratch))
+    yield from insist(lambda: _discard(shop, scratch))
     return Outcome(records, differences)
 
 
 def _fill(shop: Workshop, names: Sequence[str]) -> Generator[Progress, None, tuple[Follower, int]]:
-    """New generations that have seen the whole journal as it is at the moment of return."""
-    states = yield from _insist(lambda: _begin(shop, names))
+    """New generations that have seen the whole journal as it was when this began, and all that the live ones have."""
+    states = yield from insist(lambda: _begin(shop, names))
+    goal = yield from insist(shop.source.end)
+    states, records = yield from _side_by_side(shop, states, goal)
     targets = [target(shop.source, shop.decode, state) for state in states]
-    builder = Follower(
-        shop.source,
-        shop.generations,
-        targets,
-        Pace(urgent_s=math.inf, busy_s=math.inf, patient_s=math.inf, records=BATCHES * shop.batch),
-    )
-    records = 0
+    for one in targets:
+        one.set_aside = yield from insist(partial(shop.generations.parked, one.state.name, one.state.generation))
+    builder = Follower(shop.source, shop.generations, targets, pace(BATCHES * shop.batch))
     while True:
-        count = yield from _insist(lambda: builder.step(shop.batch))
+        count = yield from insist(lambda: builder.step(shop.batch))
         records += count
-        if count < shop.batch:
-            yield from _insist(builder.flush)
-            return builder, records
+        if not count or covers(builder.cursor, goal):
+            yield from insist(builder.flush)  # meanwhile the live one may have gone on
+            if covers(builder.cursor, shop.live.cursor):
+                return builder, records
         yield Progress("reading", _position(builder), max(_position(builder), _position(shop.live)))
+
+
+def _side_by_side(
+    shop: Workshop, states: list[State], goal: Cursor
+) -> Generator[Progress, None, tuple[list[State], int]]:
+    """What a crew has filled up to `goal`, and from how many records; as it was where a crew is no use, or is lost."""
+    total = lag({}, goal)
+    if shop.crew is None or not shop.crew.is_worth(total):
+        return states, 0
+    done = 0
+    try:
+        with closing(shop.crew.fill(states)) as filling:
+            for shares in filling:
+                done = sum(share.records for share in shares)
+                yield Progress("reading", done, max(done, total))
+    except CrewLost as error:
+        log.warning("a rebuild goes on alone: %s", error)
+        return states, 0
+    return together(states, shares, goal), done
 
 
 def _begin(shop: Workshop, names: Sequence[str]) -> list[State]:
@@ -171,17 +176,6 @@ def _compare(shop: Workshop, scratch: Sequence[Target]) -> tuple[Difference, ...
             if mine != rebuilt:
                 found.append(Difference(table, tenant, month, mine[0], rebuilt[0]))
     return tuple(found)
-
-
-def _insist(action: Callable[[], T]) -> Generator[Progress, None, T]:
-    """Do it; while the warehouse or the journal is away, wait for it between steps."""
-    while True:
-        try:
-            return action()
-        except (Unavailable, JournalError) as error:
-            if isinstance(error, Unavailable) and not error.retryable:
-                raise
-            yield Progress(f"waiting: {error}")
 
 
 def _position(follower: Follower) -> int:

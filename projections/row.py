@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 
-class CdrRow(msgspec.Struct, frozen=True):
+class CdrRow(msgspec.Struct, frozen=True, gc=False):
     """One call."""
 
     tenant: str
@@ -47,7 +47,7 @@ class CdrRow(msgspec.Struct, frozen=True):
     deleted: int = 0
 
 
-class LegRow(msgspec.Struct, frozen=True):
+class LegRow(msgspec.Struct, frozen=True, gc=False):
     """One phone that called or was rung."""
 
     tenant: str
@@ -69,7 +69,7 @@ class LegRow(msgspec.Struct, frozen=True):
     deleted: int = 0
 
 
-class SegmentRow(msgspec.Struct, frozen=True):
+class SegmentRow(msgspec.Struct, frozen=True, gc=False):
     """Two parties that heard each other."""
 
     tenant: str
@@ -85,7 +85,7 @@ class SegmentRow(msgspec.Struct, frozen=True):
     deleted: int = 0
 
 
-class EventRow(msgspec.Struct, frozen=True):
+class EventRow(msgspec.Struct, frozen=True, gc=False):
     """One event of a call, as the journal has it."""
 
     tenant: str
@@ -100,7 +100,7 @@ class EventRow(msgspec.Struct, frozen=True):
     position: int
 
 
-class RegistrationRow(msgspec.Struct, frozen=True):
+class RegistrationRow(msgspec.Struct, frozen=True, gc=False):
     """One binding of a device, from its beginning to its end."""
 
     tenant: str

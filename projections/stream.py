@@ -7,6 +7,7 @@ to the record in hand and not beyond it, so that rows depend on the cursor alone
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -33,27 +34,36 @@ class Streams(Generic[F]):
 
     def __init__(self, make: Callable[[], F], decode: Decode, read: Read, limit: int) -> None:
         self._make, self._decode, self._read, self._limit = make, excerpts(decode), read, limit
-        self._folds: dict[UUID, F] = {}
+        self._folds: dict[int, F] = {}
+        """by the number of the stream's id: the id itself would be hashed in Python"""
 
     def __len__(self) -> int:
         return len(self._folds)
 
     def held(self, stream: UUID) -> F | None:
         """The stream's fold if it is in memory."""
-        return self._folds.get(stream)
+        return self._folds.get(stream.int)
 
     def take(self, stored: Stored) -> F:
         """The stream's fold after `stored`. Raises Poison for a record that cannot be taken in."""
         record = stored.record
-        event = self._event(stored)
-        fold = self._folds.get(record.stream)
+        try:
+            event = self._decode(record.type, record.data)
+        except Exception as error:  # whatever is wrong with one record is that record's
+            raise Poison(str(error)) from error
+        key = record.stream.int
+        fold = self._folds.get(key)
         if fold is None:
-            fold = self._folds[record.stream] = self._load(record.stream, record.sequence)
-        _apply(fold, event)
+            fold = self._folds[key] = self._load(record.stream, record.sequence)
+        try:
+            fold.apply(event)
+        except Exception as error:  # one record must not stop all the others
+            raise Poison(f"{type(event).__qualname__} does not fit: {error!r}") from error
         return fold
 
-    def forget(self, stream: UUID) -> None:
-        self._folds.pop(stream, None)
+    def forget(self, number: int) -> None:
+        """Hold the stream of this number no more."""
+        self._folds.pop(number, None)
 
     def trim(self) -> None:
         """Back to the limit."""
@@ -67,21 +77,6 @@ class Streams(Generic[F]):
             for stored in self._read(stream):
                 if stored.record.sequence >= before:
                     break
-                try:
-                    _apply(fold, self._event(stored))
-                except Poison:
-                    continue
+                with suppress(Exception):
+                    fold.apply(self._decode(stored.record.type, stored.record.data))
         return fold
-
-    def _event(self, stored: Stored) -> Seen:
-        try:
-            return self._decode(stored.record.type, stored.record.data)
-        except Exception as error:  # whatever is wrong with one record is that record's
-            raise Poison(str(error)) from error
-
-
-def _apply(fold: Fold, event: Seen) -> None:
-    try:
-        fold.apply(event)
-    except Exception as error:  # one record must not stop all the others
-        raise Poison(f"{type(event).__qualname__} does not fit: {error!r}") from error

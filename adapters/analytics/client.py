@@ -5,6 +5,7 @@ One `Warehouse` belongs to one thread. The same code reads a ClickHouse server a
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -136,6 +137,9 @@ class Warehouse:
             user=at.user,
             password=at.password,
             database=at.database,
+            secure=at.secure,
+            verify=at.verify,
+            ca_certs=at.ca or ssl.get_default_verify_paths().cafile,
             connect_timeout=CONNECT_S,
             send_receive_timeout=self._answer_s,
             compression=False,

@@ -40,7 +40,6 @@ from adapters.analytics.protocol import (
 log = logging.getLogger(__name__)
 
 AUTHENTICATION_FAILED = 516
-UNEXPECTED_PACKET = 101
 UNKNOWN_PACKET = 99
 CLIENT_TOO_OLD = 532
 SUPPORT_IS_DISABLED = 344

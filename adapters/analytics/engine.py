@@ -26,7 +26,6 @@ DATABASE = "switchlog"
 
 READONLY = 164
 UNKNOWN_DATABASE = 81
-ACCESS_DENIED = 497
 UNKNOWN_EXCEPTION = 1002
 QUERY_WAS_CANCELLED = 394
 TOO_MANY_SIMULTANEOUS_QUERIES = 202
@@ -146,9 +145,18 @@ class Engine:
             count = limits.writers + limits.readers + 1
             place = f"{folder}?config-file={_configured(folder)}"
             control, *opened = [_Session(chdb.Session(place)) for _ in range(count)]
-        except (RuntimeError, ImportError, OSError) as error:
+        except ImportError as error:
             self._lock.close()
-            raise EngineUnusable(f"the analytics engine cannot open {folder}: {_first_line(error)}") from error
+            raise EngineUnusable(
+                f"the ClickHouse engine is not installed ({_first_line(error)}): install switchlog[embedded], or name"
+                " a ClickHouse server in SWITCHLOG_CLICKHOUSE"
+            ) from error
+        except (RuntimeError, OSError) as error:
+            self._lock.close()
+            raise EngineUnusable(
+                f"the ClickHouse engine cannot open {folder}: {_first_line(error)}; see to its disk, or move it"
+                " away: it is filled again from the journal"
+            ) from error
         self._control = control
         self._controlling = threading.Lock()
         self._described: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -320,7 +328,9 @@ def _lock(folder: Path) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "switchlog.lock").open("a")
     except OSError as error:
-        raise EngineUnusable(f"the analytics folder {folder} cannot be written: {error.strerror}") from error
+        raise EngineUnusable(
+            f"the analytics folder {folder} cannot be written: {error.strerror}; see to it and its disk"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

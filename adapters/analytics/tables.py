@@ -294,19 +294,27 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def create_table(table: Table, name: str, *, partitioned: bool = True) -> str:
-    """The statement that creates `table` under `name` unless it is there."""
+def _on(cluster: str) -> str:
+    return f" ON CLUSTER {quoted(cluster)}" if cluster else ""
+
+
+def create_table(table: Table, name: str, *, partitioned: bool = True, cluster: str = "") -> str:
+    """The statement that creates `table` under `name` unless it is there.
+
+    With `cluster` (a name, or a macro such as `{cluster}`) on all its hosts, replicated where the servers' own
+    `default_replica_path` says; then every row goes to every replica, whichever of them takes it.
+    """
     columns = ",\n    ".join(f"`{c.name}` {c.kind} COMMENT {quoted(c.comment)}" for c in table.columns)
     partition = f"PARTITION BY toYYYYMM({table.time})\n" if partitioned else ""
     return (
-        f"CREATE TABLE IF NOT EXISTS {name} (\n    {columns}\n)\n"
-        f"ENGINE = ReplacingMergeTree(`{table.version}`)\n{partition}"
+        f"CREATE TABLE IF NOT EXISTS {name}{_on(cluster)} (\n    {columns}\n)\n"
+        f"ENGINE = {'Replicated' if cluster else ''}ReplacingMergeTree(`{table.version}`)\n{partition}"
         f"ORDER BY ({', '.join(table.key)})\nCOMMENT {quoted(table.comment)}"
     )
 
 
-def create_view(view: View, generation: int) -> str:
-    """The statement that lets `view` show `generation`, at once for every reader."""
+def create_view(view: View, generation: int, *, cluster: str = "") -> str:
+    """The statement that lets `view` show `generation`, at once for every reader of a host."""
     shown = view.table.shown()
     columns = ", ".join(f"`{c.name}` {c.kind} COMMENT {quoted(c.comment)}" for c in shown)
     conditions = [view.where] if view.where else []
@@ -314,9 +322,14 @@ def create_view(view: View, generation: int) -> str:
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     names = ", ".join(f"`{c.name}`" for c in shown)
     return (
-        f"CREATE OR REPLACE VIEW {view.name} ({columns}) AS "
+        f"CREATE OR REPLACE VIEW {view.name}{_on(cluster)} ({columns}) AS "
         f"SELECT {names} FROM {view.table.at(generation)} FINAL{where} COMMENT {quoted(view.comment)}"
     )
+
+
+def drop_table(table: Table, generation: int, *, cluster: str = "") -> str:
+    """The statement that drops `generation`; returns when it is gone."""
+    return f"DROP TABLE IF EXISTS {table.at(generation)}{_on(cluster)} SYNC"
 
 
 def hash_rows(table: Table, generation: int) -> str:
