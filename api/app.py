@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from api import operation, problem, reading, writing
+from api import nodes, operation, problem, reading, writing
 from api.ports import Commands, KeyCheck, Queries
 
 VERSION = "1"
@@ -26,6 +26,7 @@ def create_app(queries: Queries, commands: Commands, keys: KeyCheck) -> FastAPI:
     app.state.meter = operation.Meter()
     app.include_router(reading.router)
     app.include_router(writing.router)
+    app.include_router(nodes.router)
     operation.install(app)
     problem.install(app)
     app.middleware("http")(_measure)

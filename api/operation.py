@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Metric, generate_latest
@@ -56,6 +57,7 @@ class Meter:
         self.requests = Counter(
             "switchlog_http_requests", "HTTP requests answered", ("method", "route", "status"), registry=self.registry
         )
+        self.ready = Gauge("switchlog_ready", "1 = this part works", ("part",), registry=self.registry)
         self._gauges: dict[str, Gauge] = {}
         self._totals = Totals()
         self.registry.register(self._totals)
@@ -83,10 +85,11 @@ async def healthz() -> JSONResponse:
 
 
 @router.get("/readyz")
-async def readyz(request: Request) -> Response:
-    """Every part works: 200, or 503 that names those which do not."""
+async def readyz(request: Request, part: Annotated[list[str] | None, Query()] = None) -> Response:
+    """Every part works, or those asked for (`?part=journal&part=live`): 200, or 503 that names those which do not."""
     queries: Queries = request.app.state.queries
-    parts = dict(await queries.health())
+    known = dict(await queries.health(part or ()))
+    parts = {name: known.get(name, "is not known") for name in part or known}
     wrong = {name: words for name, words in parts.items() if words != "ok"}
     if wrong:
         return problem(503, "; ".join(f"{name}: {words}" for name, words in wrong.items()), parts=parts)
@@ -101,6 +104,8 @@ async def metrics(request: Request) -> Response:
     try:
         for name, value in (await queries.gauges()).items():
             meter.set(name, value)
+        for part, words in (await queries.health()).items():
+            meter.ready.labels(part).set(words == "ok")
         meter.set("up", 1)
     except Refusal:
         meter.set("up", 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from domain.apikey import Principal
+from domain.ports import Cursor
 
 Item = Mapping[str, Any]
 """One thing of a list; values encode to JSON (datetimes and UUIDs too)."""
@@ -53,15 +54,15 @@ class EventFilter(msgspec.Struct, frozen=True):
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Events in order of position. `position` is how far was looked; `more` says whether more are there now."""
+    """Events in the order of each partition. `cursor` is how far was looked; `more` says whether more are there now."""
 
     items: Sequence[Item]
-    position: int
+    cursor: Cursor
     more: bool
 
 
 class Queries(Protocol):
-    """Reads of projections. Every method may raise Refusal(`unavailable`) for what it reads from, and only then."""
+    """Reads of projections. Every method may raise Refusal(`unavailable`) for what it reads from."""
 
     async def calls(self, scope: Scope) -> Sequence[Item]:
         """Live calls, oldest first."""
@@ -74,15 +75,16 @@ class Queries(Protocol):
     ) -> Sequence[Item]:
         """Rows of the view `cdr`, newest first by (started_at, call_id), those before `before`; at most `limit`."""
 
-    async def events(self, scope: Scope, wanted: EventFilter, after: int, limit: int) -> EventPage:
-        """Records after a position, each with `position`, `stream`, `sequence`, `type`, `tenant`, `time`, `data`."""
+    async def events(self, scope: Scope, wanted: EventFilter, after: Cursor | None, limit: int) -> EventPage:
+        """Records after a place (None = the journal's end), each with `partition`, `position`, `stream`, `sequence`,
+        `type`, `tenant`, `time`, `data`. Raises Refusal(`invalid`) for a place in another journal."""
 
     async def story(self, scope: Scope, call: UUID) -> Item | None:
         """A call's whole story: `call_id`, `tenant`, `parties`, `steps` (events, the SIP heard before and said after
         each), and `wire`, the messages that the trace still has. None if there is no such call in scope."""
 
-    async def health(self) -> Mapping[str, str]:
-        """Part -> `ok` or what is wrong with it; the service is ready when all are ok."""
+    async def health(self, parts: Collection[str] = ()) -> Mapping[str, str]:
+        """Part -> `ok` or what is wrong with it; the service is ready when all are ok. Asks those named, or all."""
 
     async def gauges(self) -> Mapping[str, float]:
         """Numbers for `/metrics`: name without prefix -> value."""

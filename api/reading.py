@@ -14,6 +14,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api.ports import CdrFilter, EventFilter, Item, Queries
 from api.security import may, scope_of
 from domain.apikey import Principal
+from domain.cursor import cursor_word, read_cursor
+from domain.ports import Cursor as Place
 from domain.refusal import Refusal
 
 router = APIRouter(prefix="/v1")
@@ -86,13 +88,24 @@ async def events(
     tenant: Tenant = None,
     stream: Annotated[UUID | None, Query(description="Only this aggregate's")] = None,
     type: Annotated[str | None, Query(description="Only this type, such as call.connected")] = None,
-    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="Only after this position")] = 0,
+    after: Annotated[
+        str,
+        Query(description="Only after this place: `cursor` or `next` of an answer; `end` = what comes from now on"),
+    ] = "0",
     limit: Limit = 100,
 ) -> Response:
-    """Events in order of position. `position` is how far was looked: ask again with `after` = `position` to follow."""
-    page = await queries.events(scope_of(who, tenant), EventFilter(stream, type), after, limit)
-    following = page.position if page.more else None
-    return _json({"items": list(page.items), "next": following, "position": page.position})
+    """Events, each stream in order. `cursor` is how far was looked: ask again with `after` = `cursor` to follow."""
+    place = None if after == "end" else _parse_place(after)
+    page = await queries.events(scope_of(who, tenant), EventFilter(stream, type), place, limit)
+    word = cursor_word(page.cursor)
+    return _json({"items": list(page.items), "next": word if page.more else None, "cursor": word})
+
+
+def _parse_place(word: str) -> Place:
+    try:
+        return read_cursor(word)
+    except ValueError:
+        raise Refusal("invalid", "after must be the `cursor` or `next` of an answer, or `end`", field="after") from None
 
 
 def _cursor(last: Item) -> str:

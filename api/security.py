@@ -15,7 +15,7 @@ from domain.refusal import Refusal
 
 _TENANT_READS = frozenset({"calls", "registrations", "cdr"})
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    Role.OPERATOR: _TENANT_READS | {"events", "apply", "export", "keys", "projections"},
+    Role.OPERATOR: _TENANT_READS | {"events", "apply", "export", "keys", "projections", "nodes"},
     Role.TENANT_ADMIN: _TENANT_READS | {"events", "apply", "export"},
     Role.SUPERVISOR: _TENANT_READS,
     Role.ANALYST: frozenset({"cdr"}),

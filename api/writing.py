@@ -67,7 +67,7 @@ async def apply(
     """
     documents = _documents(await _body(request), source)
     args = {"documents": documents, "tenant": who.tenant}
-    return JSONResponse(await port.call("apply", args, who.actor, _id(who, command_id)))
+    return JSONResponse(await port.call("apply", args, who.actor, command_of(who, command_id)))
 
 
 @router.get("/export", summary="What is declared")
@@ -80,7 +80,7 @@ async def export(
     """The declared format back."""
     scope = scope_of(who, tenant)
     args = {"tenant": scope.tenant, "secrets": secrets}
-    answer = await port.call("export", args, who.actor, _id(who, None))
+    answer = await port.call("export", args, who.actor, command_of(who, None))
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
 
@@ -89,14 +89,16 @@ async def create_key(
     wish: KeyWish, port: Port, who: Annotated[Principal, Depends(may("keys"))], command_id: CommandId = None
 ) -> JSONResponse:
     """The key is shown in this answer only."""
-    answer = await port.call("keys.create", wish.model_dump(), who.actor, _id(who, command_id))
+    answer = await port.call("keys.create", wish.model_dump(), who.actor, command_of(who, command_id))
     return JSONResponse(answer, 201, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/projections", summary="Projections")
 async def projections(port: Port, who: Operator) -> JSONResponse:
     """How far each projection is."""
-    return JSONResponse({"items": await port.call("projections.list", {}, who.actor, _id(who, None)), "next": None})
+    return JSONResponse(
+        {"items": await port.call("projections.list", {}, who.actor, command_of(who, None)), "next": None}
+    )
 
 
 @router.post("/projections/{name}/{kind}", summary="Rebuild or verify")
@@ -105,7 +107,7 @@ async def run_job(
 ) -> StreamingResponse:
     """Progress as JSON lines; the last one has `state` `done` or `failed`, of a verify also `differences`."""
     args = {"kind": kind, "name": name}
-    started = await port.call("projections.start", args, who.actor, _id(who, command_id))
+    started = await port.call("projections.start", args, who.actor, command_of(who, command_id))
     return StreamingResponse(_progress(port, who, started["job"]), media_type="application/x-ndjson")
 
 
@@ -113,7 +115,7 @@ async def _progress(port: Commands, who: Principal, job: str | int) -> AsyncIter
     last: Any = None
     while True:
         try:
-            now = await port.call("projections.progress", {"job": job}, who.actor, _id(who, None))
+            now = await port.call("projections.progress", {"job": job}, who.actor, command_of(who, None))
         except Refusal as no:
             now = {"state": "failed", "detail": f"the progress cannot be seen any more: {no.detail}"}
         if now != last:
@@ -124,7 +126,7 @@ async def _progress(port: Commands, who: Principal, job: str | int) -> AsyncIter
         await asyncio.sleep(_PROGRESS_EVERY_S)
 
 
-def _id(who: Principal, given: str | None) -> str:
+def command_of(who: Principal, given: str | None) -> str:
     """A repeated Idempotency-Key means the same command only if the same key sends it."""
     return f"{who.id}/{given}" if given else uuid4().hex
 

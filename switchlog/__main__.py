@@ -1,6 +1,6 @@
 """`python -m switchlog`: the same as the command `switchlog`."""
 
-from switchlog.cli import main
+from switchlog.start import main
 
 if __name__ == "__main__":
     main()

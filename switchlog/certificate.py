@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import os
 import ssl
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
-_LIFETIME = dt.timedelta(days=3650)
 
 
 class CertificateError(Exception):
@@ -83,26 +75,12 @@ def self_signed(folder: Path, now: dt.datetime, hosts: tuple[str, ...]) -> tuple
     cert_path, key_path = folder / "tls.crt", folder / "tls.key"
     if cert_path.exists() and key_path.exists():
         return cert_path, key_path
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Switchlog self-signed")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + _LIFETIME)
-        .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    from switchlog.self_signed import made  # its library is slow to load, and needed once
+
+    certificate, private = made(now, hosts)
     try:
         _write(key_path, private, 0o600)
-        _write(cert_path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+        _write(cert_path, certificate, 0o644)
     except OSError as error:
         raise CertificateError(f"the certificate {cert_path} cannot be made: {_reason(error)}") from error
     return cert_path, key_path
@@ -116,10 +94,3 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-
-
-def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)

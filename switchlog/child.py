@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
 import sys
 
-import structlog
 import uvloop
 
+from switchlog.given import given
 from switchlog.log import configure_logging
 from switchlog.role import RoleError
 from switchlog.roles import NICE, load_role, run_role
-from switchlog.settings import Settings
 from switchlog.supervisor import EXIT_UNUSABLE
+from switchlog.tied import end_with_parent
 
-_PR_SET_PDEATHSIG = 1
+WORDS_MOST = 4096
+"""What a pipe takes at once, whoever reads."""
 
 
-def end_with_parent(parent: int) -> None:
-    """Let the kernel kill this process when its parent is gone: no orphan may write the journal."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(1)
+def spoken(reason: str) -> bytes:
+    """The last words of a child, whatever is in them; cut where the pipe is full, be it inside a character."""
+    return reason.encode(errors="backslashreplace")[:WORDS_MOST]
 
 
 def main() -> None:
-    """`python -m switchlog.child ROLE PARENT_PID` with the settings as JSON on standard input; none = end."""
-    role, parent = sys.argv[1], int(sys.argv[2])
+    """`python -m switchlog.child ROLE PARENT_PID WORDS` with the settings as JSON on standard input; none = end.
+
+    Why the role cannot run is written to the descriptor WORDS: the parent says it, last of all.
+    """
+    role, parent, words = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    os.set_inheritable(words, False)
     end_with_parent(parent)
     os.nice(NICE.get(role, 0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a role asks for it
     load_role(role)  # before the settings are read: the parent may still be looking for them
-    given = sys.stdin.buffer.read()
-    if not given:
+    content = sys.stdin.buffer.read()
+    if not content:
         sys.exit(0)
-    settings = Settings.model_validate_json(given)
+    settings = given(content)
     configure_logging(role, settings.log, in_a_thread=True)
-    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # what it says, our own errors say in a line
+    for library in ("clickhouse_driver", "kafka"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # what they say, our own errors say in a line
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run_role(role, settings))
     except RoleError as error:
-        structlog.get_logger(__name__).error(str(error))
+        os.write(words, spoken(str(error)))
         sys.exit(EXIT_UNUSABLE)
 
 

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from switchlog import cli_call, cli_declare, cli_look, cli_projection
+from switchlog import cli_call, cli_declare, cli_look, cli_nodes, cli_projection, cli_ready
 from switchlog.cli_client import MISUSED, NO, CliError
 from switchlog.cli_output import Json, note, print_json, print_table
-from switchlog.early import EarlyChild
+from switchlog.early import FIRST, EarlyChild
 
 app = typer.Typer(
     name="switchlog",
@@ -25,34 +25,54 @@ app.command()(cli_declare.apply)
 app.command()(cli_declare.export)
 app.add_typer(cli_declare.keys, name="keys")
 app.add_typer(cli_call.app, name="calls")
+app.add_typer(cli_nodes.app, name="nodes")
 app.command()(cli_look.registrations)
 app.command()(cli_look.cdr)
 app.command()(cli_look.events)
 app.add_typer(cli_projection.app, name="projections")
-
-FIRST = "sessions"
-"""The role that calls wait for after a crash: it loads while the rest of the parent does."""
+app.command()(cli_ready.ready)
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (SWITCHLOG_DATA).")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"switchlog {version('switchlog')}")
+        raise typer.Exit
+
+
+@app.callback()
+def switchlog(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """A cloud PBX whose switchboard is a log."""
+
+
 @app.command()
 def serve(
+    context: typer.Context,
     data: Data = None,
     config: Config = None,
+    node: Annotated[str | None, typer.Option("--node", help="This node's name, where there are several.")] = None,
     role: Annotated[list[str] | None, typer.Option("--role", help="Run only this part; may be repeated.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Declare a demo tenant and print its phones.")] = False,
 ) -> None:
     """Run Switchlog in the foreground; SIGTERM or Ctrl-C stops it cleanly."""
-    early = EarlyChild(FIRST) if not role or FIRST in role else None
+    early: EarlyChild | None = context.obj
+    if early is None and (not role or FIRST in role):
+        early = EarlyChild(FIRST)
     from switchlog import roles
     from switchlog.log import configure_logging
     from switchlog.role import RoleError
     from switchlog.settings import SettingsError, load
 
     try:
-        settings = load(config, data=data)
+        settings = load(config, data=data, node=node)
         for name in role or ():
             if name not in roles.ROLES:
                 raise CliError(MISUSED, f"unknown role {name!r}: use {', '.join(roles.ROLES)}")
@@ -90,13 +110,19 @@ def show_settings(config: Config = None, data: Data = None, as_json: Json = Fals
     )
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """The entry point; `words` are the arguments (None = those of the process). Always raises SystemExit."""
+def main(words: Sequence[str] | None = None, early: EarlyChild | None = None) -> None:
+    """The whole command; `words` are the arguments (None = those of the process). Always raises SystemExit.
+
+    `early` is a child that `serve` will want; it is ended if another way was taken.
+    """
     try:
-        app(args=words)
+        app(args=words, obj=early)
     except CliError as error:
         note(f"switchlog: {error}")
         sys.exit(error.code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(NO)
+    finally:
+        if early is not None and early.returncode is None:
+            early.abandon()

@@ -9,6 +9,7 @@ import typer
 
 from switchlog.cli_client import Client
 from switchlog.cli_look import Tenant, show
+from switchlog.cli_nothing import nothing
 from switchlog.cli_output import Json, note, print_json, shown
 from switchlog.ladder import draw, draw_wire
 
@@ -21,7 +22,10 @@ def calls(context: typer.Context, tenant: Tenant = None, as_json: Json = False) 
     """Live calls; `show ID` tells any call's story."""
     if context.invoked_subcommand is None:
         with Client.found() as client:
-            show(client.get("/v1/calls", tenant=tenant), _CALLS, as_json)
+            answer = client.get("/v1/calls", tenant=tenant)
+            show(answer, _CALLS, as_json)
+            if not answer["items"]:
+                nothing(client, tenant)
 
 
 @app.command("show")
@@ -50,6 +54,6 @@ def show_call(
 
 
 def _print_raw(story: dict[str, Any], wire: bool) -> None:
-    messages = story["wire"] if wire else [said for step in story["steps"] for said in step["said"]]
+    messages = story["wire"] if wire else [said for step in story["steps"] for said in step["said"] if said["raw"]]
     for message in messages:
         sys.stdout.write("\n" + "\n".join(shown(line) for line in message["raw"].splitlines()) + "\n")

@@ -10,10 +10,12 @@ from typing import Any
 import httpx
 import yaml
 
+from switchlog.address import address, addresses, is_loopback
 from switchlog.cli_client import MISUSED, CliError, local_api
 from switchlog.cli_output import note
 from switchlog.folder import HANDLE
-from switchlog.settings import Settings, address, addresses, is_loopback
+from switchlog.journal import is_shared
+from switchlog.settings import Settings
 
 _TRY_EVERY_S = 0.2
 _TRY_FOR_S = 120.0
@@ -60,7 +62,8 @@ def _welcome(settings: Settings, tenant: dict[str, Any]) -> str:
     ways = {"UDP": settings.sip_udp, "TCP": settings.sip_tcp, "TLS": settings.sip_tls}
     proxy = ", ".join(f"{value} ({name})" for name, value in ways.items() if value)
     domain = tenant["domains"][0]
-    lines = ["", "Switchlog is ready. Set up two phones:", ""]
+    which = f" at node {settings.node}" if is_shared(settings) else ""
+    lines = ["", f"Switchlog is ready{which}. Set up two phones:", ""]
     for one in tenant["extensions"][:2]:
         lines.append(f"  {one['name']:<6} user {one['number']}   password {one['password']}   domain {domain}")
     first, second, third = (one["number"] for one in tenant["extensions"])

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from domain.ports import PARTITION
 from switchlog.cli_client import Client
+from switchlog.cli_nothing import nothing, unknown_tenant, unknown_type
 from switchlog.cli_output import Json, note, print_json, print_table
 
 Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
@@ -19,12 +21,16 @@ _CDR = (
     *("ring_ms", "talk_ms", "takeovers", "call_id"),
 )
 _EVENTS = ("position", "time", "tenant", "type", "stream", "sequence")
+_PLACES = ("partition", *_EVENTS)
 
 
 def registrations(tenant: Tenant = None, as_json: Json = False) -> None:
     """Where devices can be reached now."""
     with Client.found() as client:
-        show(client.get("/v1/registrations", tenant=tenant), _REGISTRATIONS, as_json)
+        answer = client.get("/v1/registrations", tenant=tenant)
+        show(answer, _REGISTRATIONS, as_json)
+        if not answer["items"]:
+            nothing(client, tenant)
 
 
 def cdr(
@@ -40,7 +46,9 @@ def cdr(
     wanted = {"from": since, "to": until, "number": number, "cursor": cursor, "limit": limit, "tenant": tenant}
     with Client.found() as client:
         answer = client.get("/v1/cdr", **wanted)
-    show(answer, _CDR, as_json)
+        show(answer, _CDR, as_json)
+        if not answer["items"]:
+            nothing(client, tenant, since, until, number)
     if answer["next"] and not as_json:
         note(f"there are more: --cursor {answer['next']}")
 
@@ -49,22 +57,31 @@ def events(
     stream: Annotated[str | None, typer.Option(help="Only this aggregate's (UUID).")] = None,
     tenant: Tenant = None,
     type_: Annotated[str | None, typer.Option("--type", help="Only this type, such as call.connected.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Only after this position.")] = 0,
+    after: Annotated[
+        str,
+        typer.Option(
+            metavar="PLACE", help="Only after this place, as told at the end of an answer; `end` = those that come."
+        ),
+    ] = "0",
     limit: Limit = 1000,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with those that come, until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
-    """The journal, in order; with --json one line an event."""
+    """The journal, each stream in order; with --json one line an event."""
     wanted = {"stream": stream, "tenant": tenant, "type": type_}
     with Client.found() as client:
+        if follow and not unknown_type(type_):
+            unknown_tenant(client, tenant)
         left, header = limit, True
         while follow or left > 0:
             page: dict[str, Any] = client.get("/v1/events", after=after, limit=1000 if follow else left, **wanted)
             _print_events(page["items"], header, as_json)
             header = header and not page["items"]
-            after, left = page["position"], left - len(page["items"])
+            after, left = page["cursor"], left - len(page["items"])
             if page["next"] is None:
                 if not follow:
+                    if header and not unknown_type(type_):
+                        nothing(client, tenant, type_, stream)
                     return
                 time.sleep(_POLL_S)
     note(f"there are more: --after {after}")
@@ -75,7 +92,8 @@ def _print_events(items: list[dict[str, Any]], header: bool, as_json: bool) -> N
         for event in items:
             print_json(event)
     elif items:
-        print_table(_EVENTS, items, header=header)
+        several = any(one["partition"] != PARTITION for one in items)
+        print_table(_PLACES if several else _EVENTS, items, header=header)
 
 
 def show(answer: dict[str, Any], columns: tuple[str, ...], as_json: bool) -> None:

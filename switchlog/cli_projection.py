@@ -23,7 +23,7 @@ def show(as_json: Json = False) -> None:
     if as_json:
         print_json(answer)
         return
-    columns = list(dict.fromkeys(name for item in answer["items"] for name in item))
+    columns = list(dict.fromkeys(name for item in answer["items"] for name in item if name != "cursor"))
     print_table(columns or ["name"], answer["items"])
 
 

@@ -9,14 +9,18 @@ import msgspec
 
 from adapters.command.local import Command, Handler
 from domain.declaration import Document
+from domain.ids import SHARDS
+from domain.refusal import Refusal
 from switchlog.office import Applied, Office
 from switchlog.session import Session
 
 
-def handlers(office: Office, session: Session) -> Mapping[str, Handler]:
-    """`ping`, `metrics`, `apply`, `export` and `keys.create`; each may raise Refusal."""
+def handlers(office: Office, session: Session, node: str) -> Mapping[str, Handler]:
+    """`ping`, `metrics`, `apply`, `export`, `keys.create`, `nodes` of one that is alone; each may raise Refusal."""
 
     async def ping(command: Command) -> dict[str, Any]:
+        if session.trouble:
+            raise Refusal("unavailable", session.trouble)
         return {"calls": session.board.open_calls, "version": office.directory().version}
 
     async def metrics(command: Command) -> dict[str, float]:
@@ -32,4 +36,13 @@ def handlers(office: Office, session: Session) -> Mapping[str, Handler]:
     def create_key(command: Command) -> dict[str, str | None]:
         return office.create_key(command.args["role"], command.args.get("tenant"), command.actor, command.id)
 
-    return {"ping": ping, "metrics": metrics, "apply": apply, "export": export, "keys.create": create_key}
+    async def nodes(command: Command) -> list[dict[str, Any]]:
+        shards = sum(map(session.board.owns, range(SHARDS))) + 1
+        calls = session.board.open_calls
+        return [{"name": node, "link": "", "draining": False, "shards": shards, "calls": calls, "lag": 0}]
+
+    async def drain(command: Command) -> Any:
+        raise Refusal("conflict", f"{node} is the only node: a journal in a file is one node's")
+
+    alone = {"nodes": nodes, "nodes.drain": drain, "nodes.resume": drain}
+    return alone | {"ping": ping, "metrics": metrics, "apply": apply, "export": export, "keys.create": create_key}

@@ -1,10 +1,8 @@
 """The office: the use cases of configuration. Declares, exports, makes keys, and keeps the directory current.
 
-Order of an apply: everything is checked first; then new credentials become durable, then all events in one append,
-then credentials that nothing names any more are forgotten. A crash between two of them is mended by applying the same
-file again: credentials that are there already are left alone, events that are missing are appended. Until then a
-device that exists already may have its new password. Things that a file does not name stay as they are; an extension
-that it names is declared whole, except that a credential which is left out stays.
+Order of an apply: everything is checked first; then a `Keeper` makes credentials and events durable. Things that a file
+does not name stay as they are; an extension that it names is declared whole, except that a credential which is left out
+stays.
 """
 
 from __future__ import annotations
@@ -26,11 +24,12 @@ from adapters.keys.store import SecretStore
 from domain.apikey import ApiKey, Principal, apikey_id, check_role
 from domain.base import Context, Event
 from domain.declaration import Document, TenantDeclaration, declared
-from domain.ports import JournalError, Stored
+from domain.ports import JournalError, Note, Stored
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
 from domain.values import STRIP_ALL
-from switchlog.office_plan import Plan, Row, plan_of
+from switchlog.keeper import Change, Keeper, LoneKeeper
+from switchlog.office_plan import Row, plan_of
 from switchlog.office_state import OfficeState
 
 
@@ -59,14 +58,18 @@ class Office:
         writer: Writer,
         clock: Callable[[], datetime],
         history: Iterable[Sequence[Stored]] = (),
+        keeper: Keeper | None = None,
     ) -> None:
         """`history`: every configuration stream whole, as `Journal.live` gives them. `clock` is aware UTC.
 
-        Raises JournalError if a record cannot be read.
+        `keeper` of `store`, if it is not one of a node that is alone. Raises JournalError if a record cannot be read.
         """
         self._application, self._store, self._writer, self._clock = application, store, writer, clock
-        self._lock = threading.Lock()
+        self._keeper = keeper or LoneKeeper(store)
+        self._lock, self._learning = threading.Lock(), threading.Lock()
         self._state = OfficeState()
+        self._unreadable: dict[UUID, str] = {}
+        """streams that cannot be read on, and why"""
         stored = sorted((one for stream in history for one in stream), key=lambda one: one.position)
         if stored:
             self._state.absorb((decode(one.record.type, one.record.data) for one in stored), stored[-1].position)
@@ -74,6 +77,36 @@ class Office:
     def directory(self) -> Directory:
         """Who exists now; never blocks."""
         return self._state.directory
+
+    def learn(self, records: Sequence[Stored]) -> None:
+        """What the journal says of configuration, in its order, whoever declared it.
+
+        What is known already changes nothing. Raises JournalError for a record that cannot be read; all others are
+        learnt, but for those that follow it in its stream.
+        """
+        with self._learning:
+            before = len(self._unreadable)
+            readable = [one for one in map(self._read, records) if one is not None]
+            if readable:
+                self._state.absorb(readable, records[-1].position)
+        if len(self._unreadable) > before:
+            raise JournalError(self.unreadable)
+
+    @property
+    def unreadable(self) -> str:
+        """Empty, or what of the configuration is not known here, and why."""
+        return "; ".join(sorted(set(self._unreadable.values())))
+
+    def _read(self, stored: Stored) -> Event | None:
+        """None for what is known already, and for what cannot be read."""
+        stream, sequence = stored.record.stream, stored.record.sequence
+        if sequence <= self._state.version(stream) or stream in self._unreadable:
+            return None
+        try:
+            return decode(stored.record.type, stored.record.data)
+        except JournalError as error:
+            self._unreadable[stream] = str(error)
+            return None
 
     def apply(self, documents: Sequence[Document], actor: str, cause: str, only_tenant: str | None = None) -> Applied:
         """Make the world as the documents say, or change nothing and raise Refusal.
@@ -84,8 +117,10 @@ class Office:
         with self._lock:
             if only_tenant is not None:
                 _check_scope(wanted, only_tenant, self._state)
-            plan = plan_of(wanted, self._state, self._store, self._context(actor, cause), self._clock())
-            self._carry_out(plan)
+            context = self._context(actor, cause)
+            self._kept(self._keeper.current)
+            plan = plan_of(wanted, self._state, self._store, context, self._clock())
+            self._keep(Change(plan.events, plan.secrets, plan.gone))
             return Applied(tuple(plan.rows), tuple(plan.warnings), self._state.directory.version)
 
     def export(self, tenant: str | None = None, with_secrets: bool = False) -> dict[str, Any]:
@@ -94,6 +129,8 @@ class Office:
             slugs = sorted(self._state.tenants) if tenant is None else [tenant]
             if tenant is not None and tenant not in self._state.tenants:
                 raise Refusal("missing", f"there is no tenant {tenant}")
+            if with_secrets:
+                self._kept(self._keeper.current)
             return {"tenants": [self._export_tenant(slug, with_secrets) for slug in slugs]}
 
     def create_key(self, role: str, tenant: str | None, actor: str, cause: str) -> dict[str, str | None]:
@@ -108,32 +145,29 @@ class Office:
             event = ApiKey.Created(
                 apikey_id(key_id), 1, self._clock(), context, ApiKey.TOPIC, key_id=key_id, role=str(known)
             )
-            self._stored(lambda: self._store.add_key(key, Principal(key_id, known, tenant)))
-            self._append([event])
+            self._keep(Change([event], key=(key, Principal(key_id, known, tenant))))
         return {"id": key_id, "key": key, "role": str(known), "tenant": tenant}
 
     # --- inside
 
-    def _carry_out(self, plan: Plan) -> None:
-        if plan.secrets:
-            self._stored(lambda: self._store.replace(plan.secrets))
-        if plan.events:
-            self._append(plan.events)
-        if plan.gone:
-            self._stored(lambda: self._store.replace(dict.fromkeys(plan.gone)))
+    def _keep(self, change: Change) -> None:
+        self._kept(lambda: self._keeper.keep(change, self._append))
 
-    def _append(self, events: Sequence[Event]) -> None:
+    def _append(self, events: Sequence[Event], notes: Sequence[Note] = ()) -> None:
+        kept = {"notes": notes} if notes else {}
         try:
-            recordings = self._application.save(*events)
+            recordings = self._application.save(*events, **kept)
         except (PersistenceError, JournalError) as error:
             raise Refusal("unavailable", f"the journal did not take it, apply it again: {error}") from error
-        self._state.absorb(events, recordings[-1].notification.id)
+        if recordings:
+            with self._learning:
+                self._state.absorb(events, recordings[-1].notification.id)
 
     @staticmethod
-    def _stored(write: Callable[[], None]) -> None:
+    def _kept(work: Callable[[], None]) -> None:
         try:
-            write()
-        except KeyStoreError as error:
+            work()
+        except (KeyStoreError, JournalError) as error:
             raise Refusal("unavailable", str(error)) from error
 
     def _context(self, actor: str, cause: str) -> Callable[[str], Context]:

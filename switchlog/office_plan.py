@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from adapters.keys.store import Secrets, SecretStore
-from adapters.sip.auth import ha1
+from adapters.sip.digest.challenge import ha1
 from domain import extension as extensions
 from domain import tenant as tenants
 from domain.base import Context, Event, Step

@@ -34,9 +34,14 @@ class OfficeState:
         return tuple(sorted(number for owner, number in self.extensions if owner == tenant))
 
     def absorb(self, events: Iterable[Event], position: int) -> None:
-        """Fold events of configuration; `position` is the journal position of the last of them."""
+        """Fold events of configuration; `position` is the journal position of the last of them.
+
+        Those of a stream that are folded already change nothing.
+        """
         draft = _Draft(self.directory)
         for event in events:
+            if event.originator_version <= self.version(event.originator_id):
+                continue
             aggregate = cast("Aggregate | None", event.mutate(self._streams.get(event.originator_id)))
             if aggregate is None:
                 raise TypeError(f"{type(event).__qualname__} left no aggregate")

@@ -1,11 +1,11 @@
-"""What the API reads: the live view, the journal's file, and ClickHouse (`api.ports.Queries`)."""
+"""What the API reads: the live view, the journal, and ClickHouse (`api.ports.Queries`)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ import msgspec
 from adapters.analytics.client import Warehouse, WarehouseError
 from adapters.command.local import CommandClient
 from adapters.journal.codec import decode
-from adapters.journal.reader import SqliteReader
-from adapters.sip.identifier import SipIdentifiers
+from adapters.sip.dialog.identifier import SipIdentifiers
 from api.ports import CdrFilter, EventFilter, EventPage, Item, Scope
-from domain.ports import PARTITION, JournalError, Stored
+from domain.cursor import covers
+from domain.ports import Cursor, ForeignCursor, JournalError, Stored
 from domain.refusal import Refusal
 from projections.live import Live
 from projections.row import RegistrationRow
+from switchlog.journal import JournalReader, Pulse
 from switchlog.story import tell
 from switchlog.trace import wire_of
 
@@ -33,18 +34,19 @@ _SCANS = 20
 
 
 class ApiQueries:
-    """Blocking readers behind threads: one ClickHouse connection, one reader of the journal's file."""
+    """Blocking readers behind threads: one ClickHouse connection, one reader of the journal."""
 
     def __init__(
         self,
         live: Live,
-        reader: SqliteReader,
+        reader: JournalReader,
+        pulse: Pulse,
         warehouse: Warehouse,
         parts: Mapping[str, CommandClient],
         identifiers: SipIdentifiers,
         trace: Path,
     ) -> None:
-        self._live, self._reader, self._warehouse, self._parts = live, reader, warehouse, parts
+        self._live, self._reader, self._pulse, self._warehouse, self._parts = live, reader, pulse, warehouse, parts
         self._identifiers, self._trace = identifiers, trace
         self._warehouse_lock = threading.Lock()
 
@@ -79,7 +81,7 @@ class ApiQueries:
         sql = f"SELECT * FROM cdr {clause}ORDER BY started_at DESC, call_id DESC LIMIT %(limit)s"
         return await asyncio.to_thread(self._rows, sql, values)
 
-    async def events(self, scope: Scope, wanted: EventFilter, after: int, limit: int) -> EventPage:
+    async def events(self, scope: Scope, wanted: EventFilter, after: Cursor | None, limit: int) -> EventPage:
         def fits(stored: Stored) -> bool:
             record = stored.record
             kind = record.type
@@ -89,33 +91,47 @@ class ApiQueries:
                 and (wanted.type is None or wanted.type in (kind, kind.rpartition(".")[0]))
             )
 
-        if wanted.stream is not None:
-            return await asyncio.to_thread(self._stream, wanted.stream, fits, after, limit)
-        return await asyncio.to_thread(self._scan, fits, after, limit)
+        def read() -> EventPage:
+            with _journal_read():
+                place = self._reader.end() if after is None else after
+                if wanted.stream is not None:
+                    return self._stream(wanted.stream, fits, place, limit)
+                return self._scan(fits, place, limit)
+
+        return await asyncio.to_thread(read)
 
     async def story(self, scope: Scope, call: UUID) -> Item | None:
         return await asyncio.to_thread(self._story, scope, call)
 
-    async def health(self) -> Mapping[str, str]:
-        found = {"journal": "ok", "live": "ok" if self._live.cursor else "not loaded yet"}
-        for name, client in self._parts.items():
-            try:
-                await client.call("ping", {}, "system", f"ping-{name}-{asyncio.get_running_loop().time()}")
-                found[name] = "ok"
-            except Refusal as no:
-                found[name] = no.detail
-        found["clickhouse"] = "ok" if await asyncio.to_thread(self._answers) else "does not answer"
-        return found
+    async def health(self, parts: Collection[str] = ()) -> Mapping[str, str]:
+        asked = [name for name in ("journal", "live", *self._parts, "clickhouse") if not parts or name in parts]
+        words = await asyncio.gather(*map(self._words_of, asked))  # one that does not answer holds up no other
+        return dict(zip(asked, words, strict=True))
+
+    async def _words_of(self, part: str) -> str:
+        if part == "journal":
+            return self._pulse.words()
+        if part == "live":
+            return "ok" if self._live.loaded else "not loaded yet"
+        if part == "clickhouse":
+            return "ok" if await asyncio.to_thread(self._answers) else "does not answer"
+        try:
+            await self._parts[part].call("ping", {}, "system", f"ping-{part}-{asyncio.get_running_loop().time()}")
+        except Refusal as no:
+            return no.detail
+        return "ok"
 
     async def gauges(self) -> Mapping[str, float]:
+        calls = self._live.calls()
         found = {
-            "calls": float(len(self._live.calls())),
+            "calls": float(len(calls)),
+            "legs": float(sum(len(call.legs) for call in calls)),
             "registrations": float(len(self._live.bindings(datetime.now(UTC)))),
-            "journal_position": float(self._live.cursor.get(PARTITION, 0)),
+            "journal_position": float(sum(self._live.cursor.values())),
         }
-        with contextlib.suppress(Refusal, KeyError):  # the sessions are being started again: what is known is shown
-            sessions = self._parts["sessions"]
-            found |= await sessions.call("metrics", {}, "system", f"metrics-{asyncio.get_running_loop().time()}")
+        for name, part in self._parts.items():
+            with contextlib.suppress(Refusal):  # it is being started again: what is known is shown
+                found |= await part.call("metrics", {}, "system", f"{name}-{asyncio.get_running_loop().time()}")
         return found
 
     # --- in threads
@@ -136,41 +152,47 @@ class ApiQueries:
                 return False
         return True
 
-    def _stream(self, stream: UUID, fits: Callable[[Stored], bool], after: int, limit: int) -> EventPage:
-        try:
-            found = [one for one in self._reader.read(stream) if one.position > after and fits(one)]
-        except JournalError as error:
-            raise Refusal("unavailable", str(error)) from error
+    def _stream(self, stream: UUID, fits: Callable[[Stored], bool], after: Cursor, limit: int) -> EventPage:
+        records = self._reader.read(stream)
+        found = [one for one in records if one.position > after.get(one.partition, 0) and fits(one)]
         page = found[:limit]
-        return EventPage([_item(one) for one in page], page[-1].position if page else after, len(found) > limit)
+        cursor = {**after, **{one.partition: one.position for one in page[-1:]}}
+        return EventPage([_item(one) for one in page], cursor, len(found) > limit)
 
     def _story(self, scope: Scope, call: UUID) -> Item | None:
-        try:
+        with _journal_read():
             told = tell(self._reader.read(call), decode, self._identifiers)
-        except JournalError as error:
-            raise Refusal("unavailable", str(error)) from error
         if told is None or scope.tenant not in (None, told.tenant):
             return None
         item: dict[str, Any] = msgspec.to_builtins(told, builtin_types=_KEPT)
         return item | {"wire": wire_of(told, self._trace)}
 
-    def _scan(self, fits: Callable[[Stored], bool], after: int, limit: int) -> EventPage:
+    def _scan(self, fits: Callable[[Stored], bool], after: Cursor, limit: int) -> EventPage:
         found: list[Item] = []
-        position = after
-        try:
-            for _ in range(_SCANS):
-                batch = self._reader.follow({PARTITION: position}, _SCAN)
-                for stored in batch.records:
-                    if len(found) == limit:
-                        return EventPage(found, position, True)
-                    position = stored.position
-                    if fits(stored):
-                        found.append(_item(stored))
-                if len(batch.records) < _SCAN:
-                    return EventPage(found, position, False)
-        except JournalError as error:
-            raise Refusal("unavailable", str(error)) from error
-        return EventPage(found, position, True)
+        cursor = dict(after)
+        goal = self._reader.end()
+        for _ in range(_SCANS):
+            batch = self._reader.follow(cursor, _SCAN)
+            for stored in batch.records:
+                if len(found) == limit:
+                    return EventPage(found, cursor, True)
+                cursor[stored.partition] = stored.position
+                if fits(stored):
+                    found.append(_item(stored))
+            cursor = dict(batch.cursor)
+            if covers(cursor, goal) or not (batch.records or batch.unreadable):
+                return EventPage(found, cursor, False)
+        return EventPage(found, cursor, True)
+
+
+@contextlib.contextmanager
+def _journal_read() -> Iterator[None]:
+    try:
+        yield
+    except ForeignCursor as error:
+        raise Refusal("invalid", str(error), field="after") from error
+    except JournalError as error:
+        raise Refusal("unavailable", str(error)) from error
 
 
 def _binding(row: RegistrationRow) -> Item:
@@ -196,6 +218,7 @@ def _micros(at: datetime | None) -> int | None:
 def _item(stored: Stored) -> dict[str, Any]:
     record = stored.record
     return {
+        "partition": stored.partition,
         "position": stored.position,
         "stream": record.stream,
         "sequence": record.sequence,

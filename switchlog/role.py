@@ -1,4 +1,4 @@
-"""What roles have in common: how they are told to stop, say that they cannot run, and wait for the journal's file."""
+"""What roles have in common: how they are told to stop, and say that they cannot run."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ import asyncio
 import contextlib
 import gc
 import signal
-from pathlib import Path
-
-from adapters.journal.reader import SqliteReader
-from adapters.journal.schema import JournalMissing
-
-_LOOK_EVERY_S = 0.05
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 
 class RoleError(Exception):
     """A role cannot run with these settings; one line that says why and what to do."""
+
+
+@contextlib.contextmanager
+def at_start() -> Iterator[None]:
+    """What the system refuses while a role starts, as a RoleError."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        raise RoleError(f"{what}{error.strerror or error}; see to the data folder and its disk") from error
+
+
+def utc_now() -> datetime:
+    """The machine's clock, which may jump: for calls and registrations there is `clock.SteadyClock`."""
+    return datetime.now(UTC)
 
 
 def stop_event() -> asyncio.Event:
@@ -42,13 +53,3 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-async def opened_journal(path: Path, stop: asyncio.Event) -> SqliteReader | None:
-    """The journal's reader once the sessions have made the file; None when told to stop before. Raises JournalError."""
-    while not stop.is_set():
-        with contextlib.suppress(JournalMissing):
-            return await asyncio.to_thread(SqliteReader, path)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _LOOK_EVERY_S)
-    return None

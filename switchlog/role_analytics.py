@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from adapters.analytics.gateway import Accounts
 from adapters.analytics.process import AnalyticsRefused, serve
 from adapters.keys.master import KeyStoreError
+from switchlog.address import address
 from switchlog.folder import CLICKHOUSE
 from switchlog.role import RoleError, stop_event
-from switchlog.settings import Settings, address
 from switchlog.warehouse import writer_password
+
+if TYPE_CHECKING:
+    from switchlog.settings import Settings
 
 
 async def run(settings: Settings) -> None:

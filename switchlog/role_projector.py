@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from adapters.analytics.client import Warehouse, WarehouseError
 from adapters.command.local import Command, CommandServer, Handler
@@ -18,10 +18,14 @@ from domain.refusal import Refusal
 from projections.generation import Generations
 from projections.ports import Unavailable
 from projections.projector import PACE, Projector
-from switchlog.folder import JOURNAL, PROJECTOR_SOCKET
-from switchlog.role import RoleError, opened_journal, settle_memory, stop_event
-from switchlog.settings import Settings
+from switchlog.crew import Processes
+from switchlog.folder import PROJECTOR_SOCKET
+from switchlog.journal import Awaited, open_reader
+from switchlog.role import RoleError, at_start, settle_memory, stop_event
 from switchlog.warehouse import endpoint, schema
+
+if TYPE_CHECKING:
+    from switchlog.settings import Settings
 
 _CATCH_UP_S = 5.0
 """How long the end of the role waits for the rows of what the others appended before they ended."""
@@ -33,19 +37,24 @@ async def run(settings: Settings) -> None:
     """Follow until SIGTERM. Raises RoleError when it cannot."""
     stop = stop_event()
     try:
-        reader = await opened_journal(settings.data / JOURNAL, stop)
         where = endpoint(settings)
-    except (JournalError, KeyStoreError, ValueError) as error:
+    except (KeyStoreError, ValueError) as error:
         raise RoleError(str(error)) from error
-    if reader is None:
-        return
+    reader = Awaited(lambda: open_reader(settings, "projector"), "projections")
     warehouse = Warehouse(where)
-    projector = Projector(reader, Generations(warehouse, schema(), WarehouseError), decode, pace=PACE)
+    projector = Projector(
+        reader,
+        Generations(warehouse, schema(settings.clickhouse_cluster), WarehouseError),
+        decode,
+        pace=PACE,
+        crew=Processes(settings),
+    )
     ended, abandoned = threading.Event(), threading.Event()
     settle_memory()
-    following = asyncio.create_task(asyncio.to_thread(_follow, projector, ended, abandoned))
-    commands = CommandServer(settings.data / PROJECTOR_SOCKET, handlers(projector))
-    await commands.start()
+    commands = CommandServer(settings.data / PROJECTOR_SOCKET, handlers(projector, reader))
+    with at_start():
+        await commands.start()
+    following = asyncio.create_task(_follow(reader, projector, stop, ended, abandoned))
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((stopped, following), return_when=asyncio.FIRST_COMPLETED)
@@ -59,30 +68,51 @@ async def run(settings: Settings) -> None:
         await asyncio.wait((following,))
         reader.close()
     if not stop.is_set():
-        following.result()
+        try:
+            following.result()
+        except JournalError as error:
+            raise RoleError(str(error)) from error
 
 
-def _follow(projector: Projector, ended: threading.Event, abandoned: threading.Event) -> None:
-    """Project until told to end, and then what is in the journal by now."""
+async def _follow(
+    reader: Awaited, projector: Projector, stop: asyncio.Event, ended: threading.Event, abandoned: threading.Event
+) -> None:
+    """Raises JournalError for a journal that cannot be used."""
+    if await reader.opened(stop):
+        await asyncio.to_thread(_project, projector, ended, abandoned)
+
+
+def _project(projector: Projector, ended: threading.Event, abandoned: threading.Event) -> None:
+    """Until told to end, and then what is in the journal by now."""
     projector.run(ended)
     until = time.monotonic() + _CATCH_UP_S
     with contextlib.suppress(Unavailable, JournalError):
-        while not abandoned.is_set() and time.monotonic() < until and projector.advance():
-            pass
-        projector.flush()
+        projector.catch_up(lambda: not abandoned.is_set() and time.monotonic() < until)
 
 
-def handlers(projector: Projector) -> Mapping[str, Handler]:
-    """`ping`, and `projections.list`, `.start` and `.progress` (`api.ports.Commands`)."""
+@contextlib.contextmanager
+def _journal_read() -> Iterator[None]:
+    try:
+        yield
+    except JournalError as error:
+        raise Refusal("unavailable", str(error)) from error
+
+
+def handlers(projector: Projector, reader: Awaited) -> Mapping[str, Handler]:
+    """`ping`, `metrics`, and `projections.list`, `.start` and `.progress` (`api.ports.Commands`)."""
 
     async def ping(command: Command) -> dict[str, Any]:
-        trouble = projector.status()["trouble"]
-        if trouble:
+        if trouble := reader.trouble or projector.trouble:
             raise Refusal("unavailable", trouble)
         return {}
 
-    async def listed(command: Command) -> Any:
-        return projector.status()["projections"]
+    def listed(command: Command) -> Any:
+        with _journal_read():
+            return projector.status()
+
+    def metrics(command: Command) -> dict[str, float]:
+        with _journal_read():
+            return projector.metrics()
 
     async def start(command: Command) -> dict[str, str]:
         try:
@@ -98,6 +128,7 @@ def handlers(projector: Projector) -> Mapping[str, Handler]:
 
     return {
         "ping": ping,
+        "metrics": metrics,
         "projections.list": listed,
         "projections.start": start,
         "projections.progress": progress,

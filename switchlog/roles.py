@@ -12,33 +12,42 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from switchlog.early import EarlyChild
+from switchlog.folder import LOCK
 from switchlog.role import RoleError
-from switchlog.settings import Settings
 from switchlog.supervisor import Supervisor
+from switchlog.workers import SESSIONS, parts_of, role_of, seated
+
+if TYPE_CHECKING:
+    from switchlog.settings import Settings
 
 ROLES = ("api", "sessions", "projector", "analytics")
 NICE: Mapping[str, int] = {"api": 5, "projector": 5, "analytics": 5}
 """How much a role gives way (nice(2)): calls come before their records, also while everything starts at once."""
-LOCK = "switchlog.lock"
+_VITAL = SESSIONS
+"""Without this one nobody can call; the others may fail as long as they like."""
 
 
-async def run_role(role: str, settings: Settings) -> None:
-    """Run one role in this process until SIGTERM. Raises RoleError when it cannot."""
-    await importlib.import_module(f"switchlog.role_{role}").run(settings)
+async def run_role(part: str, settings: Settings) -> None:
+    """Run a role, or one of the processes that share one, in this process until SIGTERM.
+
+    Raises RoleError when it cannot.
+    """
+    await importlib.import_module(f"switchlog.role_{role_of(part)}").run(seated(settings, part))
 
 
-def load_role(role: str) -> None:
+def load_role(part: str) -> None:
     """Load what a role consists of, the slow part of its start. An unknown name is left for others to refuse."""
-    if role in ROLES:
+    if (role := role_of(part)) in ROLES:
         importlib.import_module(f"switchlog.role_{role}")
 
 
 def serve(settings: Settings, roles: Sequence[str] = (), early: EarlyChild | None = None) -> int:
     """Run the roles (all that the settings need, if none is named) until SIGTERM; returns the exit code.
 
-    `early` is a child that was started before the settings were known, for one of the roles.
+    `early` is a child that was started before the settings were known, for one of the roles; it may be for nothing.
 
     Raises RoleError when the data folder or a role's name cannot be used.
     """
@@ -48,7 +57,12 @@ def serve(settings: Settings, roles: Sequence[str] = (), early: EarlyChild | Non
     wanted = [role for role in ROLES if role in (roles or _needed(settings))]
     lock = _own(settings.data)
     try:
-        return asyncio.run(_supervise(wanted, settings, early))
+        _say_which(lock, wanted)
+        parts = [part for role in wanted for part in parts_of(role, settings.workers)]
+        if early is not None and early.role not in parts:
+            early.abandon()
+            early = None
+        return asyncio.run(_supervise(parts, settings, early))
     finally:
         os.close(lock)
 
@@ -57,13 +71,23 @@ def _needed(settings: Settings) -> tuple[str, ...]:
     return tuple(role for role in ROLES if role != "analytics" or settings.clickhouse == "embedded")
 
 
-async def _supervise(roles: Sequence[str], settings: Settings, early: EarlyChild | None) -> int:
-    supervisor = Supervisor(roles, settings.model_dump_json(), early)
+async def _supervise(parts: Sequence[str], settings: Settings, early: EarlyChild | None) -> int:
+    vital = [part for part in parts if role_of(part) == _VITAL]
+    supervisor = Supervisor(parts, settings.model_dump_json(), early, vital)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
     loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
     return await supervisor.run()
+
+
+def _say_which(lock: int, roles: Sequence[str]) -> None:
+    """For who must know what runs here (`folder.roles_of`). Raises RoleError."""
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, " ".join(roles).encode(), 0)
+    except OSError as error:
+        raise RoleError(f"the data folder cannot be written: {error.strerror}; see to its disk") from error
 
 
 def _own(folder: Path) -> int:

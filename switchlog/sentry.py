@@ -1,7 +1,7 @@
 """The gate's driver: looks at the load, keeps the count of failed authentications, and says what was refused.
 
 What may live here: the loop's side of the gate (its clock and timers) and what an operator sees of it. The rulings are
-`adapters.sip.gate`'s.
+`adapters.sip.gate.gate`'s.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
 
 import structlog
 
-from adapters.sip.gate import Failing, Gate, GateSettings, Knowledge
-from adapters.sip.overload import Controller, Measures
-from adapters.sip.source import Sources
+from adapters.sip.gate.gate import Failing, Gate, GateSettings, Knowledge
+from adapters.sip.gate.overload import Controller, Measures
+from adapters.sip.gate.source import Sources
+from domain.base import Event
 from domain.guard import FailureCount, Failures, GuardStreams
-from domain.ids import shard_of_guard
+from domain.ids import home_of_guard
 from domain.ports import JournalError
 from domain.switchboard import NotOwned
 from domain.values import Flow
 from switchlog.board import Board
+from switchlog.strain import Strain
 
 _log = structlog.get_logger(__name__)
 _LOOK_S = 0.025
@@ -31,16 +33,8 @@ _TELL_S = 60.0
 _MARKS = 4096
 
 
-class Load(NamedTuple):
-    """What the driver can see at one moment."""
-
-    lane_age_s: float
-    transactions: float
-    """as a share of their limit"""
-
-
 class Sentry:
-    """One worker's gate (`adapters.sip.gate.Witness`). All methods run on the loop's thread."""
+    """One process's gate (`adapters.sip.gate.gate.Witness`). All methods run on the loop's thread."""
 
     def __init__(
         self, settings: GateSettings, knowledge: Knowledge, secret: bytes, node: str, utc: Callable[[], datetime]
@@ -57,9 +51,9 @@ class Sentry:
         self._due = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, board: Board, load: Callable[[], Load]) -> None:
-        """Look at the load from now on."""
-        self._board, self._load = board, load
+    def start(self, board: Board, load: Callable[[], Strain], tell: Callable[[Strain], None] | None = None) -> None:
+        """Look at the load from now on: `load` is what the driver sees of it. `tell` is told what each look finds."""
+        self._board, self._load, self._tell_strain = board, load, tell
         self._due = self._loop.time()
         self._look()
 
@@ -69,7 +63,7 @@ class Sentry:
             self._timer.cancel()
             self._record(self._failures.due(self._utc(), all_of_them=True))
 
-    # --- adapters.sip.gate.Witness
+    # --- adapters.sip.gate.gate.Witness
 
     def proved(self, flow: Flow, tenant: str, device: str) -> None:
         self.gate.proved(flow.remote, tenant, device, self._loop.time())
@@ -98,15 +92,17 @@ class Sentry:
     def _look(self) -> None:
         now = self._loop.time()
         load = self._load()
-        submitted, answered = self._board.submitted, self._board.answered
+        submitted, answered = self._board.waiting
         self._measures = Measures(
             commit_age_s=self._commit_age_s(now, submitted, answered),
             commits_waiting=submitted - answered,
-            lane_age_s=load.lane_age_s,
+            lane_age_s=load.delay_s,
             loop_lag_s=now - self._due,
             transactions=load.transactions,
         )
         self._controller.observe(self._measures, now)
+        if self._tell_strain is not None:
+            self._tell_strain(Strain(self._controller.delay_s(self._measures), load.transactions))
         if now >= self._tell_at:
             self._tell_at = now + _TELL_S
             self._tell()
@@ -125,15 +121,16 @@ class Sentry:
 
     def _record(self, over: tuple[Failures, ...]) -> None:
         for failures in over:
+            shard = home_of_guard(failures.tenant, self._board.owns)
             try:
-                self._board.append(
-                    shard_of_guard(failures.tenant),
-                    lambda epoch, one=failures: self._streams.events(one, epoch, self._utc()),  # type: ignore[misc]
-                )
+                self._board.append(shard, partial(self._events, failures, shard))
             except (JournalError, NotOwned) as error:
                 _log.warning("failed authentications are not in the journal", reason=str(error), **_plain(failures))
             else:
                 _log.warning("authentications failed", **_plain(failures))
+
+    def _events(self, failures: Failures, shard: int, epoch: int) -> tuple[Event, ...]:
+        return self._streams.events(failures, shard, epoch, self._utc())
 
     def _tell(self) -> None:
         """One line a minute for each kind of ruling that went on."""

@@ -1,4 +1,4 @@
-"""The sessions role: one worker's edge, SIP application and shards on one event loop.
+"""The sessions role: one process's edge, SIP application and shards on one event loop.
 
 What may live here: the loop's side of things (timers, threads, sockets) that the sans-IO parts leave to their driver.
 """
@@ -12,34 +12,39 @@ import ssl
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from adapters.journal.codec import decode
-from adapters.sip.application import Now
-from adapters.sip.edge import Edge, EdgeError, Tap
-from adapters.sip.gate import Knowledge
-from adapters.sip.identifier import SipIdentifiers
-from adapters.sip.message import Request, Response
-from adapters.sip.peer import Device
-from adapters.sip.uri import Uri
+from adapters.sip.application import whom
+from adapters.sip.application.parts import Now
+from adapters.sip.dialog.identifier import SipIdentifiers
+from adapters.sip.dialog.peer import Device, phone_of, sought_at
+from adapters.sip.edge.edge import Edge, EdgeError, Tap
+from adapters.sip.gate.gate import Knowledge
+from adapters.sip.message.message import Request, Response
+from adapters.sip.transaction.event import Event
 from domain.call.call import Call
 from domain.call.input import Failed
-from domain.call.leg import LegState
-from domain.ids import SHARDS, new_stream_id, shard_of_call
-from domain.ports import JournalError, JournalFull, Stored
+from domain.call.leg import Leg, LegState
+from domain.ids import SHARDS
+from domain.ports import JournalFull
 from domain.switchboard import NotOwned
-from domain.values import UNREACHABLE, Dialog, Flow
+from domain.values import UNREACHABLE, Contact, Flow
 from switchlog.call_log import log_events
 from switchlog.clock import SteadyClock
-from switchlog.sentry import Load, Sentry
-from switchlog.wiring import Hooks, SessionParts, wire
+from switchlog.holding import holder_of, read_live
+from switchlog.nodes import Nodes
+from switchlog.role import utc_now
+from switchlog.sentry import Sentry
+from switchlog.strain import Strain, worst
+from switchlog.warden import Streams, Warden, always
+from switchlog.wiring import Hooks, SessionParts, new_call, wire
 
 _log = structlog.get_logger(__name__)
-_RECLAIM_S = 1.0
 _GONE_GRACE_S = 4.0
 """How long a device whose connection broke may take to come back before a call to it fails."""
 
@@ -60,13 +65,13 @@ class Session:
         self._moment = Now(loop.time(), self._clock.utc())
         identifiers = SipIdentifiers(parts.identifier_secret)
         knowledge = Knowledge(
-            ours=lambda tag: identifiers.leg_of_tag(tag) is not None,
-            ours_branch=lambda branch: identifiers.read_branch(branch) is not None,
-            known=lambda key: key in self._layer,
+            ours=lambda tag: whom.names_call(self.board, identifiers, tag),
+            ours_branch=lambda branch: identifiers.read_branch(branch) is not None or self._passed_on(branch),
+            known=lambda key: key in self._layer or bool(self.board.find_offers(key.branch)),
             serves=lambda domain: parts.directory().tenant_of(domain) is not None,
         )
-        self._sentry = Sentry(parts.gate, knowledge, parts.nonce_secret, parts.node, _utc_now)
-        first = int(_utc_now().timestamp() * 1000)
+        self._sentry = Sentry(parts.gate, knowledge, parts.nonce_secret, parts.node, utc_now)
+        first = int(utc_now().timestamp() * 1000)
         self._edge = Edge(
             self._heard,
             self._closed,
@@ -75,30 +80,43 @@ class Session:
             tap=tap,
             gate=self._sentry.gate,
             shut=True,
+            node=parts.node if parts.roster else "",
         )
-        switch = wire(
-            parts,
-            Hooks(
-                clock=self._now,
-                alive=self._edge.alive,
-                settled=self._pump_soon,
-                told=log_events,
-                lost=self._lost,
-                unreachable=self._unreachable,
-                device_back=self._device_back,
-                new_call=_new_call,
-                witness=self._sentry,
-            ),
-        )
+        outlets = (self._edge.send, self._fail, self._closed, self._pump_soon)
+        self.nodes = Nodes(parts.roster, *outlets, parts.near) if parts.roster else None
+        switch = wire(parts, self._hooks())
+        self._send = self.nodes.connect(switch) if self.nodes else self._edge.send
         self._layer, self._peers, self._addresses = switch.layer, switch.peers, switch.addresses
         self.board, self._application, self._perform = switch.board, switch.application, switch.perform
         self._prober = switch.prober
-        self._pumping = False
+        self.warden = self._new_warden(parts)
+        self._open = self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = 0.0
         self._due: tuple[datetime, float] | None = None
         self._reaching: set[Device] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _hooks(self) -> Hooks:
+        return Hooks(
+            clock=self._now,
+            alive=self._edge.alive,
+            settled=self._pump_soon,
+            told=log_events,
+            lost=self._lost,
+            unreachable=self._unreachable,
+            device_back=self._device_back,
+            new_call=new_call,
+            chance=os.urandom,
+            witness=self._sentry,
+            outward=self.nodes.outward if self.nodes else None,
+        )
+
+    def _new_warden(self, parts: SessionParts) -> Warden:
+        company = parts.company
+        may_claim, cabinet = (company.may_claim, company.cabinet) if company else (always, None)
+        holder = holder_of(self.board, self._begin_from, self._taken, cabinet)
+        return Warden(parts.journal, parts.node, self._live, holder, self._spawn, may_claim=may_claim)
 
     async def listen(
         self, transport: str, host: str, port: int, advertise: str = "", tls: ssl.SSLContext | None = None
@@ -115,14 +133,48 @@ class Session:
 
     async def take_over(self) -> tuple[Call, ...]:
         """Fold what the shards hold: before `listen`, so that nobody finds them unowned. Then `resume` the calls."""
-        streams = await asyncio.to_thread(self._live_streams, tuple(range(SHARDS)))
-        calls = self.board.load({number: self._parts.epochs[number] for number in range(SHARDS)}, streams, decode)
-        _log.info("shards taken over", shards=SHARDS, calls=len(calls))
+        epochs = self._parts.epochs
+        streams = await asyncio.to_thread(self._live, tuple(epochs))
+        self._begin_from(streams)
+        calls = self.board.load(epochs, streams, decode)
+        if not self._parts.company:
+            _log.info("shards taken over", shards=len(epochs), calls=len(calls))
+            self.warden.hold(range(SHARDS))
+            for shard in sorted(set(range(SHARDS)) - set(epochs)):
+                self._lost(shard, "another node claimed it at the same moment")
+        self._know_again()
+        self._sentry.start(self.board, self._load, self._parts.tell_strain)
+        return calls
+
+    def _begin_from(self, streams: Streams) -> None:
+        """The time of now is not before the newest event: the machine's clock may have been set back meanwhile.
+
+        Once phones are heard time goes on as it does: what other nodes have written may be ahead of it.
+        """
+        newest = max((stream[-1].record.time for stream in streams), default=None)
+        if newest is not None and not self._open and not self._clock.start_from(newest):
+            _log.error(
+                "the journal is more than a day ahead of the machine's clock, so that deadlines of before come late;"
+                " set the clock right and restart",
+                newest=newest.isoformat(),
+            )
+        self._moment = Now(self._loop.time(), self._clock.utc())
+
+    def _live(self, shards: Sequence[int]) -> Streams:
+        """Blocks. Raises JournalError."""
+        return read_live(self._parts.journal, shards, utc_now().timestamp())
+
+    def _taken(self, calls: tuple[Call, ...]) -> None:
+        """Shards came to this node while it runs."""
+        if self._parts.company:
+            self._know_again()
+        self.resume(calls)
+
+    def _know_again(self) -> None:
+        """Whoever is bound has proved itself once."""
         for tenant, contact in self.board.bindings:
             with contextlib.suppress(ValueError):  # a flow of long ago need not name an address
                 self._sentry.proved(contact.flow, tenant, contact.device)
-        self._sentry.start(self.board, self._load)
-        return calls
 
     def resume(self, calls: Iterable[Call]) -> None:
         """Say what is owed and arm the timers: after a start, as after a take-over. Then `open`."""
@@ -133,6 +185,7 @@ class Session:
 
     async def open(self) -> None:
         """Hear the phones. Not before `resume`: a request that was taken before a restart would count as a new one."""
+        self._open = True
         await self._edge.open()
 
     async def close(self) -> None:
@@ -144,49 +197,77 @@ class Session:
         if self._timer is not None:
             self._timer.cancel()
         await self._edge.close()
+        if self.nodes:
+            await self.nodes.close()
+
+    @property
+    def trouble(self) -> str:
+        """Empty, or why calls of some shards have to wait."""
+        return self.warden.trouble
 
     def metrics(self) -> dict[str, float]:
         """Numbers for `/metrics`."""
         edge = {f"sip_{name}_total": float(count) for name, count in asdict(self._edge.counters).items()}
-        return edge | dict(self._sentry.metrics()) | {"sip_transactions": float(len(self._layer))}
+        return edge | dict(self._sentry.metrics()) | self._counts() | (self.nodes.metrics() if self.nodes else {})
+
+    def _counts(self) -> dict[str, float]:
+        layer = self._layer
+        return {
+            "node_calls": float(self.board.open_calls),
+            "node_shards": float(sum(map(self.board.owns, range(SHARDS)))),
+            "sip_transactions": float(len(layer)),
+            "sip_transactions_refused_total": float(layer.refused),
+            "shards_refused": float(self.board.refused),
+            "streams_parked_total": float(self.board.parked),
+        }
 
     # --- the edge's side
 
-    def _load(self) -> Load:
-        return Load(self._edge.waiting_s, len(self._layer) / self._layer.max_transactions)
+    def _load(self) -> Strain:
+        here = Strain(self._edge.waiting_s, self._layer.load)
+        elsewhere = self._parts.strain_elsewhere
+        return worst((here, elsewhere())) if elsewhere is not None else here
 
     def _heard(self, message: Request | Response, flow: Flow) -> None:
         try:
-            self._application.receive(message, flow, self._now())
+            if self.nodes is None:
+                self._application.receive(message, flow, self._now())
+            else:
+                self.nodes.heard(message, flow)
         finally:
             self._pump_soon()
+
+    def _passed_on(self, branch: str) -> bool:
+        return self.nodes is not None and self.nodes.is_ours(branch)
 
     def _closed(self, flow: Flow) -> None:
         self._peers.closed(flow)
         self._fail(flow)
         self._pump_soon()
 
+    def bound(self, tenant: str, contact: Contact, before: Contact | None) -> None:
+        """What another node's shard says: a phone is bound anew, and was `before`. Its calls here follow it."""
+        self._application.bound(tenant, contact, before)
+        self._pump_soon()
+
     # --- the board's side
 
     def _lost(self, shard: int, reason: str) -> None:
-        _log.error("shard lost, claiming it again", shard=shard, reason=reason)
-        self._spawn(self._reclaim(shard))
+        self.warden.lost(shard, reason)
 
     def _device_back(self, device: Device) -> None:
         """A phone came back on another connection: say again what its calls are owed."""
-        for call in self.board.live_calls:
+        for call in self.board.calls_of(device.tenant, device.username):
             legs = {leg.id for leg in call.legs.values() if leg.dialog.device == device.username}
-            if call.tenant != device.tenant or not legs:
-                continue
             try:
                 self.board.repeat(call, legs)
             except (JournalFull, NotOwned):
                 _log.warning("a phone came back, but what it is owed must wait", call=str(call.id), tenant=call.tenant)
 
     def _unreachable(self, call: Call, leg: str) -> None:
-        """No live connection leads to a leg's phone: try its Contact, and wait for it to come back."""
+        """No live connection leads to a leg's phone: try its Contact if it may be, and wait for it to come back."""
         dialog = call.legs[leg].dialog
-        device = Device(call.tenant, dialog.device, dialog.instance)
+        device = phone_of(call.tenant, dialog)
         if device in self._reaching:
             return
         self._reaching.add(device)
@@ -199,8 +280,7 @@ class Session:
         try:
             if call is None:
                 return
-            dialog = call.legs[leg_id].dialog
-            flow = await self._connect(call, dialog)
+            flow = await self._connect(call, call.legs[leg_id])
             if flow is not None and self._peers.heard(device, flow):
                 self._device_back(device)
             if flow is None and call.legs[leg_id].state is LegState.DIALED:
@@ -209,12 +289,13 @@ class Session:
         finally:
             self._reaching.discard(device)
 
-    async def _connect(self, call: Call, dialog: Dialog) -> Flow | None:
-        uri = Uri.parse(dialog.remote_target)
-        transport = (uri.params.get("transport") or dialog.flow.transport).lower()
-        port = uri.port or (5061 if transport == "tls" else 5060)
+    async def _connect(self, call: Call, leg: Leg) -> Flow | None:
+        place = sought_at(leg.dialog)
+        bindings = self.board.contacts(call.tenant, leg.number)
+        if place is None or any(one.reg_id and one.uri == leg.dialog.remote_target for one in bindings):
+            return None  # RFC 5626: whoever registers by flows opens them, and a flow that is gone is gone
         try:
-            return await self._edge.connect(transport, f"{uri.host}:{port}")
+            return await self._edge.connect(*place)
         except EdgeError as error:
             _log.info("device not reachable", call=str(call.id), tenant=call.tenant, reason=str(error))
             return None
@@ -229,23 +310,6 @@ class Session:
             _log.warning(
                 "a leg could not be failed now; its ring time will end it", call=str(call.id), tenant=call.tenant
             )
-
-    async def _reclaim(self, shard: int) -> None:
-        while True:
-            try:
-                epochs = await asyncio.to_thread(self._parts.journal.claim, (shard,), self._parts.node)
-                streams = await asyncio.to_thread(self._live_streams, (shard,))
-                break
-            except JournalError as error:
-                _log.error("shard cannot be claimed yet", shard=shard, reason=str(error))
-                await asyncio.sleep(_RECLAIM_S)
-        calls = self.board.load(epochs, streams, decode)
-        _log.info("shard taken over", shard=shard, calls=len(calls))
-        self.resume(calls)
-
-    def _live_streams(self, shards: Sequence[int]) -> list[Sequence[Stored]]:
-        now = _utc_now().timestamp()
-        return [stream for shard in shards for stream in self._parts.journal.live(shard, now)]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -274,14 +338,14 @@ class Session:
         """Send what the layer holds; tell it of streams that are gone; arm the next timer."""
         self._pumping = False
         for flow, data in self._layer.to_send():
-            if not self._edge.send(flow, data):
+            if not self._send(flow, data):
                 self._fail(flow)
         self._arm()
 
     def _fail(self, flow: Flow) -> None:
         now = self._now()
         for event in self._layer.flow_failed(flow, now.monotonic):
-            self._application.handle(event, now)
+            self._handle(event, now)
             self._pump_soon()
 
     def _arm(self) -> None:
@@ -313,20 +377,21 @@ class Session:
     def _on_timer(self) -> None:
         self._timer = self._due = None
         now = self._now()
-        for event in self._layer.on_timer(now.monotonic):
+        try:
+            for event in self._layer.on_timer(now.monotonic):
+                self._handle(event, now)
+            self.board.on_deadline(now.utc)
+            self._prober.on_due(now.utc)
+        finally:
+            self._pump_soon()
+
+    def _handle(self, event: Event, now: Now) -> None:
+        """One of several: whatever it does, the others are handled too."""
+        try:
             self._application.handle(event, now)
-        self.board.on_deadline(now.utc)
-        self._prober.on_due(now.utc)
-        self._pump_soon()
+        except Exception:  # noqa: BLE001  boundary: one transaction's fault is not the others'
+            _log.exception("a timer or a lost connection was not handled; this is a fault of ours: report these lines")
 
 
 def _jumped(ahead_s: float) -> None:
     _log.warning("the machine's clock was set; deadlines keep their time and follow slowly", ahead_s=round(ahead_s, 1))
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _new_call(sip_call_id: str, now: datetime) -> UUID:
-    return new_stream_id(int(now.timestamp() * 1000), shard_of_call(sip_call_id), os.urandom(8))

@@ -13,21 +13,30 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from domain.call.session import LEAST_S, USUAL_S
+from adapters.analytics.endpoint import Endpoint
+from adapters.journal.kafka.address import parse
+from domain.call.terms import LEAST_S, USUAL_S
+from domain.ids import SHARDS
+from domain.node import NAME
+from switchlog.address import address, addresses, is_loopback, is_wildcard, networks
+from switchlog.given import Derived
 
 PREFIX = "SWITCHLOG_"
 _CLIENT = frozenset({"URL", "API_KEY"})
 """Names that belong to the command line as a client, not to the server."""
-_SECRET = frozenset({"admin_key", "clickhouse_password", "clickhouse_analyst_password"})
+_SECRET = frozenset({"admin_key", "clickhouse_password", "clickhouse_analyst_password", "kafka_password"})
 _NUMBERS = frozenset({"session_expires", "workers", "trace_bytes", "hep_id", "probe_s"})
 ADMIN_KEY_LEAST = 16
+_LAST_PORT = 65_535
 DIGESTS = ("SHA-256", "MD5")
+_CLUSTER = re.compile(r"[\w.-]+|\{[\w.-]+\}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 
 
@@ -35,39 +44,7 @@ class SettingsError(Exception):
     """A setting cannot be used; one line that names it and says what to do."""
 
 
-class Address(NamedTuple):
-    """Where to listen or what to advertise: `host` without brackets."""
-
-    host: str
-    port: int
-
-
-def address(text: str) -> Address:
-    """Parse `host:port`, an IPv6 host in brackets. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = str(ipaddress.IPv6Address(host[1:-1]))
-    elif ":" in host:
-        raise ValueError(f"{text!r} is not host:port (an IPv6 host stands in brackets)")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{text!r} is not host:port")
-    return Address(host, int(port))
-
-
-def addresses(text: str) -> tuple[Address, ...]:
-    """Parse a comma list of `host:port`; none for an empty text. Raises ValueError."""
-    return tuple(address(one.strip()) for one in text.split(",")) if text else ()
-
-
-def networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    """Parse networks or addresses separated by commas. Raises ValueError."""
-    try:
-        return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",") if one.strip())
-    except ValueError as error:
-        raise ValueError(f"{error}: use networks such as 192.0.2.0/24, separated by commas") from None
-
-
-class Settings(BaseSettings):
+class Settings(Derived, BaseSettings):
     """What an installation is told from outside. Names are those of the variables, in lower case, without prefix."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
@@ -82,7 +59,10 @@ class Settings(BaseSettings):
     )
     sip_digest: str = Field("SHA-256,MD5", description="digest algorithms offered, in order")
     sip_rate: float = Field(
-        50.0, ge=0, description="requests outside dialogs a second from one address that has not proved itself; 0 = any"
+        50.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="requests outside dialogs a second from one address that has not proved itself; 0 = any",
     )
     sip_exempt: str = Field("127.0.0.0/8,::1", description="networks without limits for each address")
     sip_allow: str = Field("", description="the only networks that are heard; empty = all")
@@ -91,14 +71,31 @@ class Settings(BaseSettings):
         USUAL_S, ge=LEAST_S, le=86_400, description="seconds after which a call that no phone refreshes is ended"
     )
     http: str = Field("127.0.0.1:8080", description="HTTP API")
-    journal: str = Field("sqlite:", description="sqlite: = a file in the data folder")
-    clickhouse: str = Field("embedded", description="embedded, or clickhouse://user:password@host:port/database")
+    journal: str = Field("sqlite:", description="sqlite: = a file in the data folder, or kafka://host:port,host:port")
+    kafka_password: str = Field("", description="of the user in SWITCHLOG_JOURNAL=kafka://user@host:port")
+    clickhouse: str = Field(
+        "embedded",
+        description="embedded, or clickhouse://user:password@host:port/database; clickhouses:// with TLS",
+    )
+    clickhouse_cluster: str = Field(
+        "", description="of a server: name of the cluster on which tables are made and replicated; empty = none"
+    )
     clickhouse_listen: str = Field("127.0.0.1:9000", description="native port of the embedded engine")
-    clickhouse_password: str = Field("", description="of the writing account; empty = generated in the data folder")
+    clickhouse_password: str = Field(
+        "", description="of the writing account; empty = generated in the data folder, or as in the address of a server"
+    )
     clickhouse_analyst_password: str = Field("", description="of the reading account; empty on loopback only")
+    master_key_file: str = Field(
+        "", description="master key, the same for all nodes of a cluster; empty = master.key in the data folder"
+    )
     node: str = Field(default_factory=socket.gethostname, description="name of this node")
-    node_timeout: str = Field("", description="of a cluster: not in this version")
-    workers: int = Field(1, description="processes that hold calls; 1 in this version")
+    node_timeout: str = Field(
+        "",
+        description="on Kafka: seconds until a silent node's calls are taken over; empty = 3, or 6 if it must be",
+    )
+    workers: int = Field(
+        1, ge=1, le=SHARDS, description="on Kafka: processes that hold calls; beside several is one for phones' sockets"
+    )
     media_ports: str = Field("", description="of relayed media: not in this version")
     tls_cert: str = Field("", description="certificate chain (PEM); empty = self-signed, made at the first start")
     tls_key: str = Field("", description="its private key (PEM)")
@@ -106,6 +103,11 @@ class Settings(BaseSettings):
     tls_client: Literal["off", "optional", "required"] = Field(
         "off", description="certificates of phones: off, optional = checked if there is one, or required"
     )
+    link: str = Field("", description="host:port by which the nodes of a cluster hear each other; empty = not at all")
+    link_advertise: str = Field("", description="host:port that the other nodes are told; empty = as it is bound")
+    link_cert: str = Field("", description="of the link: certificate (PEM) with this node's name as DNS name")
+    link_key: str = Field("", description="of the link: its private key (PEM)")
+    link_ca: str = Field("", description="of the link: the cluster's own authority (PEM), which signs nodes alone")
     admin_key: str = Field("", description="an operator API key, taken as it is")
     webhook_allow: str = Field("", description="of webhooks: not in this version")
     probe_s: int = Field(
@@ -136,7 +138,7 @@ class Settings(BaseSettings):
         addresses(value)
         return value
 
-    @field_validator("http", "clickhouse_listen")
+    @field_validator("http", "clickhouse_listen", "link", "link_advertise")
     @classmethod
     def _address(cls, value: str) -> str:
         if value:
@@ -147,7 +149,11 @@ class Settings(BaseSettings):
     @classmethod
     def _numeric(cls, value: str) -> str:
         if value:
-            ipaddress.ip_address(address(value).host)
+            host = address(value).host
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise ValueError(f"{host!r} is a name: use the collector's address, such as 192.0.2.1:9060") from None
         return value
 
     @field_validator("http", "clickhouse_listen", "node")
@@ -157,36 +163,44 @@ class Settings(BaseSettings):
             raise ValueError("must not be empty")
         return value
 
-    @field_validator("sip_wss", "media_ports", "webhook_allow", "node_timeout")
+    @field_validator("sip_wss", "media_ports", "webhook_allow")
     @classmethod
     def _not_yet(cls, value: str) -> str:
         if value:
             raise ValueError("this version does not have it yet: leave it empty")
         return value
 
-    @field_validator("workers")
+    @field_validator("node_timeout")
     @classmethod
-    def _one_worker(cls, value: int) -> int:
-        if value != 1:
-            raise ValueError("this version runs exactly 1")
+    def _seconds(cls, value: str) -> str:
+        if value and not (_SECONDS.fullmatch(value) and 0.5 <= float(value) <= 300):
+            raise ValueError(f"{value!r} is no time-out: write seconds from 0.5 to 300")
         return value
 
     @field_validator("journal")
     @classmethod
     def _journal(cls, value: str) -> str:
-        if value.startswith("kafka:"):
-            raise ValueError("this version does not have the Kafka journal yet: use sqlite:")
-        if value != "sqlite:":
-            raise ValueError(f"{value!r} is not a journal: use sqlite:")
+        if value != "sqlite:" and not value.startswith("kafka:"):
+            raise ValueError("this is not a journal: use sqlite: or kafka://host:port,host:port")
         return value
 
     @field_validator("clickhouse")
     @classmethod
     def _clickhouse(cls, value: str) -> str:
         if value != "embedded":
-            url = urlsplit(value)
-            if url.scheme != "clickhouse" or not url.hostname or url.port is None:
-                raise ValueError("use embedded or clickhouse://user:password@host:port/database")
+            try:
+                Endpoint.parse(value)
+            except ValueError as error:
+                raise ValueError(f"use embedded or {error}") from None
+        return value
+
+    @field_validator("clickhouse_cluster")
+    @classmethod
+    def _cluster(cls, value: str) -> str:
+        if value and not _CLUSTER.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is not a cluster: use the name that the servers' remote_servers have, or {{cluster}}"
+            )
         return value
 
     @field_validator("sip_exempt", "sip_allow", "sip_deny")
@@ -246,6 +260,11 @@ class Settings(BaseSettings):
                         f"{PREFIX}{name.upper()} listens on every address: set SWITCHLOG_SIP_ADVERTISE to the one"
                         " that phones reach"
                     )
+        self._check_journal()
+        if self.clickhouse_cluster and self.clickhouse == "embedded":
+            raise ValueError(
+                "SWITCHLOG_CLICKHOUSE_CLUSTER needs a server in SWITCHLOG_CLICKHOUSE: embedded is no cluster"
+            )
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ValueError("SWITCHLOG_TLS_CERT and SWITCHLOG_TLS_KEY need each other")
         if not self.clickhouse_analyst_password and not is_loopback(address(self.clickhouse_listen).host):
@@ -254,15 +273,34 @@ class Settings(BaseSettings):
             )
         return self
 
-    def advertised(self, host: str) -> str:
-        """What stands for a listener's host in messages: the first advertised one that fits its family, or nothing."""
-        names = [one.strip().strip("[]") for one in self.sip_advertise.split(",")]
-        return next((name for name in names if name and _same_family(name, host)), "")
+    @model_validator(mode="after")
+    def _link_is_whole(self) -> Settings:
+        files = {"CERT": self.link_cert, "KEY": self.link_key, "CA": self.link_ca}
+        missing = [f"{PREFIX}LINK_{name}" for name, value in files.items() if not value]
+        if self.link and missing:
+            raise ValueError(f"{PREFIX}LINK needs {', '.join(missing)}: nodes prove to each other who they are")
+        if not self.link and (self.link_advertise or len(missing) < len(files)):
+            raise ValueError(f"{PREFIX}LINK_... mean nothing without {PREFIX}LINK: give host:port")
+        if self.link and address(self.link).port + self.workers > _LAST_PORT:
+            raise ValueError(f"{PREFIX}LINK: {PREFIX}WORKERS={self.workers} workers need so many ports after it")
+        if self.link and not self.journal.startswith("kafka:"):
+            raise ValueError(f"{PREFIX}LINK needs {PREFIX}JOURNAL=kafka://...: only there nodes share a journal")
+        return self
 
-    @property
-    def digest_algorithms(self) -> tuple[str, ...]:
-        """The algorithms of challenges, the preferred one first."""
-        return tuple(self.sip_digest.split(","))
+    def _check_journal(self) -> None:
+        if self.journal.startswith("kafka:"):
+            try:
+                parse(self.journal, self.kafka_password)
+            except ValueError as error:
+                raise ValueError(f"{PREFIX}JOURNAL: {error}") from None
+            if not NAME.fullmatch(self.node):
+                raise ValueError(f"{PREFIX}NODE={self.node}: on Kafka a node's name is a host name, such as node-1")
+        elif self.workers > 1:
+            raise ValueError(
+                f"{PREFIX}WORKERS={self.workers} needs {PREFIX}JOURNAL=kafka://...: a journal in a file has one writer"
+            )
+        elif self.kafka_password:
+            raise ValueError("SWITCHLOG_KAFKA_PASSWORD needs SWITCHLOG_JOURNAL=kafka://user@host:port")
 
     def shown(self) -> dict[str, str]:
         """Variable -> value as text, secrets masked."""
@@ -310,31 +348,26 @@ def _known(name: str, place: str) -> str:
 
 
 def _first_line(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
+    first = error.errors(include_url=False)[0]
     words = first["msg"].removeprefix("Value error, ")
-    return f"{PREFIX}{str(first['loc'][0]).upper()}: {words}" if first["loc"] else words
+    if not first["loc"]:
+        return words
+    if first["type"] != "value_error":  # pydantic's own words
+        words = _wanted(str(first["loc"][0]), first["input"])
+    return f"{PREFIX}{str(first['loc'][0]).upper()}: {words}"
 
 
-def is_wildcard(host: str) -> bool:
-    """Whether to listen there is to listen on every address."""
-    return host in ("0.0.0.0", "::")
-
-
-def _same_family(name: str, host: str) -> bool:
-    """False if one is of IPv4 and the other of IPv6; a name is of both."""
-    try:
-        return ipaddress.ip_address(name).version == ipaddress.ip_address(host).version
-    except ValueError:
-        return True
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _wanted(name: str, given: object) -> str:
+    """What would have been right, for a setting that is a number within bounds."""
+    field = Settings.model_fields[name]
+    bounds = {
+        bound: getattr(one, bound) for one in field.metadata for bound in ("ge", "le", "lt") if hasattr(one, bound)
+    }
+    kind = "a whole number" if field.annotation is int else "a number"
+    least = f" from {bounds['ge']}" if "ge" in bounds else ""
+    most = f" to {bounds['le']}" if "le" in bounds else f", below {bounds['lt']}" if "lt" in bounds else ""
+    shown = "what is set" if name in _SECRET else repr(given)
+    return f"{shown} cannot be used: write {kind}{least}{most} ({field.description})"
 
 
 def _masked(value: str) -> str:

@@ -15,19 +15,21 @@ from uuid import UUID
 
 import msgspec
 
-from adapters.sip.dialog import Addresses
-from adapters.sip.identifier import SipIdentifiers
-from adapters.sip.message import MessageError, Request, parse
-from adapters.sip.peer import Peers
-from adapters.sip.perform import Performer
-from adapters.sip.text import to_text
-from adapters.sip.transaction import TransactionLayer
+from adapters.sip.application.perform import Performer
+from adapters.sip.dialog.dialog import Addresses
+from adapters.sip.dialog.identifier import SipIdentifiers
+from adapters.sip.dialog.moves import Moves
+from adapters.sip.dialog.peer import Peers
+from adapters.sip.message.message import MessageError, Request
+from adapters.sip.message.parser import parse
+from adapters.sip.message.text import to_text
+from adapters.sip.transaction.layer import TransactionLayer
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.effect import Effect
 from domain.call.resume import outstanding
 from domain.ports import Stored
-from switchlog.story_line import heard_of, summary_of
+from switchlog.story_line import heard_of, said_of, summary_of
 
 Decode = Callable[[str, bytes], Event]
 
@@ -146,12 +148,13 @@ class _Teller:
         writer = (context.node, context.epoch)
         takeover = self._writer is not None and writer != self._writer
         self._writer = writer
+        heard = next((found for event in turn if (found := heard_of(event, self.call))), None)
+        once = tuple(Message(*said) for event in turn if (said := said_of(event)))
         before = outstanding(self.call, first.timestamp) if self.call else ()
         for event in turn:
             self.call = cast("Call", event.mutate(self.call))
         assert self.call is not None
         effects = tuple(one for one in outstanding(self.call, first.timestamp) if one not in before)
-        heard = next((found for event in turn if (found := heard_of(event))), None)
         return Step(
             time=first.timestamp,
             cause=context.cause,
@@ -161,7 +164,7 @@ class _Teller:
             takeover=takeover,
             heard=Message(*heard) if heard else None,
             events=tuple(_told(event) for event in turn),
-            said=tuple(message for effect in effects for message in self._say(self.call, effect)),
+            said=(*once, *(message for effect in effects for message in self._say(self.call, effect))),
         )
 
     def _say(self, call: Call, effect: Effect) -> Iterator[Message]:
@@ -170,7 +173,8 @@ class _Teller:
             layer=layer,
             identifiers=self._identifiers,
             addresses=Addresses(),
-            peers=Peers(lambda flow: True),
+            peers=(peers := Peers(lambda flow: True)),
+            moves=Moves(peers, lambda leg: False),
             sealer=_Veil(),
             unreachable=lambda call, leg: None,
         )

@@ -1,6 +1,6 @@
 """Events of a call in words: what each says to a person, and which SIP message was heard before it.
 
-What may live here: two tables by event class. An event that they do not know is told by its type alone.
+What may live here: tables by event class. An event that they do not know is told by its type alone.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ _SUMMARY: Mapping[type[Event], Callable[[Any], str]] = {
     Call.CounterOffered: lambda event: event.direction,
     Call.Renegotiated: lambda event: "held" if event.held_by else "",
     Call.RenegotiationRefused: lambda event: _cause(event.why),
+    Call.RenegotiationRetried: lambda event: f"for {event.terms.interval_s} s",
+    Call.EarlyRefused: lambda event: _cause(event.why),
     Call.SessionRefreshed: lambda event: f"lasts {event.terms.interval_s} s" if event.terms.interval_s else "",
     Call.RefreshRequested: lambda event: "by us",
     Call.RefreshDeferred: lambda event: f"until {event.retry_at:%H:%M:%S}",
@@ -83,12 +85,17 @@ _HEARD: Mapping[type[Event], Callable[[Any], tuple[str, str] | None]] = {
     Call.RenegotiationRequested: lambda event: (event.by, event.transaction.method),
     Call.CounterOffered: lambda event: (event.to, "200 OK (INVITE)"),
     Call.AnswerGiven: lambda event: (event.leg, "ACK"),
+    Call.EarlyOffered: lambda event: (event.by, event.transaction.method),
     Call.Renegotiated: _agreed,
     Call.RenegotiationRefused: lambda event: (event.to, f"{_cause(event.why)} (INVITE)"),
     Call.Redirected: lambda event: (event.leg, f"{_cause(event.why)} (INVITE)"),
     Call.RequestSent: lambda event: (event.by, event.method) if event.by else None,
-    Call.RenegotiationWithdrawn: lambda event: (event.by, "CANCEL"),
-    Call.SessionRefreshed: lambda event: (event.leg, event.transaction.method if event.transaction else "200 OK"),
+    Call.RenegotiationWithdrawn: lambda event: None if event.why else (event.by, "CANCEL"),
+    Call.RenegotiationRetried: lambda event: (event.to, "422 Session Interval Too Small (INVITE)"),
+    Call.SessionRefreshed: lambda event: (
+        event.leg,
+        event.transaction.method if event.transaction else "200 OK (INVITE)",
+    ),
     Call.LegRedialed: lambda event: (event.leg, "422 Session Interval Too Small (INVITE)"),
     Call.LegHungUp: lambda event: (event.leg, "200 OK (INVITE)"),
     Call.ForkHungUp: lambda event: (event.leg, "200 OK (INVITE)"),
@@ -96,7 +103,31 @@ _HEARD: Mapping[type[Event], Callable[[Any], tuple[str, str] | None]] = {
 }
 
 
-def heard_of(event: Event) -> tuple[str, str] | None:
-    """(leg, message in words) that the event answers to; None if no message was."""
+def heard_of(event: Event, before: Call | None = None) -> tuple[str, str] | None:
+    """(leg, message in words) that the event answers to; None if no message was.
+
+    Whether an answer is one to an UPDATE is known only to the call as it was `before`.
+    """
     found = _HEARD.get(type(event))
-    return found(event) if found else None
+    heard = found(event) if found else None
+    if before is None:
+        return heard
+    if before.early is not None and isinstance(event, (Call.EarlyAgreed, Call.EarlyRefused)):
+        words = "200 OK" if isinstance(event, Call.EarlyAgreed) else _cause(event.why)
+        return before.early.to, f"{words} (UPDATE)"
+    if heard is not None and _answers_update(event, before):
+        return heard[0], heard[1].replace("(INVITE)", "(UPDATE)")
+    return heard
+
+
+def _answers_update(event: Event, before: Call) -> bool:
+    if isinstance(event, Call.SessionRefreshed):
+        return before.refresh is not None and before.refresh.prompt
+    if isinstance(event, (Call.Renegotiated, Call.RenegotiationRefused)):
+        return before.renegotiation is not None and before.renegotiation.prompt_to
+    return False
+
+
+def said_of(event: Event) -> tuple[str, str] | None:
+    """(leg, method) of a request that leaves once, with the event, and owes nothing later; None if there is none."""
+    return (event.to, event.method) if isinstance(event, Call.RequestSent) else None

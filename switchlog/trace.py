@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from adapters.sip.text import to_text
+from adapters.sip.message.text import to_text
 from adapters.trace.message import call_id_of
 from adapters.trace.segment import find
 from adapters.trace.tap import Collector, Files, Sink, Tap
+from switchlog.address import address
 from switchlog.folder import TRACE
-from switchlog.settings import Settings, address
 from switchlog.story import Story, line_of
+
+if TYPE_CHECKING:
+    from switchlog.settings import Settings
 
 _AROUND = timedelta(seconds=40)
 """Before its first event a call has its challenge, after its last one 64*T1 of repetitions."""

@@ -5,29 +5,48 @@ Everything here is sans-IO; sockets, threads and clocks come in by `Hooks`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from adapters.journal.codec import encode
-from adapters.sip.application import Application, Now, Parts
-from adapters.sip.auth import Challenger
-from adapters.sip.dialog import Addresses
-from adapters.sip.gate import GateSettings, Unwitnessed, Witness
-from adapters.sip.identifier import SipIdentifiers
-from adapters.sip.peer import Device, Peers
-from adapters.sip.perform import Performer
-from adapters.sip.transaction import TransactionLayer
+from adapters.sip.application import whom
+from adapters.sip.application.application import Application
+from adapters.sip.application.parts import Now, Parts
+from adapters.sip.application.perform import Performer
+from adapters.sip.dialog.dialog import Addresses
+from adapters.sip.dialog.identifier import SipIdentifiers
+from adapters.sip.dialog.moves import Moves
+from adapters.sip.dialog.peer import Device, Peers
+from adapters.sip.digest.challenge import Challenger
+from adapters.sip.edge.link import Near
+from adapters.sip.gate.gate import GateSettings, Unwitnessed, Witness
+from adapters.sip.steer.steer import Steering
+from adapters.sip.transaction.layer import TransactionLayer
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.effect import Effect
-from domain.call.session import USUAL_S
+from domain.call.terms import USUAL_S
+from domain.ids import call_of_leg, new_stream_id
+from domain.node import Roster
 from domain.ports import Credentials, Journal, Sealer
 from domain.routing.directory import Directory
-from domain.values import Flow
-from switchlog.board import Board, Outlets
+from domain.values import Contact, Flow
+from switchlog.board import Board, Outlets, nowhere
+from switchlog.crossing import Crossing, Faraway, Outward
 from switchlog.probe import Prober
+from switchlog.strain import Strain
+from switchlog.warden import Holder
+
+
+class Company(NamedTuple):
+    """What a session is told by those who know of the other nodes."""
+
+    may_claim: Callable[[], bool]
+    cabinet: Holder
+    """who holds the shard of configuration"""
 
 
 class SessionParts(NamedTuple):
@@ -45,6 +64,18 @@ class SessionParts(NamedTuple):
     session_s: int = USUAL_S
     gate: GateSettings = GateSettings()
     probe_s: int = 0
+    roster: Roster | None = None
+    """of the nodes, if there are several"""
+    elsewhere: Callable[[str, str], tuple[Contact, ...]] = nowhere
+    """(tenant, number) -> the bindings that hold now, of an extension whose shard another node owns"""
+    near: Near | None = None
+    """ways to the other processes of this node, if it has several"""
+    tell_strain: Callable[[Strain], None] | None = None
+    """told what this process has to bear, if another one refuses on its behalf"""
+    strain_elsewhere: Callable[[], Strain] | None = None
+    """what those bear for which this process refuses, if there are any"""
+    company: Company | None = None
+    """the other nodes, if there may be any: then shards come and go while the session runs"""
 
 
 class Hooks(NamedTuple):
@@ -60,8 +91,12 @@ class Hooks(NamedTuple):
     lost: Callable[[int, str], None]
     unreachable: Callable[[Call, str], None]
     device_back: Callable[[Device], None]
-    new_call: Callable[[str, datetime], UUID]
+    new_call: Callable[[int, datetime], UUID]
+    """(shard, now) -> the id of a new call there"""
+    chance: Callable[[int], bytes]
     witness: Witness = Unwitnessed()
+    outward: Outward | None = None
+    """where there are several nodes: what crosses between them"""
 
 
 class Switch(NamedTuple):
@@ -69,34 +104,37 @@ class Switch(NamedTuple):
 
     layer: TransactionLayer
     peers: Peers
+    moves: Moves
     addresses: Addresses
     board: Board
     application: Application
     prober: Prober
     perform: Callable[[Call, tuple[Effect, ...]], None]
+    crossing: Crossing | None = None
+
+
+def new_call(shard: int, now: datetime) -> UUID:
+    """The id of a call that begins in a shard."""
+    return new_stream_id(int(now.timestamp() * 1000), shard, os.urandom(8))
 
 
 def wire(parts: SessionParts, hooks: Hooks) -> Switch:
     """One worker's parts, connected."""
-    layer, peers, addresses = TransactionLayer(), Peers(hooks.alive), Addresses()
+    layer = TransactionLayer(belongs=lambda request: whom.belongs(board, identifiers, request))
+    faraway = Faraway(parts.roster) if parts.roster else None
+    peers, addresses = Peers(faraway.alive_or(hooks.alive) if faraway else hooks.alive), Addresses(parts.roster)
+    moves = Moves(peers, lambda leg: board.find(call_of_leg(leg)) is not None)
     identifiers = SipIdentifiers(parts.identifier_secret)
     performer = Performer(
         layer=layer,
         identifiers=identifiers,
         addresses=addresses,
         peers=peers,
+        moves=moves,
         sealer=parts.sealer,
         unreachable=hooks.unreachable,
     )
-
-    def perform(call: Call, effects: tuple[Effect, ...]) -> None:
-        performer.perform(call, effects, hooks.clock().monotonic)
-        hooks.settled()
-
-    def told(events: tuple[Event, ...]) -> None:
-        hooks.told(events)
-        prober.told(events)
-
+    outlets = _outlets(parts, hooks, performer, lambda events: prober.told(events))  # noqa: PLW0108  it is made below
     board = Board(
         journal=parts.journal,
         encode=encode,
@@ -104,8 +142,21 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         directory=parts.directory,
         node=parts.node,
         session_s=parts.session_s,
-        outlets=Outlets(perform, hooks.lost, hooks.settled, told, lambda: hooks.clock().utc),
+        outlets=outlets,
     )
+    crossing = None
+    if faraway and hooks.outward:
+        steering = Steering(parts.identifier_secret, faraway.roster, identifiers, board, layer, addresses)
+        crossing = Crossing(
+            steering=steering,
+            faraway=faraway,
+            layer=layer,
+            peers=peers,
+            receive=lambda message, flow: application.receive(message, flow, hooks.clock()),
+            outward=hooks.outward,
+            witness=hooks.witness,
+            clock=lambda: hooks.clock().monotonic,
+        )
     application = Application(
         Parts(
             layer=layer,
@@ -113,15 +164,46 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
             identifiers=identifiers,
             performer=performer,
             peers=peers,
+            moves=moves,
             addresses=addresses,
-            challenger=Challenger(parts.nonce_secret, parts.algorithms, run=max(parts.epochs.values(), default=0)),
+            challenger=_challenger(parts, hooks),
             credentials=parts.credentials,
             sealer=parts.sealer,
             new_call=hooks.new_call,
             clock=hooks.clock,
             device_back=hooks.device_back,
-            witness=hooks.witness,
+            witness=crossing or hooks.witness,
         )
     )
     prober = Prober(parts.probe_s, board.find, application.relay.check)
-    return Switch(layer, peers, addresses, board, application, prober, perform)
+    return Switch(layer, peers, moves, addresses, board, application, prober, outlets.perform, crossing)
+
+
+def _outlets(
+    parts: SessionParts, hooks: Hooks, performer: Performer, probes: Callable[[tuple[Event, ...]], None]
+) -> Outlets:
+    roster = parts.roster
+
+    def perform(call: Call, effects: tuple[Effect, ...]) -> None:
+        performer.perform(call, effects, hooks.clock().monotonic)
+        hooks.settled()
+
+    def told(events: tuple[Event, ...]) -> None:
+        hooks.told(events)
+        probes(events)
+
+    def mine(shard: int) -> bool:
+        return roster is None or roster.takes(shard)
+
+    def utc() -> datetime:
+        return hooks.clock().utc
+
+    return Outlets(perform, hooks.lost, hooks.settled, told, utc, hooks.chance, mine, parts.elsewhere)
+
+
+def _challenger(parts: SessionParts, hooks: Hooks) -> Challenger:
+    """Each run of each node has nonces of its own: only there it is known which of them were used."""
+    if parts.roster is None:
+        return Challenger(parts.nonce_secret, parts.algorithms, run=str(max(parts.epochs.values(), default=0)))
+    run = f"{hooks.clock().utc.isoformat()} of {parts.roster.me}"
+    return Challenger(parts.nonce_secret, parts.algorithms, run=run)

@@ -1,0 +1,64 @@
+"""The settings in a child process: what its parent has read and checked, as plain values.
+
+What may live here: what follows from settings, for parent and children alike. Reading and checking is
+`switchlog.settings`', whose library a child would load for nothing: it has to be up soon, and nothing is left to check.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from switchlog.address import same_family
+
+if TYPE_CHECKING:
+    from switchlog.settings import Settings
+
+
+class Derived:
+    """What follows from the settings."""
+
+    if TYPE_CHECKING:
+        data: Path
+        journal: str
+        master_key_file: str
+        sip_advertise: str
+        sip_digest: str
+
+    @property
+    def key_file(self) -> Path:
+        """Where the master key is."""
+        return Path(self.master_key_file) if self.master_key_file else self.data / "master.key"
+
+    @property
+    def makes_key(self) -> bool:
+        """Whether a master key that is missing may be made: one that is named is the cluster's, and must be there."""
+        return not (self.master_key_file and self.journal.startswith("kafka:"))
+
+    def advertised(self, host: str) -> str:
+        """What stands for a listener's host in messages: the first advertised one that fits its family, or nothing."""
+        names = [one.strip().strip("[]") for one in self.sip_advertise.split(",")]
+        return next((name for name in names if name and same_family(name, host)), "")
+
+    @property
+    def digest_algorithms(self) -> tuple[str, ...]:
+        """The algorithms of challenges, the preferred one first."""
+        return tuple(self.sip_digest.split(","))
+
+
+class Given(Derived):
+    """Has what `Settings` has for those who only read it: its fields, and what follows from them."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values, data=Path(values["data"]))
+
+
+def handed_on(settings: Settings) -> bytes:
+    """What `given` makes the settings of again, for a process that one of ours starts."""
+    return json.dumps(vars(settings), default=str).encode()
+
+
+def given(content: bytes) -> Settings:
+    """From `Settings.model_dump_json()` or `handed_on`, which is not checked again."""
+    return cast("Settings", Given(json.loads(content)))

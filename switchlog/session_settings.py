@@ -1,0 +1,54 @@
+"""What the settings say to a session, be its node alone or one of several: its parts, and where it hears phones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from adapters.keys.store import SecretStore
+from adapters.sip.gate.gate import GateSettings, Policy
+from adapters.sip.gate.source import SourceLimits
+from adapters.sip.message.via import join_host_port
+from domain.ports import Journal
+from switchlog.address import addresses, networks
+from switchlog.office import Office
+from switchlog.session import Session
+from switchlog.tls import Tls
+from switchlog.wiring import SessionParts
+
+if TYPE_CHECKING:
+    from switchlog.settings import Settings
+
+
+def session_parts(
+    settings: Settings, store: SecretStore, journal: Journal, office: Office, epochs: Mapping[int, int]
+) -> SessionParts:
+    """Of a session that begins with the shards of `epochs`."""
+    return SessionParts(
+        node=settings.node,
+        journal=journal,
+        epochs=epochs,
+        credentials=store,
+        sealer=store,
+        directory=office.directory,
+        identifier_secret=store.wire_secret("identifier"),
+        nonce_secret=store.wire_secret("nonce"),
+        algorithms=settings.digest_algorithms,
+        session_s=settings.session_expires,
+        gate=_gate(settings),
+        probe_s=settings.probe_s,
+    )
+
+
+async def listen(settings: Settings, session: Session, tls: Tls) -> None:
+    """Open the addresses for phones. Raises EdgeError."""
+    for transport, where in (("udp", settings.sip_udp), ("tcp", settings.sip_tcp), ("tls", settings.sip_tls)):
+        for host, port in addresses(where):
+            advertised = settings.advertised(host)
+            advertise = join_host_port(advertised, port) if advertised else ""
+            await session.listen(transport, host, port, advertise, tls.server if transport == "tls" else None)
+
+
+def _gate(settings: Settings) -> GateSettings:
+    allow, deny, exempt = (networks(one) for one in (settings.sip_allow, settings.sip_deny, settings.sip_exempt))
+    return GateSettings(Policy(allow, deny, exempt), SourceLimits(rate=settings.sip_rate, burst=4 * settings.sip_rate))
