@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from bench import group
+from bench import group, kafka_group
 from bench.table import Line, Missing, as_json, markdown, text_table
+from scripts.interpreter import optimised
 
 WIDTH = 170
 
@@ -31,6 +32,10 @@ class Group(NamedTuple):
 
 GROUPS = (
     Group(("append",), group.append),
+    Group(("kafka-append", "kafka-turn", "kafka-replay"), kafka_group.journal),
+    Group(("kafka-register", "kafka-call"), kafka_group.server),
+    Group(("kafka-record",), kafka_group.record),
+    Group(("kafka-takeover",), kafka_group.takeover),
     Group(("replay", "rebuild"), group.replaying),
     Group(("register", "call", "record", "most"), group.server),
     Group(("memory",), group.held),
@@ -63,7 +68,7 @@ def machine() -> dict[str, Any]:
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
-        "python": platform.python_version(),
+        "python": platform.python_version() + ("" if optimised() else ", built without profile-guided optimisation"),
         "system": platform.platform(),
     }
 
@@ -104,7 +109,11 @@ def main(argv: Sequence[str]) -> int:
         console = Console()
         console = console if console.is_terminal else Console(width=WIDTH)
         console.print(
-            text_table(lines, f"Switchlog on {conditions['cores']} cores, load {conditions['load_before']:.1f} before")
+            text_table(
+                lines,
+                f"Switchlog on {conditions['cores']} cores, load {conditions['load_before']:.1f} before; "
+                f"Python {conditions['python']}",
+            )
         )
     say(f"figures also in {wanted.json}")
     return 1 if any(isinstance(line, Missing) and line.failed for line in lines) else 0

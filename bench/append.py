@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Semaphore
 
 from adapters.journal.schema import Row as JournalRow
 from adapters.journal.schema import open_writer, row_of
 from adapters.journal.sqlite import SqliteJournal
+from bench.group_commit import IN_FLIGHT, Groups, claimed, flowing, in_batches, rounds, waiting
 from bench.history import call_records
 from bench.measure import percentile
 from bench.table import Row
-from domain.ids import SHARDS, shard_of
-from domain.ports import OwnershipLost, Record
+from domain.ids import shard_of
+from domain.ports import Record
 
 YARDSTICK = "bare sqlite3 executemany, same tables, WAL, synchronous=FULL, a commit a batch"
-ROUNDS = 4
-IN_FLIGHT = 1000
 _INSERT = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _HOLD = (
     "INSERT INTO live VALUES (?,?,?) ON CONFLICT (shard, stream) DO UPDATE SET live_until = excluded.live_until "
@@ -35,8 +32,8 @@ def waiting_row(folder: Path, batch: int, records: int) -> Row:
     """`batch` records a submission and a commit; the next submission waits until the last one is durable."""
     streams = call_records(records)
     took_s, bare_s, waits_s = 0.0, 0.0, list[float]()
-    for number, part in enumerate(_rounds(streams)):
-        batches = _batches(part, batch)
+    for number, part in enumerate(rounds(streams)):
+        batches = in_batches(part, batch)
         waits = _journal_waiting(folder / f"journal{batch}-{number}.db", batches)
         took_s += sum(waits)
         waits_s += waits
@@ -58,13 +55,13 @@ def flowing_row(folder: Path, records: int) -> Row:
     """One record a submission, a thousand in flight: the groups find themselves. The bare loop gets groups as large."""
     streams = call_records(records)
     took_s, bare_s, waits_s, groups = 0.0, 0.0, list[float](), 0
-    for number, part in enumerate(_rounds(streams)):
+    for number, part in enumerate(rounds(streams)):
         spent_s, waits, commits = _journal_flowing(folder / f"flowing{number}.db", part)
         took_s += spent_s
         waits_s += waits
         groups += commits
         size = max(1, round(len(part) / commits))
-        bare_s += _bare(folder / f"flowing-bare{number}.db", _batches(part, size))
+        bare_s += _bare(folder / f"flowing-bare{number}.db", in_batches(part, size))
     total = len(streams)
     return Row(
         "journal append, 1 record a submission, group commit",
@@ -78,66 +75,26 @@ def flowing_row(folder: Path, records: int) -> Row:
     )
 
 
-def _batches(records: Sequence[Record], size: int) -> list[Sequence[Record]]:
-    return [records[start : start + size] for start in range(0, len(records), size)]
-
-
-def _rounds(records: Sequence[Record]) -> list[Sequence[Record]]:
-    return _batches(records, -(-len(records) // ROUNDS))
-
-
 def _journal_waiting(path: Path, batches: Sequence[Sequence[Record]]) -> list[float]:
     """Seconds from each submission to the word that it is durable."""
     journal = SqliteJournal(path)
     try:
-        epochs = journal.claim(range(SHARDS), "bench")
-        answers: SimpleQueue[int | OwnershipLost] = SimpleQueue()
-        waits = []
-        for batch in batches:
-            shard = shard_of(batch[0].stream)
-            begun = time.perf_counter()
-            journal.submit(shard, epochs[shard], batch, answers.put)
-            outcome = answers.get()
-            waits.append(time.perf_counter() - begun)
-            if isinstance(outcome, OwnershipLost):
-                raise RuntimeError(outcome.reason)
-        return waits
+        return waiting(journal, claimed(journal), batches)
     finally:
         journal.close()
 
 
 def _journal_flowing(path: Path, records: Sequence[Record]) -> tuple[float, list[float], int]:
     """(seconds for all, seconds each waited, commits)."""
-    commits = 0
-
-    def dispatch(answer: Callable[[], None]) -> None:
-        nonlocal commits
-        commits += 1
-        answer()
-
-    journal = SqliteJournal(path, dispatch=dispatch)
-    room = Semaphore(IN_FLIGHT)
-    begun_at: list[float] = []
-    ended_at: list[float] = []
-
-    def done(outcome: int | OwnershipLost) -> None:
-        ended_at.append(time.perf_counter())
-        room.release()
-
+    groups = Groups()
+    journal = SqliteJournal(path, dispatch=groups)
     try:
-        epochs = journal.claim(range(SHARDS), "bench")
-        begun = time.perf_counter()
-        for record in records:
-            room.acquire()
-            shard = shard_of(record.stream)
-            begun_at.append(time.perf_counter())
-            journal.submit(shard, epochs[shard], (record,), done)
+        spent_s, waits_s = flowing(journal, claimed(journal), records)
     finally:
         journal.close()
-    spent_s = ended_at[-1] - begun
     if journal_rows(path) != len(records):
         raise RuntimeError("the journal did not take all records")
-    return spent_s, [end - start for start, end in zip(begun_at, ended_at, strict=True)], commits
+    return spent_s, waits_s, groups.count
 
 
 def _bare(path: Path, batches: Sequence[Sequence[Record]]) -> float:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from bench import append as appending
-from bench import echo, memory, replay, restart, signalling, sipp, tenants, visible
+from bench import echo, kamailio, memory, replay, restart, signalling, sipp, tenants, visible
 from bench.echo import Echo
 from bench.installation import Installation, installation
-from bench.signalling import Load
+from bench.signalling import Load, Measured
 from bench.table import Line, Missing
 
 _FULL_SECONDS_A_ROW = 4
 _RATES = {1: 2_000, 10: 15_000, 100: 50_000}
 """Records a second to expect on a usual disk, by records a commit: how much work is enough."""
-
 
 CALL_RATES = (100, 300, 400)
 
@@ -58,10 +58,10 @@ async def append(setup: Setup) -> list[Line]:
 
 async def replaying(setup: Setup) -> list[Line]:
     """The journal read again: into memory, and into the tables of call records."""
-    count = 3_000 if setup.quick else 30_000
     lines: list[Line] = []
-    for name, row in (("replay", replay.replay_row), ("rebuild", replay.rebuild_row)):
+    for name, row, calls in (("replay", replay.replay_row, 30_000), ("rebuild", replay.rebuild_row, 100_000)):
         if name in setup.wanted:
+            count = calls // 10 if setup.quick else calls
             lines.append(await asyncio.to_thread(row, setup.folder, count, setup.say))
     return lines
 
@@ -97,8 +97,8 @@ async def flat(setup: Setup) -> list[Line]:
     """Memory after many calls that are over."""
     if not sipp.installed():
         return [Missing("flat", NO_SIPP)]
-    first, rate = (200, 100) if setup.quick else (3_000, 200)
-    setup.say(f"memory after {first:,} calls and after ten times as many")
+    first, rate = (200, 100) if setup.quick else (15_000, 200)
+    setup.say(f"memory after {first:,} calls and after twice as many")
     async with installation(setup.folder / "flat") as at:
         return [await memory.flat_row(at, first, rate, forget=not setup.quick)]
 
@@ -129,6 +129,7 @@ async def _register(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
         measured = await signalling.register(at, load)
         name = f"REGISTER with digest, durable, CPU at {load.rate:,}/s"
         lines.append(measured.row(name, signalling.REGISTER_PAIRS, bare))
+        lines += await _beside(setup, name, kamailio.register_row, measured)
     return lines
 
 
@@ -140,7 +141,19 @@ async def _call(setup: Setup, at: Installation, bare: Echo) -> list[Line]:
         measured = await signalling.call(at, load)
         name = f"call INVITE..BYE, with events and record, CPU at {load.rate}/s"
         lines += [measured.row(name, signalling.CALL_PAIRS, bare), await signalling.answer_row(at, measured)]
+        lines += await _beside(setup, name, kamailio.call_row, measured)
     return lines
+
+
+async def _beside(setup: Setup, name: str, row: kamailio.Beside, measured: Measured) -> list[Line]:
+    """A row of Kamailio's; that it does not work here takes nothing from ours."""
+
+    async def measure() -> list[Line]:
+        with tempfile.TemporaryDirectory(prefix="kamailio-", dir=setup.folder) as folder:
+            return [await row(kamailio.program(), Path(folder), name, measured)]
+
+    setup.say(f"the same with Kamailio, {measured.load.rate:,}/s")
+    return await attempt(setup, f"{name}, beside Kamailio", measure())
 
 
 async def _most(setup: Setup, at: Installation, bare: Echo) -> list[Line]:

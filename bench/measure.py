@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-import time
 from collections.abc import Iterator, Sequence
 
 import psutil
+
+_SETTLE_S = 90
+_STEP_S = 0.5
+_BUSY_SHARE = 0.2
+"""Of one core, of all processes together: below it a server is done with what it was given."""
 
 
 class TreeCpu:
@@ -15,15 +20,10 @@ class TreeCpu:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._begun_s = self._total()
-        self._begun_at = time.monotonic()
 
     def seconds(self) -> float:
         """CPU seconds since the beginning."""
         return self._total() - self._begun_s
-
-    def elapsed(self) -> float:
-        """Seconds of the wall clock since the beginning."""
-        return time.monotonic() - self._begun_at
 
     def _total(self) -> float:
         total = 0.0
@@ -34,6 +34,18 @@ class TreeCpu:
                 continue
             total += times.user + times.system + times.children_user + times.children_system
         return total
+
+
+async def settle(cpu: TreeCpu) -> None:
+    """Return once these processes have worked off what they were given; RuntimeError when that takes too long."""
+    before = cpu.seconds()
+    for _ in range(round(_SETTLE_S / _STEP_S)):
+        await asyncio.sleep(_STEP_S)
+        now = cpu.seconds()
+        if now - before < _BUSY_SHARE * _STEP_S:
+            return
+        before = now
+    raise RuntimeError(f"the server is still busy {_SETTLE_S} s after the load ended")
 
 
 def private_bytes(pid: int) -> int:

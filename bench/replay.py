@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -18,16 +17,18 @@ from adapters.journal.codec import decode
 from adapters.journal.reader import SqliteReader
 from adapters.journal.schema import COLUMNS
 from adapters.journal.sqlite import SqliteJournal
-from bench.history import EVENTS_A_CALL, calls
+from bench.history import EVENTS_A_CALL, calls, write_calls
 from bench.table import Row
-from domain.ids import SHARDS, shard_of
-from domain.ports import OwnershipLost
 from projections.generation import Generations
 from projections.live import Live
 from projections.projector import Projector
+from switchlog.crew import Processes
+from switchlog.folder import JOURNAL
 from switchlog.role import settle_memory
+from switchlog.settings import load
 from switchlog.warehouse import schema
 from tests.fixtures import clickhouse
+from tests.fixtures.clickhouse import url_of
 
 PROJECTION = "cdr"
 _AT_ONCE = 1_000
@@ -38,13 +39,12 @@ _TABLES = (tables.CDR, tables.LEGS, tables.SEGMENTS)
 def rebuild_row(folder: Path, count: int, say: Callable[[str], None]) -> Row:
     """`count` calls: written to a journal, projected once, rebuilt beside that; then the rows inserted barely."""
     settle_memory()  # as the role does
-    journal = folder / "journal.db"
     say(f"rebuild: writing {count} calls")
-    _write(journal, count)
+    write_calls(SqliteJournal(folder / JOURNAL), calls(count))
     process, engine = clickhouse.start(folder / "clickhouse")
     try:
         say("rebuild: following, then rebuilding")
-        rebuilt_s = _rebuild(journal, engine.writer)
+        rebuilt_s = _rebuild(folder, engine.writer)
         say("rebuild: inserting the same rows barely")
         rows, bare_s = _insert_again(engine.writer)
     finally:
@@ -71,7 +71,7 @@ def replay_row(folder: Path, count: int, say: Callable[[str], None]) -> Row:
     settle_memory()  # as the role does
     journal = folder / "replay.db"
     say(f"replay: writing {count} calls")
-    _write(journal, count)
+    write_calls(SqliteJournal(journal), calls(count))
     say("replay: following into memory")
     events, spent_s = _replay(journal)
     bare_s = _bare_reading(journal)
@@ -114,25 +114,12 @@ def _bare_reading(journal: Path) -> float:
         connection.close()
 
 
-def _write(path: Path, count: int) -> None:
-    journal = SqliteJournal(path, queue_limit=count + 1)
-    answers: SimpleQueue[int | OwnershipLost] = SimpleQueue()
-    try:
-        epochs = journal.claim(range(SHARDS), "bench")
-        for records in calls(count):
-            shard = shard_of(records[0].stream)
-            journal.submit(shard, epochs[shard], records, answers.put)
-    finally:
-        journal.close()
-    refused = [answer for answer in (answers.get() for _ in range(count)) if isinstance(answer, OwnershipLost)]
-    if refused:
-        raise RuntimeError(refused[0].reason)
-
-
-def _rebuild(journal: Path, endpoint: Endpoint) -> float:
+def _rebuild(folder: Path, endpoint: Endpoint) -> float:
     """Seconds of the rebuild alone, by the projector's own job, after it has caught up."""
-    with SqliteReader(journal) as reader, Warehouse(endpoint) as warehouse:
-        projector = Projector(reader, Generations(warehouse, schema(), WarehouseError), decode)
+    there = load(environment={}, data=folder, clickhouse=url_of(endpoint))
+    with SqliteReader(folder / JOURNAL) as reader, Warehouse(endpoint) as warehouse:
+        generations = Generations(warehouse, schema(), WarehouseError)
+        projector = Projector(reader, generations, decode, crew=Processes(there))
         while projector.advance():
             pass
         job = projector.request("rebuild", PROJECTION)

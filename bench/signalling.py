@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from bench import echo, sipp
 from bench.echo import Echo
-from bench.installation import Cost, Installation, Meter, users
+from bench.installation import Cost, Installation, Meter, Target, users
 from bench.measure import mean, percentile
 from bench.sipp import Stats
 from bench.table import Row
@@ -42,22 +44,33 @@ class Measured(NamedTuple):
     cost: Cost
     idle: float
 
+    @property
+    def cpu_ms(self) -> float:
+        """Of each that succeeded."""
+        return self.stats.each_ms(self.cost.total_s)
+
+    def roles_ms(self, whose: str = "") -> dict[str, float]:
+        """What each of the parts took for one."""
+        return {f"{whose}{role} ms": self.stats.each_ms(spent_s) for role, spent_s in self.cost.roles_s.items()}
+
     def row(self, name: str, pairs: int, bare: Echo) -> Row:
-        count = self.load.total
-        roles = {f"{role} ms": spent_s * 1000 / count for role, spent_s in self.cost.roles_s.items()}
+        return self.beside(name, echo.LABEL, bare.cpu_ms * pairs)
+
+    def beside(self, name: str, yardstick: str, yardstick_ms: float) -> Row:
+        """What each cost, beside what a yardstick did."""
         return Row(
             name,
-            self.cost.total_s * 1000 / count,
+            self.cpu_ms,
             "ms",
-            echo.LABEL,
-            bare.cpu_ms * pairs,
-            worst=_worst(self.stats),
+            yardstick,
+            yardstick_ms,
+            worst=worst(self.stats),
             facts={
                 "asked /s": self.load.rate,
                 "done /s": _rate(self.stats),
-                **roles,
+                **self.roles_ms(),
                 "idle ms/s": self.idle * 1000,
-                "SIPp's own ms": self.stats.cpu_s * 1000 / count,
+                "SIPp's own ms": self.stats.each_ms(self.stats.cpu_s),
             },
         )
 
@@ -91,30 +104,48 @@ async def answer_row(at: Installation, measured: Measured) -> Row:
     finally:
         peer.kill()
         await peer.wait()
-    ours, theirs = measured.stats.waits_ms, direct.waits_ms
-    return Row(
+    row = waits_row(
         f"INVITE to 200 beyond the callee's own time, mean, at {load.rate}/s",
-        mean(ours) - mean(theirs),
-        "ms",
+        measured,
         "the same caller and callee without a server",
-        mean(theirs),
+        direct.waits_ms,
+    )
+    return replace(row, figure=row.figure - row.yardstick_figure, facts={**row.facts, "whole mean ms": row.figure})
+
+
+def waits_row(name: str, measured: Measured, yardstick: str, theirs_ms: Sequence[float]) -> Row:
+    """From the INVITE with credentials to the 200, beside what others waited."""
+    ours_ms = measured.stats.waits_ms
+    return Row(
+        name,
+        mean(ours_ms),
+        "ms",
+        yardstick,
+        mean(theirs_ms),
         worst={
-            "p50 ms": percentile(ours, 0.5),
-            "p99 ms": percentile(ours, 0.99),
-            "max ms": max(ours, default=math.nan),
+            "p50 ms": percentile(ours_ms, 0.5),
+            "p99 ms": percentile(ours_ms, 0.99),
+            "max ms": max(ours_ms, default=math.nan),
         },
-        facts={"asked /s": load.rate, "whole mean ms": mean(ours)},
+        facts={"asked /s": measured.load.rate},
     )
 
 
 async def most_row(at: Installation, what: str, seconds: int, bare: Echo) -> Row:
-    """The highest rate without failures, with hardly a retransmission and kept up with; `what` is of `RATES`."""
+    """The highest rate without failures, with hardly a retransmission and kept up with; `what` is of `RATES`.
+
+    Where the load generator itself gives up, the rate before is the answer.
+    """
     play, pairs = (registers, REGISTER_PAIRS) if what == "REGISTER" else (calls, CALL_PAIRS)
     best, rate, stats = math.nan, 0, None
     async with at.callee():
         for rate in RATES[what]:
-            meter = Meter(at.server)
-            stats = await play(at, Load(rate * seconds, rate))
+            meter = at.meter()
+            try:
+                stats = await play(at, Load(rate * seconds, rate))
+            except sipp.SippError:
+                stats = None
+                break
             await meter.settled()
             if not _clean(stats, rate):
                 break
@@ -126,7 +157,7 @@ async def most_row(at: Installation, what: str, seconds: int, bare: Echo) -> Row
         "bare uvloop echo of as many datagrams, one core",
         bare.rate / pairs,
         more_is_better=True,
-        worst={f"at {rate}/s {name}": value for name, value in _worst(stats).items()} if stats else {},
+        worst={f"at {rate}/s {name}": value for name, value in worst(stats).items()} if stats else {},
         facts={
             "tried up to /s": rate,
             "there done /s": _rate(stats) if stats else math.nan,
@@ -144,22 +175,22 @@ async def growth_row(at: Installation, top: int, seconds: int) -> Row:
     many = await call(at, Load(top * seconds, top))
     return Row(
         f"call, CPU at {top}/s beside a tenth of it",
-        many.cost.total_s * 1000 / many.load.total,
+        many.cpu_ms,
         "ms",
         f"the same at {low}/s",
-        few.cost.total_s * 1000 / few.load.total,
-        worst=_worst(many.stats),
+        few.cpu_ms,
+        worst=worst(many.stats),
         facts={"idle ms/s": few.idle * 1000},
     )
 
 
-async def registers(at: Installation, load: Load) -> Stats:
-    (port,) = free_ports(1)
+async def registers(at: Target, load: Load) -> Stats:
+    port = at.devices_port
     return await at.load.play(sipp.REGISTER, at.target, users(), calls=load.total, rate=load.rate, port=port)
 
 
-async def calls(at: Installation, load: Load) -> Stats:
-    (port,) = free_ports(1)
+async def calls(at: Target, load: Load) -> Stats:
+    port = at.callers_port
     return await at.load.play(sipp.CALL, at.target, users(), calls=load.total, rate=load.rate, port=port)
 
 
@@ -169,14 +200,14 @@ def _warm(load: Load) -> Load:
 
 
 async def _settled_meter(at: Installation) -> Meter:
-    await Meter(at.server).settled()
-    return Meter(at.server)
+    await at.meter().settled()
+    return at.meter()
 
 
 async def _idle(at: Installation, seconds: float = 3) -> float:
     """CPU seconds a second of the server that nobody asks anything."""
-    await Meter(at.server).settled()
-    meter = Meter(at.server)
+    await at.meter().settled()
+    meter = at.meter()
     await asyncio.sleep(seconds)
     return meter.cost().total_s / seconds
 
@@ -190,5 +221,6 @@ def _rate(stats: Stats) -> float:
     return stats.succeeded / stats.elapsed_s if stats.elapsed_s else math.nan
 
 
-def _worst(stats: Stats) -> dict[str, float]:
+def worst(stats: Stats) -> dict[str, float]:
+    """What no mean shows of a run."""
     return {"failed": stats.failed, "retransmissions": stats.retransmissions}

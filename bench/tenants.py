@@ -37,13 +37,9 @@ async def _kept(at: Installation, measure: Callable[[Installation, Load], Awaita
 def _row(name: str, many: int, found: Measured, few: Measured) -> Row:
     return Row(
         f"{name}, CPU with {many:,} tenants",
-        _ms(found),
+        found.cpu_ms,
         "ms",
         f"the same with {FEW} tenants",
-        _ms(few),
+        few.cpu_ms,
         facts={"asked /s": found.load.rate, "idle ms/s": found.idle * 1000, "idle with few ms/s": few.idle * 1000},
     )
-
-
-def _ms(measured: Measured) -> float:
-    return measured.cost.total_s * 1000 / measured.load.total

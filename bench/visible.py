@@ -27,7 +27,9 @@ _ENDED = (
 )
 
 
-async def record_row(at: Installation, load: Load, folder: Path, rounds: int) -> Row:
+async def record_row(
+    at: Installation, load: Load, folder: Path, rounds: int, name: str = "end of call to its record visible, p99"
+) -> Row:
     """Calls at a rate, and a reader that asks every 20 ms; beside it one row by `clickhouse-driver` there and back."""
     async with at.callee():
         begun_s = time.time()
@@ -36,7 +38,7 @@ async def record_row(at: Installation, load: Load, folder: Path, rounds: int) ->
         stats = await playing
     bare_s = await asyncio.to_thread(_bare, folder, rounds)
     return Row(
-        "end of call to its record visible, p99",
+        name,
         percentile(delays_s, 0.99) * 1000,
         "ms",
         "one row inserted by clickhouse-driver and read, p99",
