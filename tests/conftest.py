@@ -8,4 +8,4 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-pytest_plugins = ["tests.fixtures.clickhouse"]
+pytest_plugins = ["tests.fixtures.broker", "tests.fixtures.clickhouse"]

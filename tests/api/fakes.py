@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from api.ports import CdrFilter, EventFilter, EventPage, Item, Scope
 from domain.apikey import Principal, Role
+from domain.ports import PARTITION, Cursor
 from domain.refusal import Refusal
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -92,27 +93,36 @@ class FakeQueries:
         ]
         return rows[:limit]
 
-    async def events(self, scope: Scope, wanted: EventFilter, after: int, limit: int) -> EventPage:
+    async def events(self, scope: Scope, wanted: EventFilter, after: Cursor | None, limit: int) -> EventPage:
+        place = len(self.rows) if after is None else after.get(PARTITION, 0)
         all_events = [
-            {"position": at + 1, "tenant": row["tenant"], "type": "call.offered.1", "stream": row["call_id"]}
+            {
+                "partition": PARTITION,
+                "position": at + 1,
+                "tenant": row["tenant"],
+                "type": "call.offered.1",
+                "stream": row["call_id"],
+            }
             for at, row in enumerate(self.rows)
         ]
         found = [
             event
             for event in self._of(scope, all_events)
-            if event["position"] > after
+            if event["position"] > place
             and (wanted.stream in (None, event["stream"]))
             and (wanted.type is None or str(event["type"]).startswith(wanted.type))
         ]
         more = len(found) > limit
-        return EventPage(found[:limit], found[limit - 1]["position"] if more else len(self.rows), more)
+        position = found[limit - 1]["position"] if more else len(self.rows)
+        return EventPage(found[:limit], {PARTITION: position}, more)
 
     async def story(self, scope: Scope, call: UUID) -> Item | None:
         found = [row for row in self._of(scope, self.rows) if row["call_id"] == call]
         return {**STORY, "call_id": call, "tenant": found[0]["tenant"]} if found else None
 
-    async def health(self) -> Mapping[str, str]:
-        return {"journal": "ok", "clickhouse": "does not answer" if self.down else "ok"}
+    async def health(self, parts: Collection[str] = ()) -> Mapping[str, str]:
+        known = {"journal": "ok", "clickhouse": "does not answer" if self.down else "ok"}
+        return {name: words for name, words in known.items() if not parts or name in parts}
 
     async def gauges(self) -> Mapping[str, float]:
         return {"calls": 4, "registrations": 2}
@@ -125,6 +135,8 @@ class FakeCommands:
         self.asked: list[tuple[str, dict[str, Any], str, str]] = []
         self.refusal: Refusal | None = None
         self.states: list[dict[str, Any]] = []
+        self.left = 0
+        """shards that a drained node has still"""
 
     async def call(self, name: str, args: Mapping[str, Any], actor: str, command_id: str) -> Any:
         self.asked.append((name, dict(args), actor, command_id))
@@ -138,8 +150,12 @@ class FakeCommands:
                 return {"tenants": [{"slug": args["tenant"] or "acme", "extensions": []}]}
             case "keys.create":
                 return {"id": "k1", "key": "switchlog_k1_x", "role": args["role"], "tenant": args["tenant"]}
+            case "nodes":
+                return [{"name": "a", "link": "", "draining": False, "shards": 65, "calls": 2, "lag": 0}]
+            case "nodes.drain" | "nodes.resume":
+                return {"name": args["name"], "draining": name == "nodes.drain", "shards": self.left}
             case "projections.list":
-                return [{"name": "cdr", "position": 7, "lag": 0, "state": "live"}]
+                return [{"name": "cdr", "cursor": "gQ", "lag": 0, "state": "live"}]
             case "projections.start":
                 return {"job": 1}
             case "projections.progress":

@@ -15,6 +15,8 @@ import pytest
 from api.app import create_app
 from api.security import PERMISSIONS
 from domain.apikey import Role
+from domain.cursor import cursor_word
+from domain.ports import PARTITION
 from domain.refusal import Refusal
 from tests.api.fakes import START, FakeCommands, FakeKeys, FakeQueries, key_of
 
@@ -29,6 +31,7 @@ ROUTES = {
     "export": ("GET", "/v1/export"),
     "keys": ("POST", "/v1/keys"),
     "projections": ("GET", "/v1/projections"),
+    "nodes": ("GET", "/v1/nodes"),
 }
 
 
@@ -146,9 +149,12 @@ async def test_records_are_filtered(site: Site) -> None:
 async def test_events_follow_a_position(site: Site) -> None:
     page = (await site.ask("GET", "/v1/events?limit=3&after=2")).json()
     assert [event["position"] for event in page["items"]] == [3, 4, 5]
-    assert (page["next"], page["position"]) == (5, 5)
+    assert page["next"] == page["cursor"] == cursor_word({PARTITION: 5})
+    following = (await site.ask("GET", f"/v1/events?limit=1&after={page['next']}")).json()
+    assert [event["position"] for event in following["items"]] == [6]
     last = (await site.ask("GET", "/v1/events?after=18&type=call.offered")).json()
-    assert (len(last["items"]), last["next"], last["position"]) == (2, None, 20)
+    assert (len(last["items"]), last["next"], last["cursor"]) == (2, None, cursor_word({PARTITION: 20}))
+    assert await site.items("/v1/events?after=end") == []
     assert await site.items("/v1/events?type=registration") == []
 
 
@@ -160,6 +166,18 @@ async def test_a_dead_clickhouse_stops_only_the_call_records(site: Site) -> None
     for path in ("/v1/calls", "/v1/registrations", "/v1/events", "/healthz", "/metrics"):
         assert (await site.ask("GET", path)).status_code == 200
     assert "clickhouse: does not answer" in is_problem(await site.ask("GET", "/readyz"), 503)["detail"]
+    assert 'switchlog_ready{part="clickhouse"} 0.0' in (await site.ask("GET", "/metrics")).text
+
+
+async def test_readiness_may_be_asked_of_some_parts_alone(site: Site) -> None:
+    site.queries.down = True
+    answer = await site.ask("GET", "/readyz?part=journal", None)
+    assert (answer.status_code, answer.json()["parts"]) == (200, {"journal": "ok"})
+    assert is_problem(await site.ask("GET", "/readyz?part=journal&part=clickhouse", None), 503)["parts"].keys() == {
+        "journal",
+        "clickhouse",
+    }
+    assert "jornal: is not known" in is_problem(await site.ask("GET", "/readyz?part=jornal", None), 503)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +191,7 @@ async def test_a_dead_clickhouse_stops_only_the_call_records(site: Site) -> None
         ("GET", "/v1/cdr?cursor=abc", 422, "cursor"),
         ("GET", "/v1/events?stream=x", 422, "stream"),
         ("GET", "/v1/events?after=-1", 422, "after"),
+        ("GET", "/v1/events?after=gQ", 422, "after"),
         ("POST", "/v1/keys", 422, None),
         ("POST", "/v1/projections/cdr/burn", 422, "kind"),
     ],
@@ -243,6 +262,7 @@ async def test_metrics_count_by_route(site: Site) -> None:
     assert "none-of-ours" not in text
     assert "switchlog_calls 4.0" in text
     assert "switchlog_up 1.0" in text
+    assert 'switchlog_ready{part="journal"} 1.0' in text
 
 
 async def test_the_documentation_needs_nothing_from_elsewhere(site: Site) -> None:
@@ -254,3 +274,11 @@ async def test_the_documentation_needs_nothing_from_elsewhere(site: Site) -> Non
         assert (await site.ask("GET", path, None)).status_code == 200
     description = (await site.ask("GET", "/openapi.json", None)).json()
     assert {path for _, path in ROUTES.values()} <= description["paths"].keys()
+
+
+async def test_nodes_are_listed_drained_and_resumed(site: Site) -> None:
+    assert [node["name"] for node in await site.items("/v1/nodes")] == ["a"]
+    for what, draining in (("drain", True), ("resume", False)):
+        answer = await site.ask("POST", f"/v1/nodes/a.example/{what}")
+        assert answer.json() == {"name": "a.example", "draining": draining, "shards": 0}
+    assert (await site.ask("POST", "/v1/nodes/a/burn")).status_code == 422

@@ -45,5 +45,12 @@ def append(journal: Journal, shard: int, epoch: int, batch: Sequence[Record]) ->
     return submit(journal, shard, epoch, batch).result(TIMEOUT_S)
 
 
+def appended(journal: Journal, shard: int, epoch: int, batch: Sequence[Record]) -> int:
+    """The position of what must be appended."""
+    outcome = append(journal, shard, epoch, batch)
+    assert isinstance(outcome, int), outcome
+    return outcome
+
+
 def sequences(journal: Journal, of: UUID) -> list[int]:
     return [stored.record.sequence for stored in journal.read(of)]

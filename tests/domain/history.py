@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from domain.call.call import Call
+from domain.call.effect import Reoffer
 from domain.call.input import (
     Abandoned,
     Answered,
@@ -33,7 +34,8 @@ from domain.call.input import (
     Vanished,
     Withdrawn,
 )
-from domain.call.session import Terms, Wish
+from domain.call.resume import outstanding
+from domain.call.terms import Terms, Wish
 from domain.call.turn import Turn, World, take_turn
 from domain.values import PLAIN, Ability, Cause, Dialog
 from tests.domain.world import START, new_call, offer, remote, request, seconds, world
@@ -60,6 +62,22 @@ def _told(call: Call, leg: str, n: int) -> int:
     return rung.serial if rung and n % 5 else n
 
 
+def asked(call: Call, leg: str) -> int:
+    """The number of our newest offer to a leg, or 0."""
+    effects = outstanding(call, START)
+    return max((one.dialog.local_cseq for one in effects if isinstance(one, Reoffer) and one.leg == leg), default=0)
+
+
+def _asked(call: Call, leg: str, n: int) -> int:
+    """The number of our newest offer to a leg, or of an older request."""
+    return asked(call, leg) - (n % 5 == 0)
+
+
+def _early(call: Call, leg: str, n: int) -> str:
+    """The dialled leg of an early dialog, a wrong one, or none as after the answer."""
+    return "" if call.talked else (*call.legs, leg)[-1 - n % 2]
+
+
 def _wish(n: int) -> Wish:
     return Wish(n % 3 > 0, 90 * (n % 4), 0, n % 5 == 0)
 
@@ -70,7 +88,14 @@ def _terms(n: int) -> Terms:
 
 _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: Progressed(
-        f"c{n}", "x", leg, _answering(call, leg, n % 3), "early" * (n % 2), "ua", serial=_number(call, leg, n)
+        f"c{n}",
+        "x",
+        leg,
+        _answering(call, leg, n % 3),
+        "early" * (n % 2),
+        "ua",
+        Ability(updates=n % 3 > 0),
+        _number(call, leg, n),
     ),
     lambda call, leg, n: ProgressConfirmed(
         f"c{n}", "x", leg, _told(call, leg, n), request("PRACK", f"prack{n}", n + 2), ("", "v=0 pracked")[n % 3 > 0]
@@ -89,25 +114,38 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
         ("", f"v=0 {n}")[n % 3 > 0],
         ("sendonly", "sendrecv")[n % 2],
         n % 4 == 1,
+        early=_early(call, leg, n),
     ),
     lambda call, leg, n: Refreshed(
-        f"c{n}", "x", leg, request("UPDATE", f"up{n}", n + 2), "sip:t@h", n % 2 > 0, _wish(n)
+        f"c{n}", "x", leg, request("UPDATE", f"up{n}", n + 2), "sip:t@h", n % 2 > 0, _wish(n), _early(call, leg, n)
     ),
     lambda call, leg, n: Withdrawn(f"c{n}", "x", leg),
     lambda call, leg, n: TooBrief(f"c{n}", "x", leg, (90, 3600, 7200, 100_000)[n % 4]),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", f"{('refresh', 'expired')[n % 2]} {leg}"),
     lambda call, leg, n: ReofferAccepted(
-        f"c{n}", "x", leg, "sip:t@h", ("v=0 ok", "v=0 ok", "")[n % 3], terms=Terms((0, 90, 1800)[n % 3], n % 2 > 0)
+        f"c{n}",
+        "x",
+        leg,
+        _asked(call, leg, n),
+        "sip:t@h",
+        ("v=0 ok", "v=0 ok", "")[n % 3],
+        terms=Terms((0, 90, 1800)[n % 3], n % 2 > 0),
     ),
     lambda call, leg, n: AnswerGiven(f"c{n}", "x", leg, ("v=0 given", "")[n % 4 == 0], ("sendrecv", "inactive")[n % 2]),
-    lambda call, leg, n: ReofferRefused(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
+    lambda call, leg, n: ReofferRefused(f"c{n}", "x", leg, _asked(call, leg, n), _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Unacknowledged(f"c{n}", "x", leg),
     lambda call, leg, n: Redirected(f"c{n}", "x", leg, _MOVED, (("acme.example", ("1001", "1003", "4711")[n % 3]),)),
-    lambda call, leg, n: PassedOn(f"c{n}", "x", leg, "INFO", n + 2),
+    lambda call, leg, n: PassedOn(f"c{n}", "x", leg, "INFO", n + 2, _early(call, leg, n)),
     lambda call, leg, n: Checked(f"c{n}", "x", leg),
     lambda call, leg, n: Vanished(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),
 )
+
+
+KINDS = len(_MAKERS)
+"""A step of `play` is of the kinds 0 to `KINDS` - 1."""
+ENDS = frozenset((4, 5, 6, 15, 19, 20))
+"""Those that tend to end a call: failures, hanging up, and running out of time."""
 
 
 class History:
@@ -129,8 +167,12 @@ def play(
     check: Callable[[Call, Turn, datetime], None] = lambda call, turn, now: None,
     late_offer: bool = False,
     ability: Ability = PLAIN,
+    settled: bool = False,
 ) -> History:
-    """Play (kind, leg, wait_s, taken over) steps; `check` sees the call after every turn."""
+    """Play (kind, leg, wait_s, taken over) steps; `check` sees the call after every turn.
+
+    With `settled` the first device's early media are agreed before: few histories come so far by chance.
+    """
     epoch, now = 1, START
     scene: World = world(bindings)
     first = take_turn(None, offer(new_call(), dialled, "" if late_offer else "v=0 alice", ability), scene, now)
@@ -138,6 +180,10 @@ def play(
     assert call is not None
     turns = [(first, now)]
     check(call, first, now)
+    for inp in _settling(call) if settled else ():
+        turn = take_turn(call, inp, scene, now)
+        check(call, turn, now)
+        turns.append((turn, now))
     for number, (kind, leg, wait_s, taken_over) in enumerate(steps):
         now += seconds(wait_s)
         if taken_over:
@@ -150,6 +196,16 @@ def play(
     return History(call, turns)
 
 
+def _settling(call: Call) -> Iterator[Input]:
+    for leg in list(call.legs)[1:2]:
+        able = Ability(confirms=True, must_confirm=True, updates=True)
+        yield Progressed("c", "x", leg, _answering(call, leg, 0), "early", "ua", able, 7)
+        told = call.legs[leg].rung
+        if told is not None:
+            sdp = "v=0 pracked" * call.late_offer
+            yield ProgressConfirmed("c", "x", leg, told.serial, request("PRACK", "prack", 2), sdp)
+
+
 steps = st.lists(
     st.tuples(
         st.integers(0, len(_MAKERS) - 1),
@@ -157,14 +213,16 @@ steps = st.lists(
         st.sampled_from((0.0, 0.01, 1.0, 31.0, 40.0, 1000.0)),
         st.booleans(),
     ),
-    max_size=14,
+    min_size=5,
+    max_size=20,
 )
 abilities = st.builds(Ability, st.booleans(), st.booleans(), st.booleans())
 histories = st.builds(
     play,
-    st.integers(0, 3),
-    st.sampled_from(("1002", "1002", "1003", "4711")),
+    st.sampled_from((1, 2, 3, 1, 2, 0)),
+    st.sampled_from((*("1002",) * 8, "1003", "4711")),
     steps,
     late_offer=st.booleans(),
     ability=abilities,
+    settled=st.booleans(),
 )

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from domain.call.call import Call, CallState
 from domain.call.effect import Confirm, HangUp, Reoffer
-from domain.call.input import Input
+from domain.call.input import Input, ReofferAccepted, ReofferRefused
 from domain.call.resume import deadlines, live_until, outstanding
-from domain.call.turn import IGNORED, TURNS, Turn, fold
-from domain.values import Ability
-from tests.domain.history import History, abilities, histories, play, steps
-from tests.domain.world import seconds
+from domain.call.turn import IGNORED, TURNS, Turn, decide, fold
+from domain.values import Ability, Cause
+from tests.domain.history import History, abilities, asked, histories, play, steps
+from tests.domain.world import seconds, world
 
 
 def state_of(call: Call) -> dict[str, object]:
@@ -27,15 +27,15 @@ def test_every_input_is_decided_or_ignored_in_every_state() -> None:
         assert ((state, kind) in TURNS) != (kind in IGNORED[state]), (state, kind)
 
 
-@given(st.integers(0, 3), steps, st.booleans(), abilities)
+@given(st.integers(0, 3), steps, st.booleans(), abilities, st.booleans())
 def test_effects_are_outstanding_after_their_turn(
-    bindings: int, played: list[tuple[int, int, float, bool]], late_offer: bool, ability: Ability
+    bindings: int, played: list[tuple[int, int, float, bool]], late_offer: bool, ability: Ability, settled: bool
 ) -> None:
     def check(call: Call, turn: Turn, now: datetime) -> None:
         owed = outstanding(call, now)
         assert all(effect in owed for effect in turn.effects)
 
-    play(bindings, "1002", played, check, late_offer, ability)
+    play(bindings, "1002", played, check, late_offer, ability, settled)
 
 
 @given(histories)
@@ -76,6 +76,16 @@ def test_requests_of_ours_never_repeat_a_cseq_in_a_dialog(history: History) -> N
     numbers = [(effect.leg, effect.dialog.local_cseq) for effect in requests]
     numbers += [(event.to, event.cseq) for event in history.events if isinstance(event, Call.RequestSent)]
     assert len(numbers) == len(set(numbers))
+
+
+@given(histories)
+def test_an_answer_to_another_request_than_the_newest_offer_means_nothing(history: History) -> None:
+    call, (_, now) = history.call, history.turns[-1]
+    for leg in call.legs:
+        for number in (asked(call, leg) - 1, asked(call, leg) + 1):
+            taken = ReofferAccepted("c", "x", leg, number, "sip:t@h", "v=0 late")
+            refused = ReofferRefused("c", "x", leg, number, Cause(481, 41, ""))
+            assert decide(call, taken, world(1), now) == decide(call, refused, world(1), now) == ()
 
 
 @given(histories)

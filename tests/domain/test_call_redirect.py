@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from domain.call.call import Call, CallState
+from domain.call.decision.redirect import NOT_FOLLOWED
 from domain.call.effect import Dial, Refuse
 from domain.call.input import Answered, DeadlineReached, Failed, Redirected
 from domain.call.presentation import MAX_REDIRECTS
-from domain.call.redirect import NOT_FOLLOWED
 from domain.routing.directory import Extension
 from domain.values import Cause
 from tests.domain.test_call_turn import Table

@@ -190,12 +190,12 @@ def test_hold_and_resume_travel_to_the_other_side_and_back() -> None:
     reoffer = table.effects[1]
     assert isinstance(reoffer, Reoffer)
     assert (reoffer.sdp, reoffer.dialog.local_cseq) == ("v=0 hold", 2)
-    table.play(ReofferAccepted("h", "x", table.leg(1), "sip:b@h", "v=0 held"))
+    table.play(ReofferAccepted("h", "x", table.leg(1), 2, "sip:b@h", "v=0 held"))
     assert table.kinds() == [Accept, Acknowledge]
     assert table.call.held_by == {table.leg(0)}
     assert table.call.legs[table.leg(0)].dialog.remote_target == "sip:new@h"
     table.play(Reoffered("h", "x", table.leg(0), request("INVITE", "r", 3), "sip:new@h", "v=0", "sendrecv"))
-    table.play(ReofferAccepted("h", "x", table.leg(1), "sip:b@h", "v=0"))
+    table.play(ReofferAccepted("h", "x", table.leg(1), 3, "sip:b@h", "v=0"))
     assert table.call.held_by == frozenset()
 
 
@@ -203,10 +203,13 @@ def test_a_refused_offer_leaves_the_call_as_it_was_unless_the_other_side_lost_it
     table = Table()
     table.answer()
     table.play(Reoffered("h", "x", table.leg(1), request("INVITE", "h", 2), "sip:b@h", "v=0", "sendonly"))
-    table.play(ReofferRefused("h", "x", table.leg(0), Cause(488, 65, "")))
+    number = table.call.caller.dialog.local_cseq
+    table.play(ReofferRefused("h", "x", table.leg(0), number, Cause(488, 65, "")))
     assert (table.kinds(), table.call.state) == ([Refuse], CallState.TALKING)
     table.play(Reoffered("h", "x", table.leg(1), request("INVITE", "i", 3), "sip:b@h", "v=0", "sendonly"))
-    table.play(ReofferRefused("h", "x", table.leg(0), Cause(481, 41, "")))
+    table.play(ReofferRefused("h", "x", table.leg(0), number, Cause(481, 41, "")))
+    assert table.types() == [], "that was the refusal of the former offer, once more"
+    table.play(ReofferRefused("h", "x", table.leg(0), number + 1, Cause(481, 41, "")))
     assert table.call.state is CallState.ENDED
     assert table.kinds() == [Refuse, HangUp, HangUp]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ids import call_of_leg, leg_id
+from domain.ids import SHARDS, call_of_leg, home_of_call, leg_id, shard_of_call
 from tests.domain.world import new_call
 
 
@@ -33,3 +33,19 @@ def test_what_is_no_letter_of_base32_is_no_leg(letter: str, place: int) -> None:
 def test_what_is_too_short_or_has_no_number_is_no_leg(text: str) -> None:
     with pytest.raises(ValueError, match="not a leg id"):
         call_of_leg(text)
+
+
+@given(st.text(max_size=40), st.sets(st.integers(0, SHARDS - 1)))
+def test_a_call_is_at_home_in_a_shard_of_its_node(call_id: str, mine: set[int]) -> None:
+    home = home_of_call(call_id, mine.__contains__)
+    if shard_of_call(call_id) in mine or not mine:
+        assert home == shard_of_call(call_id)
+    else:
+        assert home in mine
+    assert home == home_of_call(call_id, mine.__contains__)
+
+
+def test_the_calls_of_a_node_are_spread_over_all_its_shards() -> None:
+    mine = {3, 17, 41}
+    homes = [home_of_call(f"call-{number}", mine.__contains__) for number in range(300)]
+    assert all(70 < homes.count(shard) < 130 for shard in mine)

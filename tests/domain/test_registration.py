@@ -14,7 +14,7 @@ from domain.registering import MAX_CONTACTS, MIN_EXPIRES_S, ContactWish, Registe
 from domain.registration import Registration, deadline, expire
 from tests.domain.world import START, UDP, seconds
 
-STREAM = registration_id("acme", "1001", 0)
+STREAM = registration_id("acme", "1001", 0, bytes(8))
 
 
 def step(registration: Registration | None, at_s: float = 0) -> Step:

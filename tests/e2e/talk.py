@@ -72,3 +72,15 @@ async def connect(caller: Phone, callee: Phone, number: str) -> tuple[PhoneCall,
     await incoming.answer()
     await out.state("answered", 10)
     return out, incoming
+
+
+async def hold_and_resume(
+    holder: PhoneCall, holder_hz: float, other: PhoneCall, other_hz: float, wait_s: float
+) -> None:
+    """The holder is not heard while it holds, and both are heard again afterwards."""
+    await holder.hold()
+    await holder.state("held", wait_s)
+    await silent(other, holder_hz)
+    await holder.resume()
+    await holder.state("answered", wait_s)
+    await both_hear(holder, holder_hz, other, other_hz)

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from tests.e2e.talk import TONES_HZ, both_hear, connect, phone, silent
+from tests.e2e.talk import TONES_HZ, both_hear, connect, hold_and_resume, phone
 from tests.fixtures.server import Server, tenant
 from tests.phones.call import State
 from tests.phones.factory import Phones
@@ -51,12 +51,7 @@ async def test_hold_silences_and_resume_restores(server: Server, phones: Phones,
     bob = await phone(server, phones, "pjsua", "1002")
     out, incoming = await connect(alice, bob, "1002")
     await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
-    await out.hold()
-    await out.state("held", 10)
-    await silent(incoming, TONES_HZ["1001"])
-    await out.resume()
-    await out.state("answered", 10)
-    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await hold_and_resume(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"], 10)
     await incoming.hang_up()
     await out.state("ended", 10)
     (cdr,) = await server.cdrs()
@@ -81,6 +76,29 @@ async def test_every_device_rings_and_the_first_answer_wins(server: Server, phon
     assert cdr["legs"] == 3
     legs = server.query("SELECT side, q850_cause, answered_at FROM cdr_legs ORDER BY leg")
     assert [leg["answered_at"] is not None for leg in legs] == [True, False, True]
+
+
+async def test_two_phones_that_answer_at_once_leave_one_call(server: Server, phones: Phones) -> None:
+    """The one that was later is told so, by CANCEL or BYE, and the other one talks."""
+    alice = await phone(server, phones, "pjsua", "1001")
+    both = [await phone(server, phones, "pjsua", "1002") for _ in range(2)]
+    out = await alice.dial("1002")
+    calls = await asyncio.gather(*(one.incoming(10) for one in both))
+    await asyncio.gather(*(call.ring() for call in calls))
+    await out.state("ringing", 10)
+    await asyncio.gather(*(call.answer() for call in calls), return_exceptions=True)
+    await out.state("answered", 10)
+    async with asyncio.timeout(10):
+        while not any(call.is_over for call in calls):
+            await asyncio.sleep(0.02)
+    (one,) = [call for call in calls if not call.is_over]
+    await both_hear(out, TONES_HZ["1001"], one, TONES_HZ["1002"])
+    await out.hang_up()
+    await one.state("ended", 10)
+    (cdr,) = await server.cdrs()
+    assert (cdr["disposition"], cdr["legs"]) == ("answered", 3)
+    legs = server.query("SELECT side, answered_at FROM cdr_legs ORDER BY leg")
+    assert [leg["answered_at"] is not None for leg in legs if leg["side"] == "callee"].count(True) == 1
 
 
 async def test_the_caller_gives_up(server: Server, phones: Phones) -> None:

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.talk import TONES_HZ, both_hear, connect, phone
-from tests.fixtures.server import Server, tenant
+from tests.fixtures.server import Server, running, tenant
 from tests.phones.factory import Phones
 
 SESSION_S = 90
@@ -19,13 +19,8 @@ SESSION_S = 90
 @pytest_asyncio.fixture
 async def brief(tmp_path: Path) -> AsyncIterator[Server]:
     """A server whose sessions are as short as they may be."""
-    one = Server.at(tmp_path, SESSION_EXPIRES=str(SESSION_S))
-    try:
-        await one.start()
-        await one.apply(tenant("acme"))
+    async with running(Server.at(tmp_path, SESSION_EXPIRES=str(SESSION_S)), tenant("acme")) as one:
         yield one
-    finally:
-        await one.stop()
 
 
 @pytest.mark.parametrize(("caller", "callee"), [(True, False), (False, True), (True, True)])
@@ -83,7 +78,7 @@ async def test_both_legs_are_refreshed_each_on_its_own(brief: Server, phones: Ph
     bob = await phone(brief, phones, "pjsua", "1002", session_s=SESSION_S)
     out, incoming = await connect(alice, bob, "1002")
     async with asyncio.timeout(70):
-        while await refreshes(brief) != {"call.refresh_requested.1": 1, "call.session_refreshed.1": 2}:
+        while await refreshes(brief) != {"call.refresh_requested.1": 1, "call.session_refreshed.2": 2}:
             await asyncio.sleep(1)
     await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
     await out.hang_up()

@@ -7,7 +7,7 @@ import shutil
 import signal
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,20 +17,10 @@ from tests.e2e.sipp import Check, Script, hear, needs_sipp, ports, send
 from tests.e2e.talk import TONES_HZ, both_hear, connect, phone
 from tests.faults.caller import Caller
 from tests.fixtures.authority import Authority
-from tests.fixtures.server import Server, tenant
+from tests.fixtures.server import Server, running, tenant
 from tests.phones.factory import Phones
 
 WAIT_S = 20.0
-
-
-@asynccontextmanager
-async def running(server: Server) -> AsyncIterator[Server]:
-    try:
-        await server.start()
-        await server.apply(tenant("acme"))
-        yield server
-    finally:
-        await server.stop()
 
 
 @pytest.fixture
@@ -39,7 +29,7 @@ async def both_families(tmp_path: Path) -> AsyncIterator[Server]:
     one = Server.at(tmp_path)
     for name, port in (("SIP_UDP", one.udp), ("SIP_TCP", one.tcp), ("SIP_TLS", one.tls)):
         one.settings[name] = f"127.0.0.1:{port},[::1]:{port}"
-    async with running(one):
+    async with running(one, tenant("acme")):
         yield one
 
 
@@ -156,7 +146,7 @@ async def test_certificates_change_under_a_call(tmp_path: Path, phones: Phones) 
     settings = {"TLS_CERT": str(pair.cert), "TLS_KEY": str(pair.key)}
     tls = client_context(None, None, authority.certificate)
     ca = str(authority.certificate)
-    async with running(Server.at(tmp_path / "data", **settings)) as server:
+    async with running(Server.at(tmp_path / "data", **settings), tenant("acme")) as server:
         alice = await phone(server, phones, "pjsua", "1001", "tls", tls_ca=ca)
         bob = await phone(server, phones, "baresip", "1002", "tls", tls_ca=ca)
         out, incoming = await connect(alice, bob, "1002")
@@ -207,6 +197,6 @@ async def test_only_phones_with_a_certificate_are_served(tmp_path: Path) -> None
         "TLS_CA": str(authority.certificate),
         "TLS_CLIENT": "required",
     }
-    async with running(Server.at(tmp_path / "data", **settings)) as server:
+    async with running(Server.at(tmp_path / "data", **settings), tenant("acme")) as server:
         assert await served(server, client_context(*authority.issue("phone"), authority.certificate))
         assert not await served(server, client_context(None, None, authority.certificate))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.sipp import Check, Script, Words, answer_of, bind, hear, needs_sipp, ports, send, together, wait
-from tests.fixtures.server import Server, tenant
+from tests.fixtures.server import Server, running, tenant
 
 pytestmark = needs_sipp
 
@@ -17,12 +17,8 @@ pytestmark = needs_sipp
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     """A server whose phones may use MD5, the only digest that SIPp knows; it asks parties after four seconds."""
     one = Server.at(tmp_path, SIP_DIGEST="MD5", PROBE_S="4")
-    try:
-        await one.start()
-        await one.apply(tenant("acme", ["1001", "1002", "1003"], ring_s=60))
+    async with running(one, tenant("acme", ["1001", "1002", "1003"], ring_s=60)):
         yield one
-    finally:
-        await one.stop()
 
 
 def answering(*then: str, heard: tuple[Check, ...] = ()) -> list[str]:

@@ -30,7 +30,7 @@ from tests.e2e.sipp import (
     wait,
 )
 from tests.e2e.talk import TONES_HZ, both_hear, connect, phone
-from tests.fixtures.server import Server, tenant
+from tests.fixtures.server import Server, running, tenant
 from tests.phones.factory import Phones
 
 pytestmark = needs_sipp
@@ -40,12 +40,8 @@ pytestmark = needs_sipp
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     """A server whose phones may use MD5, the only digest that SIPp knows."""
     one = Server.at(tmp_path, SIP_DIGEST="MD5")
-    try:
-        await one.start()
-        await one.apply(tenant("acme", ["1001", "1002", "1003"], ring_s=60))
+    async with running(one, tenant("acme", ["1001", "1002", "1003"], ring_s=60)):
         yield one
-    finally:
-        await one.stop()
 
 
 async def play(server: Server, caller: Script, *others: Script) -> None:

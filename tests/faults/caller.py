@@ -6,9 +6,10 @@ import asyncio
 import secrets
 from typing import Self, cast
 
-from adapters.sip.auth import answer
-from adapters.sip.message import Request, Response, parse, response_to
-from adapters.sip.rport import join_host_port
+from adapters.sip.digest.challenge import answer
+from adapters.sip.message.message import Request, Response, response_to
+from adapters.sip.message.parser import parse
+from adapters.sip.message.via import join_host_port
 from tests.fixtures.server import PASSWORD, Server
 
 WAIT_S = 15.0
@@ -17,13 +18,14 @@ KEY = "c2VjcmV0LXNydHAta2V5LXRoYXQtbm9ib2R5LW1heS1zZWU9"
 
 
 class Caller(asyncio.DatagramProtocol):
-    """One extension at one server; every method that waits raises TimeoutError after `WAIT_S`."""
+    """One extension at one server; every method that waits raises TimeoutError after `wait_s`."""
 
     def __init__(self, server: Server, number: str, domain: str = "acme.example") -> None:
         self.server, self.number, self.domain = server, number, domain
         self.password = PASSWORD.format(username=number)
         self.local_tag = secrets.token_hex(6)
         self.cseq = 0
+        self.wait_s = WAIT_S
         self._inbox: asyncio.Queue[Request | Response] = asyncio.Queue()
         self._sent: set[bytes] = set()
         self._gone = asyncio.Event()
@@ -99,7 +101,7 @@ class Caller(asyncio.DatagramProtocol):
     async def transact(self, data: bytes, method: str) -> Response:
         """Send until anything with this CSeq comes; the first response that is final, or that rings."""
         cseq = self.cseq
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(self.wait_s):
             heard = False
             while True:
                 if not heard:
@@ -126,14 +128,14 @@ class Caller(asyncio.DatagramProtocol):
         return await self.ask("REGISTER", home, f"reg-{self.local_tag}", to, extra, password=password)
 
     async def wait_request(self, method: str) -> Request:
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(self.wait_s):
             while True:
                 got = await self._inbox.get()
                 if isinstance(got, Request) and got.method == method:
                     return got
 
     async def wait_response(self, status: int) -> Response:
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(self.wait_s):
             while True:
                 got = await self._inbox.get()
                 if isinstance(got, Response) and got.status == status:
@@ -165,8 +167,10 @@ class RawCall:
         self.to = f"<{self.uri}>"
 
     async def ring(self) -> Request:
+        """The INVITE that the callee got."""
         asked = asyncio.create_task(self.caller.ask("INVITE", self.uri, self.call_id, self.to, body=self.caller.sdp()))
         offered = await self.callee.wait_request("INVITE")
+        self.offered = offered
         self.callee.respond(offered, 180)
         ringing = await asked
         assert ringing.status == 180, ringing
@@ -176,8 +180,7 @@ class RawCall:
         offered = await self.ring()
         self.callee.respond(offered, 200, self.callee.sdp())
         answered = await self.caller.wait_response(200)
-        contact = answered.get("Contact") or ""
-        self.target = contact[contact.index("<") + 1 : contact.index(">")]
+        self.target = _target(answered)
         self.to = answered.get("To") or ""
         self.caller.acknowledge(self.target, self.call_id, answered)
         await self.callee.wait_request("ACK")
@@ -190,6 +193,19 @@ class RawCall:
         self.callee.respond(bye, 200)
         response = await asked
         assert response.status == 200, response
+
+    async def end_by_callee(self) -> None:
+        """The same the other way round."""
+        target, to = _target(self.offered), self.offered.get("From") or ""
+        asked = asyncio.create_task(self.callee.ask("BYE", target, self.offered.call_id, to))
+        self.caller.respond(await self.caller.wait_request("BYE"), 200)
+        response = await asked
+        assert response.status == 200, response
+
+
+def _target(message: Request | Response) -> str:
+    contact = message.get("Contact") or ""
+    return contact[contact.index("<") + 1 : contact.index(">")]
 
 
 async def call(server: Server, domain: str = "acme.example") -> RawCall:

@@ -67,6 +67,9 @@ class Disk:
     def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
         return self._inner.claim(shards, node)
 
+    def release(self, shards: Sequence[int]) -> None:
+        self._inner.release(shards)
+
     def submit(self, shard: int, epoch: int, records: Sequence[Record], done: Done) -> None:
         if records and self._plan.due("death before an append"):
             raise Died
@@ -84,6 +87,9 @@ class Disk:
 
     def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
         return self._inner.follow(cursor, limit)
+
+    def end(self) -> Cursor:
+        return self._inner.end()
 
     def close(self) -> None:
         self._inner.close()

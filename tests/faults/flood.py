@@ -8,77 +8,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_ACK_REFUSAL = """  <send next="over"><![CDATA[
-ACK sip:[field2]@acme.example SIP/2.0
-[last_Via:]
-Max-Forwards: 70
-From: <sip:[field0]@acme.example>;tag=[call_number]
-[last_To:]
-Call-ID: [call_id]
-CSeq: {cseq} ACK
-Content-Length: 0
+from bench.scenario import AGAIN, ack_refusal, invite, scenario, within
 
-]]></send>
-"""
-_INVITE = """  <send retrans="500"{rtd}><![CDATA[
-INVITE sip:[field2]@acme.example SIP/2.0
-Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch];rport
-Max-Forwards: 70
-From: <sip:[field0]@acme.example>;tag=[call_number]
-To: <sip:[field2]@acme.example>
-Call-ID: [call_id]
-CSeq: {cseq} INVITE
-Contact: <sip:[field0]@[local_ip]:[local_port]>
-{credentials}Content-Type: application/sdp
-Content-Length: [len]
-
-v=0
-o=user 1 1 IN IP4 [local_ip]
-s=-
-c=IN IP4 [media_ip]
-t=0 0
-m=audio [media_port] RTP/AVP 0
-a=rtpmap:0 PCMU/8000
-]]></send>
-"""
-_WITHIN = """  <send{retrans}><![CDATA[
-{method} [next_url] SIP/2.0
-Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch];rport
-Max-Forwards: 70
-From: <sip:[field0]@acme.example>;tag=[call_number]
-[last_To:]
-Call-ID: [call_id]
-CSeq: {cseq} {method}
-Content-Length: 0
-
-]]></send>
-"""
-_ACK_CHALLENGE = _ACK_REFUSAL.replace(' next="over"', "").format(cseq=1)
-CALL = f"""<?xml version="1.0" encoding="ISO-8859-1" ?>
-<scenario name="a call that may be refused">
-{_INVITE.format(cseq=1, credentials="", rtd="")}
-  <recv response="503" optional="true" next="refused1"><action>
-    <ereg regexp="[0-9]+" search_in="hdr" header="Retry-After:" check_it="true" assign_to="1"/></action></recv>
-  <recv response="401" auth="true"/>
-{_ACK_CHALLENGE}
-{_INVITE.format(cseq=2, credentials="[field1]" + chr(10), rtd=' start_rtd="setup"')}
-  <recv response="100" optional="true"/>
-  <recv response="180" optional="true"/>
-  <recv response="503" optional="true" next="refused2"><action>
-    <ereg regexp="[0-9]+" search_in="hdr" header="Retry-After:" check_it="true" assign_to="1"/></action></recv>
-  <recv response="200" rtd="setup" rrs="true"/>
-{_WITHIN.format(retrans="", method="ACK", cseq=2)}
-  <pause/>
-{_WITHIN.format(retrans=' retrans="500"', method="BYE", cseq=3)}
-  <recv response="200" next="over"/>
-  <label id="refused1"/>
-{_ACK_REFUSAL.format(cseq=1)}
-  <label id="refused2"/>
-{_ACK_REFUSAL.format(cseq=2)}
-  <label id="over"/>
-  <nop><action><ereg regexp=".*" search_in="var" variable="1" assign_to="1"/></action></nop>
-</scenario>
-"""
+_REFUSED = """  <recv response="503" optional="true" next="{label}"><action>
+    <ereg regexp="[0-9]+" search_in="hdr" header="Retry-After:" check_it="true" assign_to="1"/></action></recv>"""
+_OVER = ' next="over"'
+CALL = scenario(
+    "a call that may be refused",
+    invite(1),
+    _REFUSED.format(label="refused1"),
+    '  <recv response="401" auth="true"/>',
+    ack_refusal(1),
+    invite(2, "[field1]", attributes=' start_rtd="setup"'),
+    '  <recv response="100" optional="true"/>',
+    '  <recv response="180" optional="true"/>',
+    _REFUSED.format(label="refused2"),
+    '  <recv response="200" rtd="setup" rrs="true"/>',
+    within("ACK", 2),
+    "  <pause/>",
+    within("BYE", 3, AGAIN),
+    '  <recv response="200" next="over"/>',
+    '  <label id="refused1"/>',
+    ack_refusal(1, _OVER),
+    '  <label id="refused2"/>',
+    ack_refusal(2, _OVER),
+    '  <label id="over"/>',
+    '  <nop><action><ereg regexp=".*" search_in="var" variable="1" assign_to="1"/></action></nop>',
+)
 
 
 class Outcome(NamedTuple):

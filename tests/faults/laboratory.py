@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from adapters.journal.codec import decode
-from adapters.sip.message import MessageError, parse
+from adapters.sip.message.message import MessageError
+from adapters.sip.message.parser import parse
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.effect import Effect

@@ -124,7 +124,8 @@ class Load:
     def _callee_heard(self, message: Heard) -> None:
         if message.cseq_method == "REGISTER":
             future = self._registering.get(message.call_id)
-            fresh = self._answers.answered((message.call_id, message.cseq, "REGISTER"))
+            final = message.status >= 200
+            fresh = final and self._answers.answered((message.call_id, message.cseq, "REGISTER"))
             if fresh and future is not None and not future.done():
                 future.set_result(message)
             return

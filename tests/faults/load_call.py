@@ -29,6 +29,8 @@ class Seen:
     """first provisional response: the server has the call"""
     ringing_at: float = 0.0
     answered_at: float = 0.0
+    cancelled_at: float = 0.0
+    """when the caller said so"""
     ended_at: float = 0.0
     """the BYE sent or received by the caller, or its final response"""
     settled_at: float = 0.0

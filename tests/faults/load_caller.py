@@ -37,6 +37,8 @@ class Caller:
             self._over(message)
         elif message.cseq_method == "INVITE":
             self._invited(message)
+        elif message.status < 200:
+            pass  # work is slow, and a request that is no INVITE is repeated all the same (RFC 4320)
         elif message.cseq_method == "BYE" and self._socket.answered((self.call_id, message.cseq, "BYE")):
             self._seen.bye_status = message.status
             if message.status != 200:
@@ -70,11 +72,12 @@ class Caller:
             self._over()
 
     def _ringing(self, message: Heard) -> None:
-        self._seen.trying_at = self._seen.trying_at or time.time()
-        if message.status >= 180 and not self._seen.ringing_at:
-            self._seen.ringing_at = time.time()
-            if self._seen.plan is Plan.CANCEL:
+        if not self._seen.trying_at:
+            self._seen.trying_at = time.time()
+            if self._seen.plan is Plan.CANCEL:  # also by who hears no ringing: a 180 is said once and may be lost
                 self._loop.call_later(self._seen.ring_s, self._cancel)
+        if message.status >= 180:
+            self._seen.ringing_at = self._seen.ringing_at or time.time()
 
     def _challenged(self, message: Heard) -> None:
         self._tries += 1
@@ -114,6 +117,7 @@ class Caller:
 
     def _cancel(self) -> None:
         if not self._seen.status and not self._seen.over:
+            self._seen.cancelled_at = time.time()
             branch = branch_of(self._seen.token, self._invite_cseq, "INVITE")
             text = self._request("CANCEL", self._invite_cseq, branch=branch)
             self._socket.ask((self.call_id, self._invite_cseq, "CANCEL"), text, lambda: None)

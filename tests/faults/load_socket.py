@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from tests.faults.dialect import Heard, hear
 
 T1_S, T2_S, GIVE_UP_S = 0.5, 4.0, 32.0
+_SO_RCVBUFFORCE = 33  # asm-generic/socket.h
+_BUFFER_BYTES = 8 * 2**20
+"""It stands for many phones, each of which would have a buffer of its own."""
 Key = tuple[str, int, str]
 """Call-ID, CSeq number, and the method or `2xx`: what is being repeated."""
 
@@ -31,6 +36,10 @@ class Endpoint(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)
         self.address = "{}:{}".format(*transport.get_extra_info("sockname"))
+        own = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        with suppress(PermissionError):
+            own.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)  # beyond the system's limit, for root
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         self._heard(hear(data))

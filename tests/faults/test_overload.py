@@ -12,7 +12,7 @@ import pytest
 from bench.sipp import REGISTER, Load
 from tests.faults.caller import Caller, call
 from tests.faults.flood import callee, flood
-from tests.fixtures.server import PASSWORD, Server, free_ports, tenant
+from tests.fixtures.server import PASSWORD, Server, free_ports, running, tenant
 
 NUMBERS = [str(number) for number in range(1001, 1041)]
 RATE, SECONDS = 1500, 5
@@ -32,12 +32,8 @@ async def metrics(server: Server) -> dict[str, float]:
 async def crowded(tmp_path: Path) -> AsyncIterator[Server]:
     """A server with forty numbers; the address 127.0.0.9 has no privilege, the rest of loopback has."""
     server = Server.at(tmp_path, SIP_DIGEST="MD5", SIP_EXEMPT="127.0.0.1", SIP_RATE="20")
-    try:
-        await server.start()
-        await server.apply(tenant("acme", NUMBERS))
+    async with running(server, tenant("acme", NUMBERS)):
         yield server
-    finally:
-        await server.stop()
 
 
 @pytest.mark.skipif(shutil.which("sipp") is None, reason="needs SIPp")

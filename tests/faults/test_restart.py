@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.e2e.talk import TONES_HZ, both_hear, connect, phone, silent
+from tests.e2e.talk import TONES_HZ, both_hear, connect, hold_and_resume, phone
 from tests.fixtures.server import Server
 from tests.phones.factory import Phones
 
@@ -37,12 +37,7 @@ async def test_killed_while_talking(server: Server, phones: Phones, transport: s
     await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
     if transport == "tcp":
         await bob.register()  # baresip does not come back by itself before its next refresh
-    await out.hold()
-    await out.state("held", 20)
-    await silent(incoming, TONES_HZ["1001"])
-    await out.resume()
-    await out.state("answered", 20)
-    await both_hear(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"])
+    await hold_and_resume(out, TONES_HZ["1001"], incoming, TONES_HZ["1002"], 20)
     await incoming.hang_up()
     await asyncio.gather(out.state("ended", 20), incoming.state("ended", 20))
     await finished(server, "callee")

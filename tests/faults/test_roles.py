@@ -18,7 +18,7 @@ from clickhouse_driver import Client  # type: ignore[import-untyped]
 from clickhouse_driver.errors import ServerException  # type: ignore[import-untyped]
 
 from adapters.analytics.client import Endpoint, Warehouse
-from adapters.sip.message import Response
+from adapters.sip.message.message import Response
 from switchlog.settings import Settings, load
 from switchlog.warehouse import endpoint
 from tests.faults.caller import KEY, Caller, RawCall, call
@@ -55,7 +55,7 @@ async def positions(server: Server) -> int:
             count += len(answer["items"])
             if not answer["next"]:
                 return count
-            after = f"&after={answer['position']}"
+            after = f"&after={answer['cursor']}"
 
 
 def alive(pids: list[int]) -> list[int]:

@@ -27,6 +27,8 @@ class Attempt(NamedTuple):
     code: int
     errors: list[str]
     """What stands in the log at error level, and lines that are no log lines"""
+    last: str
+    """What the last line says"""
 
 
 def attempt(server: Server, *words: str) -> Attempt:
@@ -39,17 +41,19 @@ def attempt(server: Server, *words: str) -> Attempt:
         timeout=GIVES_UP_WITHIN_S,
         check=False,
     )
-    errors = []
+    errors, last = [], ""
     for line in done.stderr.splitlines():
+        last = line
         if not line.startswith("{"):
             errors.append(line)
             continue
         entry = json.loads(line)
+        last = entry["event"]
         if entry["level"] in ("error", "critical"):
             errors.append(entry["event"])
         if "pid" in entry:
             assert not is_ours(entry["pid"]), line
-    return Attempt(done.returncode, errors)
+    return Attempt(done.returncode, errors, last)
 
 
 def is_ours(pid: int) -> bool:
@@ -60,9 +64,9 @@ def is_ours(pid: int) -> bool:
 
 
 def refused(server: Server, *parts: str, code: int = 1) -> None:
-    """It gives up with one line, in which all `parts` stand."""
+    """It gives up with one line, its last one, in which all `parts` stand."""
     found = attempt(server)
-    assert (found.code, len(found.errors)) == (code, 1), found
+    assert (found.code, found.errors) == (code, [found.last]), found
     assert all(part in found.errors[0] for part in parts), found
 
 
@@ -103,14 +107,23 @@ def copy(used: Path, tmp_path: Path) -> Server:
 # --- ports
 
 
-@pytest.mark.parametrize("name", ["udp", "tcp", "tls", "http", "clickhouse"])
-def test_a_port_in_use(installation: Server, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("udp", "sessions"), ("tcp", "sessions"), ("tls", "sessions"), ("http", "api"), ("clickhouse", "analytics")],
+)
+def test_a_port_in_use(installation: Server, name: str, part: str) -> None:
     port = getattr(installation, name)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM) as other:
         other.bind(("127.0.0.1", port))
         if name != "udp":
             other.listen()
-        refused(installation, f"127.0.0.1:{port}", "another program uses this port", "choose another")
+        refused(
+            installation,
+            f"the {part} cannot run: ",
+            f"127.0.0.1:{port}",
+            "another program uses this port",
+            "choose another",
+        )
 
 
 def test_a_host_of_another_machine(installation: Server) -> None:
@@ -129,6 +142,40 @@ def test_a_file_in_the_place_of_the_data_folder(tmp_path: Path) -> None:
 def test_a_folder_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     refused(Server.at(tmp_path / "data" / "below"), "cannot be used", "choose another")
+
+
+def test_a_folder_that_the_system_keeps_for_itself() -> None:
+    refused(Server.at(Path("/proc/switchlog")), "the data folder /proc/switchlog cannot be used", "choose another")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("sessions.sock", "sessions"), ("api.json", "api"), ("projector.sock", "projector")]
+)
+def test_something_else_in_the_place_of_a_file(installation: Server, name: str, part: str) -> None:
+    (installation.data / name).mkdir()
+    refused(installation, f"the {part} cannot run: ", str(installation.data / name), "see to the data folder")
+
+
+def test_a_file_in_the_place_of_the_analytics_folder(installation: Server) -> None:
+    (installation.data / "clickhouse").write_text("a file")
+    refused(installation, "the analytics cannot run: ", str(installation.data / "clickhouse"), "cannot be written")
+
+
+def without(module: str, folder: Path) -> str:
+    """A PYTHONPATH on which `module` is as if it were not installed."""
+    (folder / "hidden").mkdir()
+    (folder / "hidden" / f"{module}.py").write_text(f"raise ModuleNotFoundError('No module named {module}')")
+    return str(folder / "hidden")
+
+
+def test_without_the_clickhouse_engine(installation: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", without("chdb", tmp_path))
+    refused(
+        installation,
+        "the analytics cannot run: the ClickHouse engine is not installed (No module named chdb)",
+        "install switchlog[embedded]",
+        "SWITCHLOG_CLICKHOUSE",
+    )
 
 
 async def test_a_second_server_on_the_same_folder(server: Server) -> None:
@@ -219,6 +266,42 @@ def test_a_damaged_master_key(copy: Server) -> None:
     assert all("is damaged (5 bytes, not 32): restore it" in line for line in found.errors), found
 
 
+def test_a_master_key_that_is_named_is_the_one(copy: Server) -> None:
+    """It is moved there, and others may read it at first."""
+    moved = copy.data.parent / "moved.key"
+    (copy.data / "master.key").rename(moved)
+    moved.chmod(0o644)
+    copy.settings["MASTER_KEY_FILE"] = str(moved)
+    found = attempt(copy)
+    assert found.code == 1
+    assert all(f"others may read the key file {moved}: chmod 600 it" in line for line in found.errors), found
+    moved.chmod(0o600)
+    asyncio.run(serves(copy))
+    assert not (copy.data / "master.key").exists()
+
+
+async def serves(server: Server) -> None:
+    """It starts, and a phone that was declared before registers."""
+    await server.start()
+    try:
+        caller = await Caller.at(server, "1001")
+        assert (await caller.register()).status == 200
+        await caller.closed()
+    finally:
+        assert await server.stop() == 0
+
+
+def test_a_master_key_that_is_named_and_missing_on_kafka(installation: Server) -> None:
+    """Nobody makes one of his own in a cluster; no broker is needed to say so."""
+    key = installation.data / "cluster.key"
+    installation.settings |= {"MASTER_KEY_FILE": str(key), "JOURNAL": "kafka://127.0.0.1:1"}
+    found = attempt(installation)
+    assert found.code == 1
+    assert found.errors
+    assert all(f"there is no key file {key}: put a copy of the other nodes' there" in line for line in found.errors)
+    assert not key.exists()
+
+
 def test_a_certificate_that_is_none(installation: Server) -> None:
     path = installation.data / "mine.pem"
     path.write_text("no PEM")
@@ -234,7 +317,7 @@ def test_a_certificate_that_is_none(installation: Server) -> None:
     [
         ("SIP_UDP", "5060", "'5060' is not host:port"),
         ("SIP_UPD", "127.0.0.1:5060", "unknown setting SWITCHLOG_SIP_UPD"),
-        ("WORKERS", "4", "SWITCHLOG_WORKERS: this version runs exactly 1"),
+        ("WORKERS", "4", "SWITCHLOG_WORKERS=4 needs SWITCHLOG_JOURNAL=kafka://"),
         ("CLICKHOUSE", "http://127.0.0.1", "SWITCHLOG_CLICKHOUSE: use embedded or clickhouse://"),
         ("CLICKHOUSE_LISTEN", "0.0.0.0:9000", "SWITCHLOG_CLICKHOUSE_ANALYST_PASSWORD"),
         ("ADMIN_KEY", "short", "SWITCHLOG_ADMIN_KEY: must be 16 or more"),

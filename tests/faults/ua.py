@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from adapters.sip.auth import answer
-from adapters.sip.header import NameAddr
-from adapters.sip.message import Request, Response, parse, response_to
-from adapters.sip.transaction import TransactionLayer
-from adapters.sip.transaction_event import (
+from adapters.sip.digest.challenge import answer
+from adapters.sip.message.header import NameAddr
+from adapters.sip.message.message import Request, Response, response_to
+from adapters.sip.message.parser import parse
+from adapters.sip.transaction.event import (
     AckReceived,
     CancelReceived,
     Event,
@@ -21,7 +21,8 @@ from adapters.sip.transaction_event import (
     TimedOut,
     Unacknowledged,
 )
-from adapters.sip.transaction_key import ClientKey, ServerKey
+from adapters.sip.transaction.key import ClientKey, ServerKey
+from adapters.sip.transaction.layer import TransactionLayer
 from domain.values import Flow
 from tests.switchlog.exchange import PASSWORD, SERVER
 

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from adapters.analytics.client import Warehouse, WarehouseError
 from adapters.journal.codec import decode
-from adapters.journal.memory import MemoryJournal
 from domain.base import Event
 from domain.ports import Record
 from projections.follower import AT_ONCE, Pace
 from projections.generation import Generations
+from projections.ports import Source
 from projections.projector import Projector
 from switchlog.warehouse import schema
 from tests.projections.histories import journal_of
@@ -50,9 +50,7 @@ class Desk:
         return self.warehouse.execute(sql)
 
 
-def projector(
-    warehouse: Warehouse | Flaky, journal: MemoryJournal, *, batch: int = 1000, pace: Pace = AT_ONCE
-) -> Projector:
+def projector(warehouse: Warehouse | Flaky, journal: Source, *, batch: int = 1000, pace: Pace = AT_ONCE) -> Projector:
     return Projector(
         journal,
         Generations(warehouse, schema(), WarehouseError),

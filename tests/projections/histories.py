@@ -47,16 +47,20 @@ def plain_call(*, takeover: bool = False, start_s: float = 0, call: UUID | None 
     dialog = remote(folded.legs[callee].dialog)
     turn(0.5, Progressed("c", "x", callee, dialog, "", "Phone/1"))
     turn(3, Answered("c", "x", callee, dialog, "v=0 bob", "Phone/1"))
-    for at_s, direction in ((5.0, "sendonly"), (7.0, "sendrecv")):
+    for number, at_s, direction in ((2, 5.0, "sendonly"), (3, 7.0, "sendrecv")):
         turn(at_s - 0.1, Reoffered("c", "x", caller, request("INVITE", f"re{at_s}", 9), "sip:t@h", "v=0", direction))
-        turn(at_s, ReofferAccepted("c", "x", callee, "sip:t@h", "v=0 ok"))
+        turn(at_s, ReofferAccepted("c", "x", callee, number, "sip:t@h", "v=0 ok"))
     turn(10, HungUp("c", "x", callee, request("BYE", "bye", 20)), 2 if takeover else 1)
     return tuple(events)
 
 
 def bindings(number: str, steps: Sequence[tuple[int, str, int]]) -> tuple[Event, ...]:
     """The events of REGISTERs of `number`: (seconds later, device, expires_s) each; refused ones cause none."""
-    stream, now, folded = registration_id("acme", number, 0), START, cast("Registration | None", None)
+    stream, now, folded = (
+        registration_id("acme", number, 0, number.encode() * 8),
+        START,
+        cast("Registration | None", None),
+    )
     events: list[Event] = []
     for cseq, (later_s, device, expires_s) in enumerate(steps, 1):
         now += seconds(later_s)

@@ -8,7 +8,8 @@ from threading import Event, Thread
 import pytest
 
 from adapters.analytics.client import Warehouse
-from domain.ports import JournalError
+from domain.cursor import cursor_word
+from domain.ports import PARTITION, JournalError
 from projections.ports import Unavailable
 from projections.projector import Projector
 from tests.projections.engine import Desk, Flaky, Row, projector
@@ -70,8 +71,8 @@ def test_after_a_restart_it_goes_on_where_it_was(desk: Desk) -> None:
     desk.restarted()
     desk.settle()
     restarted = shown(desk.warehouse)
-    (state,) = {(state["cursor"]["journal"], state["generation"]) for state in desk.projector.status()["projections"]}
-    assert state == (len(CALLS), 1)
+    (state,) = {(state["cursor"], state["lag"], state["generation"]) for state in desk.projector.status()}
+    assert state == (cursor_word({PARTITION: len(CALLS)}), 0, 1)
     assert len(restarted["call_events"]) == len(CALLS) - 2
 
 
@@ -119,7 +120,7 @@ def test_a_record_that_cannot_be_read_is_set_aside_once(warehouse: Warehouse) ->
         ("answered", 1),
         ("answered", 0),
     ]
-    assert {one["name"]: one["parked"] for one in desk.projector.status()["projections"]} == {
+    assert {one["name"]: one["parked"] for one in desk.projector.status()} == {
         "cdr": 1,
         "events": 1,
         "registrations": 0,
@@ -131,9 +132,9 @@ def test_it_waits_for_the_warehouse_and_says_so(warehouse: Warehouse) -> None:
     down.set()
     one = projector(Flaky(warehouse, lambda n: down.is_set()), journal_of(CALLS))
     with _running(one):
-        _until(lambda: "switched off" in one.status()["trouble"])
+        _until(lambda: "switched off" in one.trouble)
         down.clear()
-        _until(lambda: one.status()["trouble"] == "" and len(one.status()["projections"]) == 3)
+        _until(lambda: one.trouble == "" and len(one.status()) == 3)
     assert warehouse.execute("SELECT count() FROM cdr") == [(5,)]
 
 

@@ -70,6 +70,6 @@ def test_loading_or_following_comes_to_the_same(world: list[Sequence[Event]], lo
     events = interleaved(world)
     journal = journal_of(events[:loaded])
     live = Live(decode)
-    live.load(journal, range(SHARDS), 0.0, {"journal": min(before, loaded)})
+    live.load(journal.live_of(range(SHARDS), 0.0), {"journal": min(before, loaded)})
     whole = journal_of(events)
     assert seen(caught_up(whole, live)) == seen(caught_up(whole))

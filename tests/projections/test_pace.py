@@ -86,9 +86,9 @@ class Counting:
 
     def __init__(self, records: list[Event]) -> None:
         self._journal = journal_of(records)
-        self.read, self.follows = self._journal.read, 0
+        self.read, self.end, self.follows = self._journal.read, self._journal.end, 0
 
-    def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
+    def follow(self, cursor: Cursor, limit: int = 1000, wait_s: float = 0.0) -> Batch:
         self.follows += 1
         return self._journal.follow(cursor, limit)
 

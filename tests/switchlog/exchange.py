@@ -8,17 +8,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from adapters.journal.codec import decode
-from adapters.sip.application import Now
-from adapters.sip.auth import answer, ha1
-from adapters.sip.message import Request, Response, parse
-from domain.ids import new_stream_id, shard_of, shard_of_call
+from adapters.sip.application.parts import Now
+from adapters.sip.dialog.peer import Device
+from adapters.sip.digest.challenge import answer, ha1
+from adapters.sip.message.message import Request, Response
+from adapters.sip.message.parser import parse
+from domain.ids import new_stream_id, shard_of
+from domain.node import Roster
 from domain.ports import Batch, Cursor, Done, JournalFull, OwnershipLost, Record, Stored
 from domain.routing.directory import Directory
-from domain.values import Flow
-from switchlog.wiring import Hooks, SessionParts, wire
+from domain.values import Contact, Flow
+from switchlog.board import nowhere
+from switchlog.crossing import Outward
+from switchlog.wiring import Hooks, SessionParts, Switch, wire
 from tests.domain.world import START, directory, seconds
 
 SERVER = "127.0.0.1:5060"
@@ -33,10 +39,14 @@ class HeldJournal:
         self._lengths: Counter[UUID] = Counter()
         self.held = False
         self.full = False
+        self.released: tuple[int, ...] = ()
         self._waiting: list[tuple[int, int, Sequence[Record], Done]] = []
 
     def claim(self, shards: Sequence[int], node: str) -> Mapping[int, int]:
         return dict.fromkeys(shards, 1)
+
+    def release(self, shards: Sequence[int]) -> None:
+        self.released = tuple(shards)
 
     def submit(self, shard: int, epoch: int, records: Sequence[Record], done: Done) -> None:
         if self.full:
@@ -70,6 +80,9 @@ class HeldJournal:
     def follow(self, cursor: Cursor, limit: int = 1000) -> Batch:
         raise AssertionError("nobody follows here")
 
+    def end(self) -> Cursor:
+        raise AssertionError("nobody follows here")
+
     def close(self) -> None:
         self.commit()
 
@@ -89,6 +102,25 @@ class OneSecret:
         return ha1(username, realm, PASSWORD, algorithm)
 
 
+class Cluster(Protocol):
+    """The other nodes, for one that is not alone."""
+
+    def address(self, node: str) -> str:
+        """Its SIP address for phones."""
+
+    def roster(self, node: str) -> Roster:
+        """What it knows of the nodes."""
+
+    def contacts(self, tenant: str, number: str) -> tuple[Contact, ...]:
+        """The bindings of an extension, whoever owns it."""
+
+    def link(self, sender: str, to: str, data: bytes) -> bool:
+        """Take a message between two nodes; False if it cannot be."""
+
+    def settle(self) -> None:
+        """Let what is between nodes arrive."""
+
+
 class Exchange:
     """One worker. `sent[address]` is what a phone has received, oldest first."""
 
@@ -100,18 +132,27 @@ class Exchange:
         directory: Callable[[], Directory] = directory,
         probe_s: int = 0,
         alive: Callable[[Flow], bool] = lambda flow: True,
+        node: str = "a",
+        cluster: Cluster | None = None,
     ) -> None:
+        """Owns the shards that `epoch` names; as one of several nodes if there is a `cluster`."""
         self.journal = journal or HeldJournal()
         self.clock_s = start_s
         self.sent: dict[str, list[Request | Response]] = {}
         self.wire: list[tuple[str, bytes]] = []
-        self._made = 0
+        self.deaf: set[str] = set()
+        """phones whose connection is gone"""
+        self._made = self._chances = 0
         self.lost: list[int] = []
-        shards = range(64)
-        epochs = dict.fromkeys(shards, epoch) if isinstance(epoch, int) else epoch
+        self.back: list[Device] = []
+        """phones that are heard on another stream than before"""
+        self.node, self._cluster = node if cluster else "", cluster
+        self.server = cluster.address(node) if cluster else SERVER
+        epochs = dict.fromkeys(range(64), epoch) if isinstance(epoch, int) else epoch
+        shards = tuple(epochs)
         switch = wire(
             SessionParts(
-                node="a",
+                node=node,
                 journal=self.journal,
                 epochs=epochs,
                 credentials=OneSecret(),
@@ -121,31 +162,41 @@ class Exchange:
                 nonce_secret=b"n" * 32,
                 algorithms=("SHA-256", "MD5"),
                 probe_s=probe_s,
+                roster=cluster.roster(node) if cluster else None,
+                elsewhere=cluster.contacts if cluster else nowhere,
             ),
-            Hooks(
-                clock=self.now,
-                alive=alive,
-                settled=lambda: None,
-                told=lambda events: None,
-                lost=lambda shard, reason: self.lost.append(shard),
-                unreachable=lambda call, leg: None,
-                device_back=lambda device: None,
-                new_call=self._new_call,
-            ),
+            self._hooks(alive),
         )
-        self.layer, self.board, self.application = switch.layer, switch.board, switch.application
-        self.addresses = switch.addresses
-        for transport in ("udp", "tcp"):
-            switch.addresses.announce(transport, SERVER)
+        self._connect(switch)
         calls = self.board.load(
             epochs,
             [stream for shard in shards for stream in self.journal.live(shard, self._utc().timestamp())],
             decode,
         )
         self.board.resume(calls)
-        self.prober = switch.prober
         self.prober.take_up(calls, self._utc())
         self.deliver()
+
+    def _hooks(self, alive: Callable[[Flow], bool]) -> Hooks:
+        return Hooks(
+            clock=self.now,
+            alive=alive,
+            settled=lambda: None,
+            told=lambda events: None,
+            lost=lambda shard, reason: self.lost.append(shard),
+            unreachable=lambda call, leg: None,
+            device_back=self.back.append,
+            new_call=self._new_call,
+            chance=self._chance,
+            outward=Outward(self._by_flow, self._by_link, self.flow_failed, self.flow_closed, lambda: None),
+        )
+
+    def _connect(self, switch: Switch) -> None:
+        self.layer, self.board, self.application = switch.layer, switch.board, switch.application
+        self.moves, self.addresses, self.peers = switch.moves, switch.addresses, switch.peers
+        self.crossing, self.prober = switch.crossing, switch.prober
+        for transport in ("udp", "tcp"):
+            self.addresses.announce(transport, self.server)
 
     # --- what a test does
 
@@ -153,9 +204,14 @@ class Exchange:
         """A phone at `address` sends this; header lines are separated by newlines."""
         head = text.strip().replace("\n", "\r\n")
         data = f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-        flow = Flow(transport, SERVER, address, 0 if transport == "udp" else 1)
-        self.application.receive(parse(data), flow, self.now())
+        flow = Flow(transport, self.server, address, 0 if transport == "udp" else 1, self.node)
+        if self.crossing is None:
+            self.application.receive(parse(data), flow, self.now())
+        else:
+            self.crossing.heard(parse(data), flow)
         self.deliver()
+        if self._cluster is not None:
+            self._cluster.settle()
 
     def wait(self, count_s: float) -> None:
         """Time passes; every timer fires at its own moment."""
@@ -178,9 +234,28 @@ class Exchange:
 
     def deliver(self) -> None:
         """What was said reaches the phones: after something that did not come by `send` or `wait`."""
+        send = self._by_flow if self.crossing is None else self.crossing.send
         for flow, data in self.layer.to_send():
-            self.wire.append((flow.remote, data))
-            self.sent.setdefault(flow.remote, []).append(parse(data))
+            if not send(flow, data):
+                self.flow_failed(flow)
+
+    def flow_failed(self, flow: Flow) -> None:
+        for event in self.layer.flow_failed(flow, self.clock_s):
+            self.application.handle(event, self.now())
+
+    def flow_closed(self, flow: Flow) -> None:
+        self.peers.closed(flow)
+        self.flow_failed(flow)
+
+    def _by_link(self, to: str, data: bytes) -> bool:
+        return self._cluster is not None and self._cluster.link(self.node, to, data)
+
+    def _by_flow(self, flow: Flow, data: bytes) -> bool:
+        if flow.remote in self.deaf:
+            return False
+        self.wire.append((flow.remote, data))
+        self.sent.setdefault(flow.remote, []).append(parse(data))
+        return True
 
     def now(self) -> Now:
         return Now(self.clock_s, self._utc())
@@ -203,9 +278,13 @@ class Exchange:
     def _utc(self) -> datetime:
         return START + seconds(self.clock_s)
 
-    def _new_call(self, sip_call_id: str, now: datetime) -> UUID:
+    def _new_call(self, shard: int, now: datetime) -> UUID:
         self._made += 1
-        return new_stream_id(int(now.timestamp() * 1000), shard_of_call(sip_call_id), self._made.to_bytes(8, "big"))
+        return new_stream_id(int(now.timestamp() * 1000), shard, self._made.to_bytes(8, "big"))
+
+    def _chance(self, count: int) -> bytes:
+        self._chances += 1
+        return self._chances.to_bytes(count, "big")
 
 
 def authorized(exchange: Exchange, address: str, username: str, send: Callable[[str], None], uri: str) -> None:

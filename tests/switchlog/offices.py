@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
 from adapters.journal.memory import MemoryJournal
 from adapters.journal.recorder import JournalApplication, Term
+from adapters.keys.replica import Replica
 from adapters.keys.store import SecretStore
 from domain.declaration import Document
 from domain.ids import CONFIG_SHARD
+from switchlog.keeper import Keeper, LoneKeeper, SharingKeeper
 from switchlog.office import Applied, Office, Writer
+from switchlog.sharing import Sharing
 
 AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
@@ -24,15 +28,20 @@ class Desk:
     def __init__(self, folder: Path, journal: MemoryJournal | None = None) -> None:
         self.folder = folder
         self.journal = journal or MemoryJournal()
-        self.store = SecretStore(folder)
+        self.store = self.open_store()
         term = Term(self.journal, "a")
         self.application = JournalApplication(self.journal, term, lost=term.lost)
-        self.office = Office(
-            self.application, self.store, Writer("a", term), lambda: AT, self.journal.live(CONFIG_SHARD, 0)
-        )
+        history = self.journal.live(CONFIG_SHARD, 0)
+        self.office = Office(self.application, self.store, Writer("a", term), lambda: AT, history, self.keeper())
 
-    def again(self) -> Desk:
-        return Desk(self.folder, self.journal)
+    def open_store(self) -> SecretStore:
+        return SecretStore(self.folder)
+
+    def keeper(self) -> Keeper:
+        return LoneKeeper(self.store)
+
+    def again(self) -> Self:
+        return type(self)(self.folder, self.journal)
 
     def apply(self, *texts: str, only_tenant: str | None = None) -> Applied:
         documents = [Document(f"file{at}.yaml", text) for at, text in enumerate(texts)]
@@ -49,6 +58,24 @@ class Desk:
 
     def events(self) -> list[str]:
         return [stored.record.type for stored in self.journal.follow({}).records]
+
+
+class ClusterDesk(Desk):
+    """Of a node of a cluster: those with the same journal share their secrets, if they have the same key."""
+
+    def open_store(self) -> Replica:
+        key = self.folder.parent / "cluster.key"
+        return Replica(self.folder, key if key.exists() else None)
+
+    @property
+    def replica(self) -> Replica:
+        assert isinstance(self.store, Replica)
+        return self.store
+
+    def keeper(self) -> SharingKeeper:
+        self.sharing = Sharing(self.replica, self.journal, lambda: AT)
+        self.sharing.begin(partial(self.journal.post, node="a"))
+        return SharingKeeper(self.sharing)
 
 
 def acme(**changes: Any) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -141,17 +143,51 @@ def test_events_are_json_lines(site: Site, run: Run) -> None:
     assert [json.loads(line)["position"] for line in ended.out.splitlines()] == [16, 17, 18, 19, 20]
     limited = run("events", "--json", "--limit", "2")
     assert len(limited.out.splitlines()) == 2
-    assert "--after 2" in limited.err
+    after = re.findall(r"--after (\S+)", limited.err)
+    assert len(run("events", "--json", "--after", *after).out.splitlines()) == 18
+    assert run("events", "--json", "--after", "end").out == ""
+    assert run("events", "--after", "yesterday").code == 2
 
 
 def test_following_goes_on_with_new_events_until_it_is_ended(site: Site) -> None:
-    words = [sys.executable, "-m", "switchlog", "events", "--follow", "--json", "--after", "19"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    words = [sys.executable, "-m", "switchlog", "events", "--follow", "--json", "--after", "19", "--type", "call.o"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert "no type is called 'call.o'" in process.stderr.readline()
         assert json.loads(process.stdout.readline())["position"] == 20
         site.queries.rows.append(site.queries.rows[0])
         assert json.loads(process.stdout.readline())["position"] == 21
         process.terminate()
+
+
+@pytest.mark.parametrize("words", [("calls",), ("registrations",), ("cdr",), ("events",), ("events", "--json")])
+def test_a_tenant_that_nobody_knows_is_named_with_those_that_are(site: Site, run: Run, words: tuple[str, ...]) -> None:
+    ended = run(*words, "--tenant", "akme")
+    assert ended.code == 0
+    assert ended.err == "nothing matches: no tenant is called 'akme'; there are acme\n"
+
+
+@pytest.mark.parametrize("word", ["call.conected", "call", "2", "call.connected.77"])
+def test_a_type_that_nobody_knows_is_named_with_those_that_are(site: Site, run: Run, word: str) -> None:
+    ended = run("events", "--after", "20", "--type", word)
+    assert f"no type is called {word!r}; there are " in ended.err
+    assert "call.connected, " in ended.err
+    assert ".1" not in ended.err
+
+
+def test_what_is_known_and_finds_nothing_is_said(site: Site, run: Run) -> None:
+    site.queries.rows.clear()
+    assert run("events", "--type", "call.connected").err == "nothing matches\n"
+    assert run("events", "--type", "call.connected.1", "--tenant", "acme").err == "nothing matches\n"
+    assert run("cdr", "--number", "4711").err == "nothing matches\n"
+    assert run("calls", "--tenant", "acme").err == "nothing matches\n"
+    assert run("cdr").err == "", "an empty list speaks for itself"
+    assert json.loads(run("cdr", "--json", "--number", "4711").out)["items"] == []
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    ended = run("--version")
+    assert (ended.code, ended.out) == (0, f"switchlog {version('switchlog')}\n")
 
 
 def test_apply_sends_all_files_together(site: Site, run: Run, tmp_path: Path) -> None:
@@ -239,7 +275,7 @@ def test_settings_are_shown_and_a_wrong_one_ends_serve(run: Run, monkeypatch: py
     monkeypatch.setenv("SWITCHLOG_ADMIN_KEY", "k" * 16)
     shown = json.loads(run("settings", "--json").out)
     assert shown["SWITCHLOG_ADMIN_KEY"] == "********"
-    monkeypatch.setenv("SWITCHLOG_JOURNAL", "kafka://127.0.0.1:9092")
+    monkeypatch.setenv("SWITCHLOG_JOURNAL", "postgres://127.0.0.1:5432")
     for command in ("settings", "serve"):
         ended = run(command)
         assert ended.code == 2

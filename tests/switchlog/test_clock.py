@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sip.message import Request
-from switchlog.clock import RATE, SteadyClock
-from tests.domain.world import START
+from adapters.sip.message.message import Request
+from switchlog.clock import BACK_S, RATE, SteadyClock
+from tests.domain.world import START, seconds
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.test_exchange import ALICE, BOB, methods, parties
 
@@ -44,6 +44,25 @@ def test_without_a_jump_it_is_the_machines_clock() -> None:
         machine.passes(step_s, 0.0005)  # a clock that is being disciplined drifts by no more
         assert machine.difference_s == pytest.approx(0, abs=1e-5)
     assert machine.jumps == []
+
+
+@pytest.mark.parametrize("set_back_s", [0.5, 3600.0, BACK_S])
+def test_a_start_is_not_before_what_was_journaled_last(set_back_s: float) -> None:
+    machine = Machine()
+    last = START + seconds(set_back_s)
+    assert machine.clock.start_from(last)
+    assert machine.clock.utc() == last
+    assert machine.passes(20) == pytest.approx(20, rel=RATE + 1e-6)
+    assert machine.jumps == ([pytest.approx(-set_back_s, abs=1)] if set_back_s > 1 else [])
+    machine.passes(set_back_s / RATE)
+    assert machine.difference_s == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("by_s", [-3600.0, 2 * BACK_S])
+def test_a_start_takes_the_machines_clock_if_it_is_ahead_or_behind_by_days(by_s: float) -> None:
+    machine = Machine()
+    assert machine.clock.start_from(START + seconds(by_s)) is (by_s < 0)
+    assert machine.clock.utc() == START
 
 
 @pytest.mark.parametrize("by_s", [3600.0, -3600.0, 86_400.0, -5.0])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties, talk
+from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties, picked_up, talk
 
 DESK = "127.0.0.1:6003"
 
@@ -69,13 +69,7 @@ def test_a_bye_crosses_a_change_of_media(bye_first: bool) -> None:
 
 def test_a_caller_that_hangs_up_before_its_ack() -> None:
     exchange = Exchange()
-    alice, bob = parties(exchange)
-    alice.invite("1002")
-    (invite,) = exchange.take(BOB)
-    assert isinstance(invite, Request)
-    bob.reply(invite, 200, SDP)
-    answered = exchange.last(ALICE)
-    assert isinstance(answered, Response)
+    alice, _, answered, _ = picked_up(exchange)
     alice.within(answered, "BYE")
     assert methods(exchange.take(ALICE)) == ["200 BYE"]
     assert methods(exchange.take(BOB)) == ["ACK", "BYE"]
@@ -128,13 +122,7 @@ def test_two_forks_answer_at_once_and_one_is_connected(desk_first: bool) -> None
 def test_no_bye_goes_to_a_caller_before_it_has_acknowledged_the_answer(acknowledges: bool) -> None:
     """RFC 3261 15: its 200 may be lost, and a BYE would come out of the blue."""
     exchange = Exchange()
-    alice, bob = parties(exchange)
-    alice.invite("1002")
-    (invite,) = exchange.take(BOB)
-    assert isinstance(invite, Request)
-    bob.reply(invite, 200, SDP)
-    answered = exchange.last(ALICE)
-    assert isinstance(answered, Response)
+    alice, _, answered, invite = picked_up(exchange)
     bye_of_bob(exchange, invite)
     assert methods(exchange.take(BOB)) == ["ACK", "200 BYE"]
     assert exchange.take(ALICE) == []

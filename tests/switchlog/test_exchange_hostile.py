@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import Request, Response, parse
+from adapters.sip.message.message import Request, Response
+from adapters.sip.message.parser import parse
 from domain.values import Flow
 from tests.switchlog.exchange import SERVER, Exchange, authorized
 from tests.switchlog.test_exchange import ALICE, BOB, SDP, Phone, methods, parties
@@ -105,8 +106,10 @@ def test_a_request_whose_to_cannot_be_read_leaves_nothing_behind() -> None:
     assert {methods([one])[0] for one in exchange.take(ALICE)} == {"400 OPTIONS"}
 
 
-def invite_of_parts(exchange: Exchange, number: str, body: str) -> None:
-    """Alice calls with a body of several parts."""
+def invite_of_parts(
+    exchange: Exchange, number: str, body: str, kind: str = "Content-Type: multipart/mixed;boundary=cut"
+) -> None:
+    """Alice calls with a body of several parts, or of another kind."""
     uri, tries = f"sip:{number}@acme.example", iter("ab")
 
     def send(credentials: str) -> None:
@@ -115,7 +118,7 @@ def invite_of_parts(exchange: Exchange, number: str, body: str) -> None:
             ALICE,
             f"INVITE {uri} SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch={branch}\nFrom: <sip:1001@acme.example>;tag=p\n"
             f"To: <{uri}>\nCall-ID: parts-{number}\nCSeq: 1 INVITE\nContact: <sip:1001@{ALICE}>\n"
-            f"Content-Type: multipart/mixed;boundary=cut{credentials}",
+            f"{kind}{credentials}",
             body,
         )
 
@@ -136,3 +139,23 @@ def test_the_offer_of_a_body_of_several_parts_is_passed_on_alone() -> None:
     refused = exchange.last(ALICE)
     assert isinstance(refused, Response)
     assert (refused.status, refused.get("Accept")) == (415, "application/sdp")
+
+
+@pytest.mark.parametrize(
+    "kind", ["Content-Type: application/isup", "Content-Type: application/sdp\nContent-Encoding: gzip"]
+)
+def test_a_body_that_may_be_left_aside_is_no_offer(kind: str) -> None:
+    """So the callee is asked for one."""
+    exchange = Exchange()
+    parties(exchange)
+    invite_of_parts(exchange, "1002", "\x01\x00", f"{kind}\nContent-Disposition: signal; handling=optional")
+    (invite,) = exchange.take(BOB)
+    assert (invite.get("Content-Type"), invite.body) == (None, b"")
+
+
+def test_an_offer_that_may_be_left_aside_is_still_an_offer() -> None:
+    exchange = Exchange()
+    parties(exchange)
+    kind = "Content-Type: application/sdp\nContent-Disposition: session;handling=optional"
+    invite_of_parts(exchange, "1002", SDP, kind)
+    assert exchange.last(BOB).body.decode() == SDP

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message.message import Request, Response
 from domain.routing.directory import Directory
 from domain.values import IdentityPolicy
 from tests.domain.world import directory

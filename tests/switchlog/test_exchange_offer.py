@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties, talk
 
@@ -186,3 +186,54 @@ def test_an_answer_without_media_to_a_re_invite_is_confirmed_and_refused(asked: 
     assert methods(exchange.take(BOB)) == ["ACK"]
     assert methods(exchange.take(ALICE))[-1] == "488 INVITE"
     assert exchange.board.open_calls == 1
+
+
+# --- strangers who know the tags
+
+
+ELSEWHERE = "203.0.113.66:5060"
+
+
+@pytest.mark.parametrize("sdp", [SDP, ""])
+def test_an_answer_in_an_ack_counts_only_from_the_host_of_the_invite(sdp: str) -> None:
+    """An ACK cannot be challenged: a stranger's would divert the media, or end the call by its silence."""
+    exchange = Exchange()
+    alice, _, _, answered = answered_late(exchange)
+    mallory = Phone(exchange, "1001", ELSEWHERE)
+    mallory.cseq = alice.cseq
+    mallory.within(answered, "ACK", sdp)
+    assert exchange.take(BOB) == []
+    exchange.wait(1)
+    assert methods(exchange.take(ALICE)) == ["200 INVITE"], "it is repeated until its own ACK comes"
+    alice.within(answered, "ACK", ANSWER)
+    (ack,) = exchange.take(BOB)
+    assert isinstance(ack, Request)
+    assert (ack.method, ack.body.decode()) == ("ACK", ANSWER)
+
+
+def test_an_answer_to_the_offer_in_a_change_counts_only_from_the_host_of_the_re_invite() -> None:
+    exchange = Exchange()
+    alice, bob, answered, _ = talk(exchange)
+    alice.within(answered, "INVITE")
+    (offer,) = exchange.take(BOB)
+    assert isinstance(offer, Request)
+    bob.reply(offer, 200, SDP)
+    exchange.take(ALICE)
+    mallory = Phone(exchange, "1001", ELSEWHERE)
+    mallory.cseq = alice.cseq
+    mallory.within(answered, "ACK")
+    mallory.within(answered, "ACK", SDP)
+    assert exchange.take(BOB) == []
+    alice.within(answered, "ACK", ANSWER)
+    assert methods(exchange.take(BOB)) == ["ACK"]
+    assert exchange.board.open_calls == 1
+
+
+def test_the_answer_in_an_ack_counts_from_another_port_of_its_host() -> None:
+    """A NAT may give a phone another port at any time."""
+    exchange = Exchange()
+    alice, _, _, answered = answered_late(exchange)
+    alice.address = "127.0.0.1:6099"
+    alice.within(answered, "ACK", ANSWER)
+    (ack,) = exchange.take(BOB)
+    assert ack.body.decode() == ANSWER

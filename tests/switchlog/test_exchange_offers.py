@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import Request, Response
-from domain.call.refresh import REDIALS
+from adapters.sip.message.message import Request, Response
+from domain.call.terms import REDIALS
 from tests.switchlog.exchange import Exchange, authorized
 from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties
 from tests.switchlog.test_exchange_session import TIMER, request, talk, within
@@ -159,4 +159,85 @@ def test_an_update_that_nobody_answers_is_refused_in_time_and_not_by_408() -> No
     alice.within(answered, "UPDATE", HOLD)
     exchange.wait(25)
     assert [one for one in methods(exchange.take(ALICE)) if one.endswith("UPDATE")] == ["100 UPDATE", "504 UPDATE"]
+    assert exchange.board.open_calls == 0
+
+
+def test_a_change_is_offered_again_with_the_session_that_the_other_phone_wants() -> None:
+    exchange = Exchange()
+    alice, bob, answered, _ = talk(exchange)
+    alice.within(answered, "INVITE", HOLD)
+    exchange.take(ALICE)
+    bob.reply(request(exchange, BOB), 422, extra="\nMin-SE: 3600")
+    ack, again = exchange.take(BOB)
+    assert isinstance(again, Request)
+    assert methods([ack, again]) == ["ACK", "INVITE"]
+    assert ((again.get("Session-Expires") or "").split(";")[0], again.get("Min-SE")) == ("3600", "3600")
+    assert (again.body.decode(), again.cseq.number) == (HOLD, 3)
+    bob.reply(again, 200, SDP)
+    assert methods(exchange.take(ALICE)) == ["200 INVITE"]
+    assert methods(exchange.take(BOB)) == ["ACK"]
+
+
+def test_a_phone_that_is_never_pleased_refuses_the_change() -> None:
+    exchange = Exchange()
+    alice, bob, answered, _ = talk(exchange)
+    alice.within(answered, "INVITE", HOLD)
+    for longer in range(REDIALS + 1):
+        (offer,) = [one for one in exchange.take(BOB) if isinstance(one, Request) and one.method == "INVITE"]
+        bob.reply(offer, 422, extra=f"\nMin-SE: {2000 + longer}")
+    assert methods(exchange.take(BOB)) == ["ACK"]
+    assert methods(exchange.take(ALICE))[-1] == "480 INVITE"
+    assert exchange.types.count("renegotiation_retried") == REDIALS
+    assert exchange.board.open_calls == 1
+
+
+def passed_as_invite(exchange: Exchange) -> tuple[Phone, Request]:
+    """An UPDATE of Alice's that Bob's phone gets as re-INVITE, and is in no hurry to answer; Alice has her 504."""
+    alice, bob, answered, _ = talk(exchange)
+    alice.within(answered, "UPDATE", HOLD)
+    offer = request(exchange, BOB)
+    assert offer.method == "INVITE"
+    bob.reply(offer, 180)
+    exchange.wait(23)
+    assert methods(exchange.take(ALICE)) == ["100 UPDATE"]
+    exchange.wait(2)
+    assert methods(exchange.take(ALICE)) == ["504 UPDATE"]
+    cancel = exchange.take(BOB)[0]
+    assert isinstance(cancel, Request)
+    assert cancel.method == "CANCEL"
+    bob.reply(cancel, 200)
+    return bob, offer
+
+
+def test_an_update_that_was_passed_on_as_re_invite_is_answered_before_its_sender_gives_up() -> None:
+    exchange = Exchange()
+    bob, offer = passed_as_invite(exchange)
+    bob.reply(offer, 487)
+    assert methods(exchange.take(BOB)) == ["ACK"]
+    assert exchange.take(ALICE) == []
+    (call,) = exchange.board.live_calls
+    assert (call.held_by, exchange.board.open_calls) == (frozenset(), 1)
+
+
+def test_a_phone_that_takes_the_update_after_its_refusal_is_asked_back() -> None:
+    exchange = Exchange()
+    bob, offer = passed_as_invite(exchange)
+    bob.reply(offer, 200, HOLD)
+    ack, back = exchange.take(BOB)
+    assert isinstance(back, Request)
+    assert (methods([ack, back]), back.body.decode()) == (["ACK", "INVITE"], SDP)
+    bob.reply(back, 200, SDP)
+    assert methods(exchange.take(BOB)) == ["ACK"]
+    assert exchange.take(ALICE) == []
+    assert exchange.board.open_calls == 1
+
+
+def test_a_phone_that_stays_silent_on_an_update_is_gone() -> None:
+    exchange = Exchange()
+    alice, _, answered, _ = talk(exchange)
+    alice.within(answered, "UPDATE", HOLD)
+    exchange.wait(25)
+    assert methods(exchange.take(ALICE)) == ["100 UPDATE", "504 UPDATE"]
+    exchange.wait(8)
+    assert "BYE" in methods(exchange.take(ALICE))
     assert exchange.board.open_calls == 0

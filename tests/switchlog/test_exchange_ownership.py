@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message.message import Request, Response
 from domain.catalog import EVENTS
+from domain.ids import shard_of
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, methods, parties, talk
 
@@ -52,7 +54,7 @@ def test_only_the_last_offer_of_a_call_is_remembered() -> None:
     assert len(exchange.board._offers) == 2
     alice.within(answered, "BYE")
     exchange.wait(64)
-    assert exchange.board._offers == {}
+    assert len(exchange.board._offers) == 0
     assert len(exchange.layer) == 0
 
 
@@ -98,6 +100,58 @@ def test_a_full_journal_is_said_and_memory_agrees_with_it_afterwards() -> None:
     alice.within(answered, "BYE")
     assert methods(exchange.take(ALICE)) == ["200 BYE"]
     assert methods(exchange.take(BOB)) == ["BYE"]
+
+
+def test_a_shard_that_leaves_says_what_was_begun_and_takes_no_more_work() -> None:
+    journal = HeldJournal()
+    exchange = Exchange(journal)
+    alice, _, answered, _ = talk(exchange)
+    (shard,) = {shard_of(one.record.stream) for one in journal.stored if one.record.category == "calls"}
+    settled: list[bool] = []
+    journal.held = True
+    alice.within(answered, "BYE")
+    exchange.board.leave(shard, lambda: settled.append(True))
+    assert not exchange.board.owns(shard) and exchange.board.open_calls == 0
+    alice.within(answered, "INVITE", HOLD)
+    assert exchange.take(ALICE) == [] and settled == []
+    journal.held = False
+    journal.commit()
+    exchange.deliver()
+    assert methods(exchange.take(ALICE)) == ["200 BYE"]
+    assert methods(exchange.take(BOB)) == ["BYE"]
+    assert settled == [True] and exchange.lost == []
+    exchange.board.leave(shard, lambda: settled.append(False))
+    assert settled == [True, False], "there is nothing to wait for"
+
+
+def test_a_shard_that_is_lost_while_it_leaves_says_nothing() -> None:
+    journal = HeldJournal()
+    exchange = Exchange(journal)
+    alice, _, answered, _ = talk(exchange)
+    (shard,) = {shard_of(one.record.stream) for one in journal.stored if one.record.category == "calls"}
+    journal.held = True
+    alice.within(answered, "BYE")
+    exchange.board.leave(shard, lambda: None)
+    journal.lose()
+    exchange.deliver()
+    assert exchange.lost == [shard]
+    assert exchange.take(ALICE) == exchange.take(BOB) == []
+    exchange.board.leave(shard, lambda: None)
+
+
+def test_a_shard_that_is_abandoned_says_nothing_more() -> None:
+    journal = HeldJournal()
+    exchange = Exchange(journal)
+    alice, _, answered, _ = talk(exchange)
+    journal.held = True
+    alice.within(answered, "BYE")
+    for shard in range(64):
+        exchange.board.abandon(shard)
+    journal.held = False
+    journal.commit()
+    exchange.deliver()
+    assert exchange.take(ALICE) == exchange.take(BOB) == []
+    assert exchange.lost == []
 
 
 def test_a_cancelled_leg_is_cancelled_again_with_the_uri_that_was_dialled() -> None:
@@ -168,3 +222,40 @@ def test_a_bye_that_the_journal_lost_ends_the_call_when_it_is_repeated() -> None
     alice.within(answered, "BYE", branch="z9hG4bKlostbye")
     assert methods(exchange.take(ALICE)) == ["200 BYE"]
     assert methods(exchange.take(BOB)) == ["BYE"]
+
+
+@pytest.mark.parametrize(("by", "transport"), [("caller", "udp"), ("callee", "udp"), ("callee", "tcp")])
+def test_the_cancel_of_a_re_invite_waits_for_its_shard(by: str, transport: str) -> None:
+    journal = HeldJournal()
+    exchange = Exchange(journal)
+    _, _, answered, invite = talk(exchange)
+    if by == "caller":
+        address, other = ALICE, BOB
+        named = f"From: {answered.get('From')}\nTo: {answered.get('To')}\nCall-ID: {answered.call_id}"
+    else:
+        address, other = BOB, ALICE
+        named = f"From: {invite.get('To')};tag=b\nTo: {invite.get('From')}\nCall-ID: {invite.call_id}"
+
+    def send(method: str) -> None:
+        exchange.send(
+            address,
+            f"{method} sip:x@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP {address};branch=z9hG4bKagain\n{named}\n"
+            f"CSeq: 77 {method}\nContact: <sip:x@{address}>\nContent-Type: application/sdp",
+            HOLD if method == "INVITE" else "",
+            transport,
+        )
+
+    send("INVITE")
+    (call,) = exchange.board.live_calls
+    exchange.board.drop(shard_of(call.id), 1)
+    exchange.lost.append(shard_of(call.id))
+    exchange.take(address)
+    send("CANCEL")
+    told = methods(exchange.take(address))
+    assert told == ([] if transport == "udp" else ["503 CANCEL"])
+    reclaim(exchange)
+    exchange.take(other)
+    if transport == "udp":
+        send("CANCEL")
+        assert "200 CANCEL" in methods(exchange.take(address))
+        assert exchange.types[-1] == "renegotiation_withdrawn"

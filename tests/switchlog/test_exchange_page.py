@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange, authorized
 from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, Phone, methods, parties
 

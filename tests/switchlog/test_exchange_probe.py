@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import Request
+from adapters.sip.message.message import Request
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.test_exchange import ALICE, BOB, methods, talk
 from tests.switchlog.test_exchange_reason import end_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.journal.codec import decode
-from adapters.sip.message import Request, Response
+from adapters.sip.message.message import Request, Response
 from domain.call.call import Call
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.test_exchange import ALICE, BOB, SDP, Phone, methods, parties, talk

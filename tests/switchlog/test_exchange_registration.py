@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from adapters.sip.auth import answer
-from adapters.sip.message import Request, Response
+from adapters.sip.digest.challenge import answer
+from adapters.sip.message.message import Request, Response
 from domain.registering import ContactWish, Register
 from domain.values import Flow
-from switchlog.board import DEADLINES_LIMIT
+from switchlog.submission import DEADLINES_LIMIT
 from tests.switchlog.exchange import PASSWORD, SERVER, Exchange, HeldJournal, authorized
 from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone
 from tests.switchlog.test_exchange_ownership import reclaim
@@ -296,7 +296,7 @@ def test_what_may_be_required_of_the_registrar_and_what_not() -> None:
     response = last(exchange, ALICE)
     assert (response.status, response.get("Unsupported")) == (420, "foo, bar")
     assert register(exchange, "1001", ALICE, "\nRequire: gruu, path" + contact("1001", ALICE), 2).status == 200
-    exchange.send(ALICE, text("1001", ALICE, 7, "\nRequire: path").replace("REGISTER", "OPTIONS"))
+    exchange.send(ALICE, text("1001", ALICE, 7, "\nRequire: path").replace("REGISTER", "MESSAGE"))
     assert last(exchange, ALICE).get("Unsupported") == "path"
 
 
@@ -319,3 +319,13 @@ def test_sips_needs_tls_all_the_way() -> None:
         assert last(exchange, address).status == 200
     call(exchange, "sips:1002@acme.example", "call-1")
     assert invites(exchange, "127.0.0.1:7001", "127.0.0.1:7002") == ["127.0.0.1:7002"]
+
+
+def test_bindings_that_end_and_begin_in_the_same_moment_do_not_cost_the_shard() -> None:
+    exchange = Exchange()
+    phone = Phone(exchange, "1001", ALICE)
+    for expires_s in (300, 0, 300, 0, 300):  # the clock stands still while what was heard at once is handled
+        assert phone.register(expires_s).status == 200
+    bound = [one.record for one in exchange.journal.stored if one.record.type.startswith("registration.opened.")]
+    assert (len(bound), len({record.stream for record in bound})) == (3, 3)
+    assert exchange.lost == []

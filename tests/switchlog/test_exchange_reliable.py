@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message.message import Request, Response
 from domain.routing.directory import Directory
 from tests.domain.world import directory
 from tests.switchlog.exchange import Exchange, HeldJournal

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from switchlog.cli import FIRST
+from domain.refusal import Refusal
+from switchlog import roles
+from switchlog.early import FIRST
+from switchlog.folder import LOCK, roles_of
 from switchlog.role import RoleError
-from switchlog.roles import LOCK, NICE, ROLES, serve
+from switchlog.role_api import Router
+from switchlog.roles import NICE, ROLES, serve
 from switchlog.settings import load
+from switchlog.start import first_child
 
 
 def test_an_unknown_role_is_named(tmp_path: Path) -> None:
@@ -30,6 +35,22 @@ def test_a_folder_has_one_server(tmp_path: Path) -> None:
     os.close(held)
 
 
+def test_a_folder_says_which_roles_it_has(tmp_path: Path) -> None:
+    assert roles_of(tmp_path) == frozenset()
+    lock = os.open(tmp_path / LOCK, os.O_RDWR | os.O_CREAT)
+    for these in (["sessions", "projector"], ["api"]):
+        roles._say_which(lock, these)
+        assert roles_of(tmp_path) == set(these)
+    os.close(lock)
+
+
+async def test_an_api_without_the_others_says_where_to_ask() -> None:
+    with pytest.raises(Refusal, match="the sessions role is not beside"):
+        await Router({}).call("apply", {}, "api:1", "1")
+    with pytest.raises(Refusal, match="the projector role is not beside"):
+        await Router({}).call("projections.list", {}, "api:1", "2")
+
+
 def test_what_takes_work_from_outside_ends_first_and_what_is_written_to_last() -> None:
     assert ROLES == ("api", "sessions", "projector", "analytics")
 
@@ -43,7 +64,12 @@ def test_calls_come_first() -> None:
 @pytest.mark.parametrize(
     ("module", "strangers"),
     [
-        ("switchlog.role_sessions", "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy typer"),
+        ("switchlog.start", "asyncio structlog typer pydantic"),
+        ("switchlog.child", "pydantic"),
+        (
+            "switchlog.role_sessions",
+            "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy typer pydantic cryptography.x509",
+        ),
         ("switchlog.role_projector", "fastapi uvicorn httpx chdb pandas numpy typer"),
         ("switchlog.role_analytics", "fastapi uvicorn httpx clickhouse_driver pandas typer"),
         ("switchlog.cli", "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy pydantic_settings"),
@@ -54,3 +80,10 @@ def test_nothing_is_loaded_that_a_start_does_not_need(module: str, strangers: st
     code = f"import sys, {module}; print(*sys.modules.keys() & set({strangers.split()!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["calls"], ["serve", "--role", "api"], ["serve", "--role=api"], ["serve", "--help"]]
+)
+def test_no_child_is_begun_for_what_may_not_want_one(words: list[str]) -> None:
+    assert first_child(words) is None

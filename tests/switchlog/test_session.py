@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import UTC, datetime
 
 import pytest
 
-from adapters.sip.rport import split_host_port
+from adapters.sip.message.via import split_host_port
+from domain.ids import SHARDS
 from switchlog.session import Session
 from switchlog.wiring import SessionParts
 from tests.adapters.sip.station import Run, run
-from tests.domain.world import directory
+from tests.domain.world import START, directory
 from tests.switchlog.exchange import Exchange, OneSecret, PlainSealer
-from tests.switchlog.test_exchange import ALICE, parties
+from tests.switchlog.test_exchange import ALICE, BOB, Phone, parties
 
 __all__ = ["run"]
 
@@ -50,6 +52,8 @@ def test_an_invite_that_is_repeated_during_a_restart_is_no_new_one(run: Run) -> 
     async def main() -> None:
         session = successor(exchange, asyncio.get_running_loop())
         calls = await session.take_over()
+        figures = session.metrics()
+        assert (figures["node_calls"], figures["node_shards"]) == (1, SHARDS)
         local = await session.listen("udp", "127.0.0.1", 0)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
             phone.sendto(repeated.encode(), split_host_port(local))
@@ -63,5 +67,22 @@ def test_an_invite_that_is_repeated_during_a_restart_is_no_new_one(run: Run) -> 
             with pytest.raises(BlockingIOError):  # no challenge: the answer has gone to Alice, whose transaction it is
                 phone.recv(4096)
         assert exchange.types == before
+
+    run(main())
+
+
+def test_a_clock_that_was_set_back_while_nobody_ran_makes_no_binding_last_longer(run: Run) -> None:
+    ahead_s = (datetime.now(UTC) - START).total_seconds() + 3600
+    exchange = Exchange(start_s=ahead_s)
+    Phone(exchange, "1001", ALICE).register(expires_s=60)
+    exchange.clock_s += 61  # it ran out, and nobody was there any more to say so
+    Phone(exchange, "1002", BOB).register(expires_s=60)
+
+    async def main() -> None:
+        session = successor(exchange, asyncio.get_running_loop())
+        await session.take_over()
+        held = [bool(session.board.contacts("acme", number)) for number in ("1001", "1002")]
+        await session.close()
+        assert held == [False, True]
 
     run(main())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from switchlog.settings import Settings, SettingsError, address, addresses, load, networks
+from switchlog.address import address, addresses, networks
+from switchlog.given import given
+from switchlog.settings import Settings, SettingsError, load
 
 BAD = [
     ("SWITCHLOG_SIP_UPD", "127.0.0.1:5060", "unknown setting SWITCHLOG_SIP_UPD"),
@@ -25,11 +28,38 @@ BAD = [
     ("SWITCHLOG_SIP_WSS", "127.0.0.1:5062", "does not have it yet"),
     ("SWITCHLOG_MEDIA_PORTS", "20000-29999", "does not have it yet"),
     ("SWITCHLOG_WEBHOOK_ALLOW", "127.0.0.0/8", "does not have it yet"),
-    ("SWITCHLOG_JOURNAL", "kafka://127.0.0.1:9092", "Kafka journal yet"),
-    ("SWITCHLOG_JOURNAL", "postgres:", "is not a journal"),
+    ("SWITCHLOG_JOURNAL", "postgres:", "is not a journal: use sqlite: or kafka://"),
+    ("SWITCHLOG_JOURNAL", "kafka:", "SWITCHLOG_JOURNAL: "),
+    (
+        "SWITCHLOG_JOURNAL",
+        "kafka://127.0.0.1:seven",
+        "JOURNAL: '127.0.0.1:seven' is no broker: write host:port",
+    ),
+    ("SWITCHLOG_JOURNAL", "kafka://h/topic", "SWITCHLOG_JOURNAL: must be kafka://host:port"),
+    ("SWITCHLOG_JOURNAL", "kafka://h?prefx=a", "SWITCHLOG_JOURNAL: prefx is not known: choose of"),
+    ("SWITCHLOG_JOURNAL", "kafka://user@h", "SWITCHLOG_JOURNAL: SASL wants a user"),
+    ("SWITCHLOG_JOURNAL", "kafka://user:secret@h", "put that into SWITCHLOG_KAFKA_PASSWORD"),
+    ("SWITCHLOG_KAFKA_PASSWORD", "secret", "needs SWITCHLOG_JOURNAL=kafka://user@host:port"),
     ("SWITCHLOG_CLICKHOUSE", "http://127.0.0.1", "use embedded or clickhouse://"),
-    ("SWITCHLOG_WORKERS", "4", "exactly 1"),
-    ("SWITCHLOG_WORKERS", "many", "valid integer"),
+    ("SWITCHLOG_CLICKHOUSE", "clickhouse://u:p@h/d?verify=no", "use embedded or clickhouse://"),
+    ("SWITCHLOG_CLICKHOUSE_CLUSTER", "a'b", "use the name that the servers' remote_servers have"),
+    ("SWITCHLOG_CLICKHOUSE_CLUSTER", "calls", "needs a server in SWITCHLOG_CLICKHOUSE"),
+    ("SWITCHLOG_WORKERS", "4", "SWITCHLOG_WORKERS=4 needs SWITCHLOG_JOURNAL=kafka://...: a journal in a file has one"),
+    ("SWITCHLOG_WORKERS", "0", "SWITCHLOG_WORKERS: '0' cannot be used: write a whole number from 1 to 64 (on Kafka:"),
+    ("SWITCHLOG_WORKERS", "many", "SWITCHLOG_WORKERS: 'many' cannot be used: write a whole number from 1 to 64"),
+    ("SWITCHLOG_SIP_RATE", "fast", "'fast' cannot be used: write a number from 0 (requests outside"),
+    ("SWITCHLOG_SIP_RATE", "nan", "write a number from 0"),
+    ("SWITCHLOG_SIP_RATE", "inf", "write a number from 0"),
+    ("SWITCHLOG_SESSION_EXPIRES", "5", "'5' cannot be used: write a whole number from 90 to 86400 (seconds after"),
+    ("SWITCHLOG_SESSION_EXPIRES", "100000", "from 90 to 86400"),
+    ("SWITCHLOG_PROBE_S", "1.5", "write a whole number from 0 (seconds after"),
+    ("SWITCHLOG_TRACE_BYTES", "lots", "write a whole number from 0"),
+    ("SWITCHLOG_HEP_ID", "4294967296", "write a whole number from 0, below 4294967296"),
+    ("SWITCHLOG_HEP", "collector:9060", "'collector' is a name: use the collector's address"),
+    ("SWITCHLOG_SIP_UDP", "[zz]:5060", "[zz] is not an IPv6 address: use such as"),
+    ("SWITCHLOG_SIP_DENY", "acme", "'acme' is not a network: use networks such as"),
+    ("SWITCHLOG_CLICKHOUSE", "clickhouse://u:secret@h:123456/d", "use embedded or clickhouse://user"),
+    ("SWITCHLOG_CLICKHOUSE", "clickhouse://[::1/d", "use embedded or clickhouse://user"),
     ("SWITCHLOG_SIP_DIGEST", "SHA-1", "is not a list of"),
     ("SWITCHLOG_SIP_DIGEST", "MD5,MD5", "is not a list of"),
     ("SWITCHLOG_ADMIN_KEY", "short", "16 or more"),
@@ -47,6 +77,8 @@ def test_an_unusable_setting_is_one_line(name: str, value: str, words: str) -> N
     assert name.removeprefix("SWITCHLOG_") in text
     assert words in text
     assert "\n" not in text
+    assert "Input should" not in text
+    assert "secret" not in text
 
 
 def test_the_environment_wins_over_the_file_and_arguments_over_both(tmp_path: Path) -> None:
@@ -81,9 +113,41 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_child_process_gets_the_very_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = load(environment={"SWITCHLOG_ADMIN_KEY": "k" * 16, "SWITCHLOG_NODE": "a"})
+    settings = load(
+        environment={
+            "SWITCHLOG_ADMIN_KEY": "k" * 16,
+            "SWITCHLOG_NODE": "a",
+            "SWITCHLOG_SIP_ADVERTISE": "192.0.2.5, 2001:db8::5",
+        }
+    )
     monkeypatch.setenv("SWITCHLOG_NODE", "b")
-    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+    child = given(settings.model_dump_json().encode())
+    assert {name: getattr(child, name) for name in Settings.model_fields} == dict(settings)
+    assert child.digest_algorithms == settings.digest_algorithms == ("SHA-256", "MD5")
+    assert child.advertised("::1") == settings.advertised("::1") == "2001:db8::5"
+
+
+@pytest.mark.parametrize(
+    ("journal", "named", "path", "made"),
+    [
+        ("sqlite:", "", "d/master.key", True),
+        ("sqlite:", "/keys/one", "/keys/one", True),
+        ("kafka://127.0.0.1:9092", "", "d/master.key", True),
+        ("kafka://127.0.0.1:9092", "/keys/one", "/keys/one", False),
+    ],
+)
+def test_the_master_key_is_where_it_is_said_to_be(journal: str, named: str, path: str, made: bool) -> None:
+    """One that is missing is made, but for one that was named on Kafka: that is the cluster's."""
+    settings = load(
+        environment={
+            "SWITCHLOG_DATA": "d",
+            "SWITCHLOG_JOURNAL": journal,
+            "SWITCHLOG_MASTER_KEY_FILE": named,
+        }
+    )
+    child = given(settings.model_dump_json().encode())
+    for one in (settings, child):
+        assert (one.key_file, one.makes_key) == (Path(path), made)
 
 
 def test_secrets_are_not_shown() -> None:
@@ -91,9 +155,11 @@ def test_secrets_are_not_shown() -> None:
         "SWITCHLOG_ADMIN_KEY": "k" * 16,
         "SWITCHLOG_CLICKHOUSE_PASSWORD": "hidden-one",
         "SWITCHLOG_CLICKHOUSE": "clickhouse://switchlog:hidden-two@127.0.0.1:9000/switchlog",
+        "SWITCHLOG_JOURNAL": "kafka://pbx@127.0.0.1:9092",
+        "SWITCHLOG_KAFKA_PASSWORD": "hidden-three",
     }
     shown = load(environment=environment).shown()
-    assert shown["SWITCHLOG_ADMIN_KEY"] == "********"
+    assert shown["SWITCHLOG_ADMIN_KEY"] == shown["SWITCHLOG_KAFKA_PASSWORD"] == "********"
     assert "hidden" not in str(shown)
     assert shown["SWITCHLOG_CLICKHOUSE"] == "clickhouse://switchlog:********@127.0.0.1:9000/switchlog"
 
@@ -129,3 +195,32 @@ def test_a_rate_is_not_negative() -> None:
     assert load(environment={"SWITCHLOG_SIP_RATE": "0"}).sip_rate == 0
     with pytest.raises(SettingsError, match="SWITCHLOG_SIP_RATE"):
         load(environment={"SWITCHLOG_SIP_RATE": "-1"})
+
+
+LINK = {
+    "SWITCHLOG_JOURNAL": "kafka://127.0.0.1:9092",
+    "SWITCHLOG_LINK": "127.0.0.1:5070",
+    "SWITCHLOG_LINK_CERT": "a.crt",
+    "SWITCHLOG_LINK_KEY": "a.key",
+    "SWITCHLOG_LINK_CA": "ca.crt",
+}
+
+
+@pytest.mark.parametrize(
+    ("without", "words"),
+    [
+        ("SWITCHLOG_LINK", "SWITCHLOG_LINK_... mean nothing without SWITCHLOG_LINK"),
+        ("SWITCHLOG_LINK_CA", "SWITCHLOG_LINK needs SWITCHLOG_LINK_CA:"),
+        ("SWITCHLOG_LINK_CERT", "SWITCHLOG_LINK needs SWITCHLOG_LINK_CERT:"),
+        ("SWITCHLOG_JOURNAL", "SWITCHLOG_LINK needs SWITCHLOG_JOURNAL=kafka"),
+    ],
+)
+def test_the_link_between_nodes_is_set_whole_or_not_at_all(without: str, words: str) -> None:
+    assert load(environment=LINK).link == "127.0.0.1:5070"
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        load(environment={name: value for name, value in LINK.items() if name != without})
+
+
+def test_the_link_is_an_address() -> None:
+    with pytest.raises(SettingsError, match="SWITCHLOG_LINK: 'here' is not host:port"):
+        load(environment=LINK | {"SWITCHLOG_LINK": "here"})

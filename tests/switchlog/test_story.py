@@ -10,13 +10,15 @@ import msgspec
 import pytest
 
 from adapters.journal.codec import decode
-from adapters.sip.identifier import SipIdentifiers
-from adapters.sip.message import Request, Response
-from adapters.sip.text import to_wire
+from adapters.sip.dialog.identifier import SipIdentifiers
+from adapters.sip.message.message import Request, Response
+from adapters.sip.message.text import to_wire
 from switchlog.ladder import draw
 from switchlog.story import Story, tell
+from tests.switchlog import test_exchange_early as early_media
 from tests.switchlog import test_exchange_offer as offer
 from tests.switchlog import test_exchange_reliable as progress
+from tests.switchlog import test_exchange_session as session
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, parties, talk
 
@@ -116,6 +118,56 @@ def test_events_stand_beside_the_messages_that_caused_them() -> None:
         ("BYE", ["call.ended"]),
     ]
     assert [one.sequence for step in story.steps for one in step.events] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("status", [200, 488])
+@pytest.mark.parametrize("updates", [True, False])
+def test_an_answer_is_told_with_what_it_answers(updates: bool, status: int) -> None:
+    method = "UPDATE" if updates else "INVITE"
+    exchange = Exchange()
+    alice, bob, answered, _ = session.talk(exchange, callee=session.UPDATES if updates else "")
+    alice.within(answered, "UPDATE", HOLD)
+    bob.reply(session.request(exchange, BOB), status, SDP if status == 200 else "")
+    *_, asked, final = told(exchange).steps
+    assert [asked.heard and asked.heard.line, *(one.line for one in asked.said)] == ["UPDATE", method]
+    assert final.heard is not None
+    assert re.fullmatch(rf"{status} .* \({method}\)", final.heard.line)
+
+
+@pytest.mark.parametrize("updates", [True, False])
+def test_our_refresh_is_told_with_its_answer(updates: bool) -> None:
+    timer = f"{session.TIMER}\nSession-Expires: 100;refresher=uac"
+    exchange = Exchange()
+    _, bob, _, _ = session.talk(exchange, callee=timer + (session.UPDATES if updates else ""))
+    exchange.wait(50.2)
+    bob.reply(session.request(exchange, BOB), 200, "" if updates else SDP, extra=timer)
+    method = "UPDATE" if updates else "INVITE"
+    *_, asked, final = told(exchange).steps
+    assert [one.line for one in asked.said] == [method]
+    assert final.heard is not None
+    assert final.heard.line == f"200 OK ({method})"
+
+
+def test_early_offers_are_told() -> None:
+    exchange = Exchange()
+    alice, bob, _, ringing = early_media.early(exchange)
+    alice.within(ringing, "UPDATE", HOLD)
+    bob.reply(early_media.only_request(exchange), 200, SDP)
+    heard = [step.heard.line for step in told(exchange).steps if step.heard]
+    assert heard[-2:] == ["UPDATE", "200 OK (UPDATE)"]
+
+
+def test_a_probe_has_its_arrow() -> None:
+    exchange = Exchange(probe_s=60)
+    talk(exchange)
+    exchange.wait(61)
+    story = told(exchange)
+    probes = [one for step in story.steps for one in step.said if one.line == "OPTIONS"]
+    assert sorted(one.leg for one in probes) == sorted(party.leg for party in story.parties)
+    assert {one.raw for one in probes} == {""}, "what it says is nowhere kept"
+    rows = list(draw(json.loads(msgspec.json.encode(story))))
+    assert any(re.search(r"\|<-+ OPTIONS -+\|", row) for row in rows)
+    assert any(re.search(r"\|-+ OPTIONS -+>\|", row) for row in rows)
 
 
 def test_a_take_over_is_marked() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+from structlog.testing import capture_logs
+
 from switchlog.early import EarlyChild
 from switchlog.settings import load
 from switchlog.supervisor import Supervisor
@@ -61,6 +64,29 @@ async def test_an_early_child_that_never_had_its_turn_is_ended(tmp_path: Path) -
         assert await supervisor.run() == 0
     assert early.returncode is not None
     assert children() == before
+
+
+async def test_a_needed_role_that_fails_at_every_start_ends_all(capfd: pytest.CaptureFixture[str]) -> None:
+    before = children()
+    supervisor = Supervisor(["sessions"], "no settings", needed={"sessions"})
+    with capture_logs() as said:
+        async with asyncio.timeout(20):
+            assert await supervisor.run() == 1
+    assert [line["event"] for line in said].count("process started") == 3
+    assert said[-1]["event"].startswith("the sessions failed 3 times at the start")
+    assert children() == before
+    assert "JSONDecodeError" in capfd.readouterr().err, "what is above that line says where"
+
+
+async def test_any_other_role_is_started_again_and_again(capfd: pytest.CaptureFixture[str]) -> None:
+    supervisor = Supervisor(["projector"], "no settings", needed={"sessions"})
+    with capture_logs() as said:
+        running = asyncio.create_task(supervisor.run())
+        async with asyncio.timeout(20):
+            while [line["event"] for line in said].count("process started") < 5:
+                await asyncio.sleep(0.01)
+            supervisor.stop()
+            assert await running == 0
 
 
 def test_a_child_without_settings_ends_by_itself() -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.sip.edge import Edge
-from adapters.sip.framing import StreamFramer
-from adapters.sip.message import MessageError, Request, Response, parse
+from adapters.sip.edge.edge import Edge
+from adapters.sip.message.framing import StreamFramer
+from adapters.sip.message.message import MessageError, Request, Response
+from adapters.sip.message.parser import parse
 from domain.routing.directory import Directory
 from domain.values import Flow
 from tests.domain.world import directory as two_offices

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from adapters.sip.auth import Asked, Challenger, Verified
-from adapters.sip.framing import StreamFramer
-from adapters.sip.header import CSeq, NameAddr, Via, header_params, parse_credentials, split_list
-from adapters.sip.message import Message, MessageError, Request, Response, parse, response_to
-from adapters.sip.multipart import NotUnderstood, session_part
-from adapters.sip.rport import stamp_via
-from adapters.sip.sdp import Sdp, map_crypto
-from adapters.sip.text import to_text, to_wire
-from adapters.sip.uri import Uri
+from adapters.sip.digest.challenge import Asked, Challenger, Verified
+from adapters.sip.message.framing import StreamFramer
+from adapters.sip.message.header import CSeq, NameAddr, Via, header_params, parse_credentials, split_list
+from adapters.sip.message.message import Message, MessageError, Request, Response, response_to
+from adapters.sip.message.multipart import NotUnderstood, session_part
+from adapters.sip.message.parser import parse
+from adapters.sip.message.sdp import Sdp, map_crypto
+from adapters.sip.message.text import to_text, to_wire
+from adapters.sip.message.uri import Uri
+from adapters.sip.message.via import stamp_via
 from domain.values import Flow
 
 CORPUS = Path(__file__).parent / "corpus"

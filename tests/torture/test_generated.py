@@ -10,9 +10,10 @@ import tracemalloc
 
 import pytest
 
-from adapters.sip.auth import answer
-from adapters.sip.memo import Memo
-from adapters.sip.message import MessageError, Request, Response, parse
+from adapters.sip.digest.challenge import answer
+from adapters.sip.message.memo import Memo
+from adapters.sip.message.message import MessageError, Request, Response
+from adapters.sip.message.parser import parse
 from domain.values import Flow
 from tests.switchlog.exchange import PASSWORD, SERVER, Exchange
 from tests.switchlog.test_exchange import ALICE, BOB, SDP, methods, parties, talk

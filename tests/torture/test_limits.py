@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import MAX_HEADER_LINE, MAX_HEADERS, MAX_MESSAGE, Request, Response
+from adapters.sip.message.message import Request, Response
+from adapters.sip.message.parser import MAX_HEADER_LINE, MAX_HEADERS, MAX_MESSAGE
 from tests.torture.generator import request
 from tests.torture.line import Line
 

@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from adapters.sip.header import NameAddr
-from adapters.sip.message import MessageError, Request, Response, parse
-from adapters.sip.sdp import Sdp
-from adapters.sip.translate import number_of
-from adapters.sip.uri import Uri
+from adapters.sip.message.header import NameAddr
+from adapters.sip.message.message import MessageError, Request, Response
+from adapters.sip.message.parser import parse
+from adapters.sip.message.sdp import Sdp
+from adapters.sip.message.uri import Uri
+from adapters.sip.request.translate import number_of
 from tests.torture import town
 from tests.torture.case import ALL, FOLDER, RFCS, Case, cases, wire
 from tests.torture.line import STRANGER, Line

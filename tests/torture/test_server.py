@@ -97,7 +97,7 @@ async def records(server: Server) -> int:
             count += len([one for one in page["items"] if not one["type"].startswith("security.")])
             if not page["next"]:
                 return count
-            after = f"&after={page['position']}"
+            after = f"&after={page['cursor']}"
 
 
 async def test_a_call_goes_on_under_noise_on_every_transport(server: Server, talking: RawCall) -> None:

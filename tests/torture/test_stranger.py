@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sip.message import Request, Response
+from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange, authorized
-from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone, methods, parties, talk
+from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone, methods, parties, picked_up, talk
 
 SOURCES = (MALLORY, ALICE)
 
@@ -83,13 +83,7 @@ def test_a_guessed_dialog_is_nobodys(source: str, method: str, guess: str) -> No
 @pytest.mark.parametrize("guess", GUESSES)
 def test_a_guessed_ack_ends_no_retransmission(source: str, guess: str) -> None:
     exchange = Exchange()
-    alice, bob = parties(exchange)
-    alice.invite("1002")
-    (invite,) = exchange.take(BOB)
-    assert isinstance(invite, Request)
-    bob.reply(invite, 200, SDP)
-    answered = exchange.last(ALICE)
-    assert isinstance(answered, Response)
+    _, _, answered, _ = picked_up(exchange)
     names = tampered(answered, guess)
     exchange.send(
         source,

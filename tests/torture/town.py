@@ -3,8 +3,8 @@ merely because nobody here knows the address."""
 
 from __future__ import annotations
 
-from adapters.sip.auth import answer
-from adapters.sip.message import Request
+from adapters.sip.digest.challenge import answer
+from adapters.sip.message.message import Request
 from domain.routing.directory import Directory, Extension, Tenant
 from tests.switchlog.exchange import PASSWORD
 

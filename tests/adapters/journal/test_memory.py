@@ -6,8 +6,9 @@ import pytest
 
 from adapters.journal.memory import MemoryJournal
 from domain.ports import Journal
-from tests.conformance import journal, recorder
+from tests.conformance import journal, notes, recorder
 from tests.conformance.journal import Opening
+from tests.conformance.notes import Sharing
 
 
 @pytest.fixture
@@ -15,8 +16,15 @@ def opening() -> Opening:
     return MemoryJournal
 
 
-class TestMemoryJournal(journal.JournalConformance):
+class TestMemoryJournal(journal.OnePartition, journal.JournalConformance):
     pass
+
+
+class TestNotes(notes.NotesConformance):
+    @pytest.fixture
+    def sharing(self) -> Sharing:
+        one = MemoryJournal()
+        return lambda: one
 
 
 class InMemory(recorder.OverJournal):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
 from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
+from msgspec.structs import replace
 
 from adapters.journal.codec import EventMapper, Undecodable, UnknownType, decode, encode, record_of
 from adapters.journal.memory import MemoryJournal
@@ -17,11 +19,11 @@ from adapters.journal.recorder import JournalApplication, Term
 from adapters.journal.sqlite import SqliteJournal
 from domain.base import Context, Event
 from domain.ids import CONFIG_SHARD, registration_id
-from domain.ports import Journal
+from domain.ports import Done, Journal, JournalAway, Note, Record, SharedJournal, Stored
 from domain.registration import Registration
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-STREAM = registration_id("acme", "1001", 0)
+STREAM = registration_id("acme", "1001", 0, bytes(8))
 CONTEXT = Context("acme", str(STREAM), "apply", "api:key", "node", 1)
 
 
@@ -75,6 +77,18 @@ def test_a_conflict_changes_nothing_and_costs_nothing(application: JournalApplic
     assert application.repository.get(STREAM).version == 2
 
 
+def test_notes_go_with_the_events_and_may_go_alone(application: JournalApplication, journal: Journal) -> None:
+    note = Note("shard.tested.1", "shard-64", AT, b"{}")
+    if not isinstance(journal, SharedJournal):
+        with pytest.raises(TypeError, match="nobody to tell"):
+            application.save(opened(), notes=[note])
+        return
+    assert [one.notification.id for one in application.save(opened(), notes=[note])] == [1]
+    assert application.save(notes=[note]) == []
+    assert [one.note for one in journal.notes(0).notes] == [note, note]
+    assert len(journal.follow({}).records) == 1
+
+
 def test_a_lost_term_is_claimed_again(application: JournalApplication, journal: Journal) -> None:
     application.save(opened())
     journal.claim((CONFIG_SHARD,), "other")
@@ -82,6 +96,34 @@ def test_a_lost_term_is_claimed_again(application: JournalApplication, journal: 
         application.save(removed(2))
     application.save(removed(2))
     assert [stored.epoch for stored in journal.read(STREAM)] == [1, 3]
+
+
+class Crowded(MemoryJournal):
+    """Before the second record of an append another node wrote two notes into the partition."""
+
+    away = False
+
+    def submit(self, shard: int, epoch: int, records: Sequence[Record], done: Done, notes: Sequence[Note] = ()) -> None:
+        super().submit(shard, epoch, records, lambda last: done(last + 2 if isinstance(last, int) else last), notes)
+
+    def read(self, stream: UUID, after: int = 0) -> Sequence[Stored]:
+        found = super().read(stream, after)
+        if self.away and found:
+            raise JournalAway("no broker answers")
+        return [replace(one, position=one.position + 2 * (one.position > 1)) for one in found]
+
+
+def test_positions_are_those_of_the_journal_and_not_counted() -> None:
+    journal = Crowded()
+    application = JournalApplication(journal, Term(journal, "node"))
+    assert [one.notification.id for one in application.save(opened(), removed(2))] == [1, 4]
+
+
+def test_what_is_durable_is_saved_although_its_positions_cannot_be_looked_up() -> None:
+    journal = Crowded()
+    journal.away = True
+    application = JournalApplication(journal, Term(journal, "node"))
+    assert [one.notification.id for one in application.save(opened(), removed(2))] == [3, 4]
 
 
 def test_other_shards_are_not_in_the_sequence(application: JournalApplication, journal: Journal) -> None:

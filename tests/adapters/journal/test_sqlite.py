@@ -15,8 +15,10 @@ from adapters.journal.reader import SqliteReader
 from adapters.journal.sqlite import SqliteJournal
 from domain.ports import Journal, JournalError, OwnershipLost
 from tests.conformance import journal, recorder
-from tests.conformance.journal import A, B, Opening
+from tests.conformance.journal import OWN, Opening
 from tests.conformance.record import TIMEOUT_S, append, record, records, sequences, submit
+
+A, B = OWN.a, OWN.b
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def opening(path: Path) -> Iterator[Opening]:
         one.close()
 
 
-class TestSqliteJournal(journal.JournalConformance):
+class TestSqliteJournal(journal.OnePartition, journal.JournalConformance):
     def test_everything_is_there_after_reopening(self, opening: Opening) -> None:
         first = opening()
         epoch = first.claim((1,), "one")[1]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from adapters.sip.message import Request, Response, parse, response_to
-from adapters.sip.transaction import TransactionLayer
-from adapters.sip.transaction_event import Event, ResponseReceived
-from adapters.sip.transaction_key import ClientKey
+from adapters.sip.message.message import Request, Response, response_to
+from adapters.sip.message.parser import parse
+from adapters.sip.transaction.event import Event, ResponseReceived
+from adapters.sip.transaction.key import ClientKey
+from adapters.sip.transaction.layer import TransactionLayer
 from domain.values import Flow
 
 CLIENT, SERVER = "192.0.2.1:5060", "192.0.2.2:5060"

@@ -11,9 +11,9 @@ from typing import Any, Self
 import pytest
 import uvloop
 
-from adapters.sip.edge import Edge, EdgeLimits
-from adapters.sip.message import Request, Response
-from adapters.sip.rport import split_host_port
+from adapters.sip.edge.edge import Edge, EdgeLimits
+from adapters.sip.message.message import Request, Response
+from adapters.sip.message.via import split_host_port
 from domain.values import Flow
 from tests.adapters.sip.pair import make_request, make_response
 

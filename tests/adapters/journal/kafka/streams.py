@@ -1,0 +1,93 @@
+"""Streams of real aggregates, with as many types of events as they come to: calls, bindings, guards, configuration."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+from domain import extension, tenant
+from domain.apikey import ApiKey, apikey_id
+from domain.base import Context, Event, Step
+from domain.catalog import CATEGORIES, topic
+from domain.extension import Device, Extension, extension_id
+from domain.guard import Failures, GuardStreams
+from domain.ids import CONFIG_SHARD, shard_of
+from domain.ports import Record
+from domain.tenant import Tenant, Wanted, tenant_id
+from domain.values import STRIP_ALL, Ability
+from tests.domain.history import ENDS, KINDS, play
+from tests.domain.world import START
+from tests.projections.histories import bindings, moved, plain_call, record
+
+_WAITS_S = (*(0.0, 0.01, 1.0) * 4, 50.0, 1000.0)
+_SELDOM = 0.05
+"""What ends a call comes so often, beside all else."""
+_CONTEXT = Context("acme", "apply", "file", "cli", "a", 1)
+
+
+def streams(count: int) -> Iterator[tuple[int, list[Record]]]:
+    """(shard, records) of each stream; `count` of them are calls to which anything may happen, the same each time."""
+    for number, events in enumerate((plain_call(), plain_call(takeover=True), *_calls(count))):
+        yield _stream(moved(events, number))
+    for number in range(20):
+        yield _stream(
+            bindings(str(1000 + number), [(0, "desk", 60), (30, "old", 600), (10, "desk", 0), (90, "desk", 60)])
+        )
+    for events in (_guarded(), _tenant(), _extension(), _key()):
+        yield _stream(events)
+
+
+def _stream(events: tuple[Event, ...]) -> tuple[int, list[Record]]:
+    first = events[0]
+    of_config = CATEGORIES[topic(type(first))] == "config"
+    return CONFIG_SHARD if of_config else shard_of(first.originator_id), [record(event) for event in events]
+
+
+def _calls(count: int) -> Iterator[tuple[Event, ...]]:
+    chance = random.Random(3)
+    weights = [_SELDOM if kind in ENDS else 1.0 for kind in range(KINDS)]
+    for _ in range(count):
+        kinds = chance.choices(range(KINDS), weights, k=chance.randrange(5, 100))
+        yield play(
+            chance.choice((1, 2, 3)),
+            "1002",
+            [(kind, chance.randrange(4), chance.choice(_WAITS_S), chance.random() < 0.05) for kind in kinds],
+            late_offer=chance.random() < 0.5,
+            ability=Ability(chance.random() < 0.5, chance.random() < 0.5, chance.random() < 0.5),
+            settled=chance.random() < 0.5,
+        ).events
+
+
+def _guarded() -> tuple[Event, ...]:
+    guards = GuardStreams("a")
+    windows = [Failures("acme", START, START + timedelta(minutes=1), count, 2) for count in (3, 40)]
+    return tuple(event for window in windows for event in guards.events(window, 7, 1, window.until))
+
+
+def _tenant() -> tuple[Event, ...]:
+    stream, wanted = tenant_id("acme"), Wanted("Acme", ("acme.example",), "GB", "Europe/London", STRIP_ALL)
+    first = tenant.declare(None, "acme", wanted, Step(stream, 0, START, _CONTEXT))
+    assert isinstance(first, Tenant.Created)
+    now = first.mutate(None)
+    assert isinstance(now, Tenant)
+    second = tenant.declare(now, "acme", wanted._replace(name="Acme Ltd"), Step(stream, 1, START, _CONTEXT))
+    assert second is not None
+    return first, second
+
+
+def _extension() -> tuple[Event, ...]:
+    stream, devices = extension_id("acme", "1001"), (Device("1001", "fingerprint"), Device("desk", "other"))
+    first = extension.declare(None, "1001", "Alice", 30, devices, Step(stream, 0, START, _CONTEXT))
+    assert isinstance(first, Extension.Created)
+    now = first.mutate(None)
+    assert isinstance(now, Extension)
+    second = extension.declare(now, "1001", "Alice", 20, devices[:1], Step(stream, 1, START, _CONTEXT))
+    assert second is not None
+    return first, second
+
+
+def _key() -> tuple[Event, ...]:
+    return (
+        ApiKey.Created(apikey_id("k1"), 1, START, _CONTEXT, originator_topic=ApiKey.TOPIC, key_id="k1", role="analyst"),
+    )
