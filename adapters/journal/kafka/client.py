@@ -23,64 +23,82 @@ BOOTSTRAP_MS = 5_000
 """How long the first answer of a broker is waited for."""
 REQUEST_MS = 10_000
 """How long any later one is: more than a broker's pause, less than what an operator would wait."""
+_CONNECT_MS = 3_000
+"""How long a connection may take. A broker that is frozen takes one and says nothing: another may lead by then."""
 
 
 def open_client(kind: Callable[..., T], address: Address, client_id: str, **options: Any) -> T:
     """A client of the library of class `kind`. Blocks. Raises what the library does, JournalError for certificates."""
     made: list[Any] = []
-    refusals = _Refusals()
+    given = {"bootstrap_timeout_ms": BOOTSTRAP_MS, "request_timeout_ms": REQUEST_MS, **options}
+    opening = _Opening(given["bootstrap_timeout_ms"])
 
     def connections(**settings: Any) -> Any:
-        made.append(KafkaNetClient(**settings))
-        refusals.watch(made[-1]._manager)
+        made.append(KafkaNetClient(**settings, socket_connection_setup_timeout_ms=_CONNECT_MS))
+        opening.watch(made[-1]._manager)
         return made[-1]
 
-    given = {"bootstrap_timeout_ms": BOOTSTRAP_MS, "request_timeout_ms": REQUEST_MS, **options}
     try:
         client = kind(**address.options(client_id), **given, kafka_client=connections)
     except BaseException as error:
         for one in made:
             one.close()
-        if isinstance(error, KafkaTimeoutError) and refusals.last is not None:
-            raise refusals.last from error
+        if isinstance(error, KafkaTimeoutError) and opening.refusal is not None:
+            raise opening.refusal from error
         raise
-    refusals.done()
+    opening.done()
     return client
 
 
-class _Refusals:
-    """Why connections fail while a client is made.
+class _Opening:
+    """How brokers are asked while a client is made, and why connections fail.
+
+    Each broker of the address has its share of the time to answer first, and then another one is asked: the library
+    draws one and gives it all of the time, so with one of three frozen every third client would come to nothing.
 
     The library tries again whatever the reason was, and says at last that it took too long. Here a reason that stays,
     such as a wrong password, ends it at once, and any other one is told instead of that.
     """
 
-    def __init__(self) -> None:
-        self.last: Exception | None = None
+    def __init__(self, bootstrap_ms: int) -> None:
+        self.refusal: Exception | None = None
+        """the last one"""
+        self._bootstrap_ms = bootstrap_ms
         self._managers: list[Any] = []
 
     def watch(self, manager: Any) -> None:
-        connect, build = manager.get_connection, manager._build_transport
+        cluster, connect, build = manager.cluster, manager.get_connection, manager._build_transport
+        brokers: list[Any] = cluster.bootstrap_brokers()
+        unasked: list[Any] = []
 
-        def get_connection(*args: Any, **options: Any) -> Any:
-            if self.last is not None and stays(self.last):
-                raise self.last
-            connection = connect(*args, **options)
+        def bootstrap_brokers() -> list[Any]:
+            unasked[:] = unasked or brokers
+            return unasked
+
+        def get_connection(node_id: Any, timeout_ms: float | None = None, **options: Any) -> Any:
+            if self.refusal is not None and stays(self.refusal):
+                raise self.refusal
+            if cluster.is_bootstrap(node_id):
+                unasked[:] = [one for one in unasked if one.node_id != node_id]
+                share_ms = self._bootstrap_ms / len(brokers)
+                timeout_ms = share_ms if timeout_ms is None else min(timeout_ms, share_ms)
+            connection = connect(node_id, timeout_ms, **options)
             connection.init_future.add_errback(self._failed)
             return connection
 
         async def build_transport(*args: Any, **options: Any) -> Any:
             return _to_the_end(await build(*args, **options))
 
+        cluster.bootstrap_brokers = bootstrap_brokers
         manager.get_connection, manager._build_transport = get_connection, build_transport
         self._managers.append(manager)
 
     def done(self) -> None:
         for manager in self._managers:
-            del manager.get_connection, manager._build_transport
+            del manager.cluster.bootstrap_brokers, manager.get_connection, manager._build_transport
 
     def _failed(self, error: Exception) -> None:
-        self.last = cause_of(error)
+        self.refusal = cause_of(error)
 
 
 def _to_the_end(transport: Any) -> Any:
