@@ -143,6 +143,14 @@ class Broker:
         """The names of all topics but Kafka's own, sorted."""
         return topics(self.bootstrap)
 
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """With all their records."""
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        try:
+            admin.delete_topics(list(names))
+        finally:
+            admin.close()
+
     def log(self) -> str:
         """The end of what it said."""
         return self._log.read_text(errors="replace")[-_LOG_TAIL:] if self._log.exists() else ""
