@@ -23,7 +23,7 @@ class FrameError(ValueError):
 
 
 class Codec(msgspec.Struct, frozen=True):
-    """An RTP payload format: `name` is PCMU, PCMA, G722, L16 or opus, the rate that of the RTP clock (RFC 3551, 7587)."""
+    """An RTP payload format: `name` is PCMU, PCMA, G722, L16 or opus, the rate that of its RTP clock (RFC 3551)."""
 
     name: str
     payload_type: int
