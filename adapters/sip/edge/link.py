@@ -265,10 +265,11 @@ class Link:
             async with asyncio.timeout(self.limits.connect_timeout_s):
                 way.connection = await self._connect(loop, node, where)
         except (OSError, ValueError) as error:  # TimeoutError and ssl.SSLError are OSErrors
-            way.not_before = loop.time() + _PAUSE_S
             _log.warning("node %s: %s", node, connect_failure("link", where, error))
         finally:
             way.opening = None
+        if way.connection is None:
+            way.not_before = loop.time() + _PAUSE_S
         self._flush(node, way)
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, node: str, where: str) -> StreamConnection | None:
