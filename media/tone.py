@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Samples = NDArray[np.int16]
+from media.pcm import Samples
 
 FULL_SCALE = 32767.0
 SILENCE_DBFS = -120.0

@@ -21,7 +21,7 @@ from baresip.events import Event, StackEvent
 from baresip.runtime import Runtime
 from baresip.ua import UserAgent
 
-from media.tone import Samples
+from media.pcm import Samples
 from tests.phones.driver import CLOCK_RATE_HZ, Line, Options, looped_tone, read_options, write_wav
 
 _PUMP_S = 0.01

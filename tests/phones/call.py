@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from media.tone import Samples
+from media.pcm import Samples
 from tests.phones.driver import read_wav
 
 if TYPE_CHECKING:

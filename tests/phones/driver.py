@@ -20,7 +20,8 @@ from typing import TextIO
 
 import numpy as np
 
-from media.tone import Samples, tone
+from media.pcm import Samples
+from media.tone import tone
 
 CLOCK_RATE_HZ = 8000
 

@@ -1,0 +1,122 @@
+"""Codecs by their names in SDP: what turns RTP payloads into samples and back.
+
+What may live here: which codecs there are, at which rates they work, and what all of them have in common. How each of
+them does it is in the modules below this one.
+
+Samples are mono, whatever the channels of the payload: of several, the mean is heard, and all get the same. A decoder
+or encoder belongs to one direction of one leg, for some of them keep what came before in mind. `sample_rate_hz` is
+that of the samples; the RTP clock is another thing (G.722's is 8000 Hz though it is sampled at 16000, RFC 3551).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from media import g711, l16, wire
+from media.pcm import Samples
+
+
+class UnsupportedCodecError(ValueError):
+    """Whoever wrote the context named a codec, rate or number of channels that is not spoken here."""
+
+
+class Decoder(Protocol):
+    """Payloads of one stream, in their order, into samples."""
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+
+    def decode(self, payload: bytes) -> Samples:
+        """At most `LONGEST_PACKET_MS` of samples, possibly read-only. Nothing of what is no payload of this codec.
+
+        Never raises: the payload is a stranger's.
+        """
+
+    def conceal(self, samples: int, following: bytes = b"") -> Samples | None:
+        """What may have been in a lost packet, as so many samples; `following` is the payload behind it if it is here.
+
+        None if this codec has no means of its own: then what was heard before has to do (`media.conceal`).
+        """
+
+
+class Encoder(Protocol):
+    """Samples of one stream, frame by frame, into payloads."""
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+
+    def encode(self, frame: Samples) -> bytes:
+        """The payload of one frame. Raises ValueError for a length that the codec has no packets of."""
+
+
+class _Kind(NamedTuple):
+    """`rates_hz` has the rates of the samples that are possible for a payload format; empty if it is not spoken."""
+
+    rates_hz: Callable[[wire.Codec], tuple[int, ...]]
+    decoder: Callable[[wire.Codec, int], Decoder]
+    encoder: Callable[[wire.Codec, int], Encoder]
+
+
+def sample_rate_hz(codec: wire.Codec, wanted_hz: int = 0) -> int:
+    """The rate at which this codec's samples are had when `wanted_hz` is best; most have one rate only.
+
+    Of several it is the lowest that keeps all of what is wanted, or else the highest; 0 wants all that there is.
+    Raises UnsupportedCodecError.
+    """
+    rates_hz = _kind(codec).rates_hz(codec)
+    enough = [rate for rate in rates_hz if rate >= wanted_hz > 0]
+    return min(enough) if enough else max(rates_hz)
+
+
+def decoder(codec: wire.Codec, wanted_hz: int = 0) -> Decoder:
+    """A decoder for one stream at `sample_rate_hz(codec, wanted_hz)`. Raises UnsupportedCodecError."""
+    return _kind(codec).decoder(codec, sample_rate_hz(codec, wanted_hz))
+
+
+def encoder(codec: wire.Codec, wanted_hz: int = 0) -> Encoder:
+    """An encoder for one stream at `sample_rate_hz(codec, wanted_hz)`. Raises UnsupportedCodecError."""
+    return _kind(codec).encoder(codec, sample_rate_hz(codec, wanted_hz))
+
+
+def law(codec: wire.Codec) -> g711.Law | None:
+    """The law of a codec that is G.711: legs of one law can be decoded and encoded all at once."""
+    return _LAWS.get(codec.name.upper())
+
+
+def _kind(codec: wire.Codec) -> _Kind:
+    kind = _KINDS.get(codec.name.upper())
+    if kind is None:
+        raise UnsupportedCodecError(f"codec {codec.name} is not one of {', '.join(_KINDS)}")
+    if not kind.rates_hz(codec):
+        form = f"{codec.name}/{codec.clock_rate_hz}/{codec.channels}"
+        raise UnsupportedCodecError(f"codec {form}: no such clock rate or number of channels is spoken here")
+    return kind
+
+
+def _g711_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
+    return (g711.SAMPLE_RATE_HZ,) if (codec.clock_rate_hz, codec.channels) == (8000, 1) else ()
+
+
+def _l16_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
+    spoken = codec.clock_rate_hz in _L16_RATES_HZ and codec.channels in (1, 2)
+    return (codec.clock_rate_hz,) if spoken else ()
+
+
+_LAWS = {"PCMU": g711.MU_LAW, "PCMA": g711.A_LAW}
+_L16_RATES_HZ = (8000, 16000, 24000, 32000, 44100, 48000)
+
+_KINDS = {
+    name: _Kind(
+        _g711_rates_hz,
+        lambda codec, _: g711.Decoder(_LAWS[codec.name.upper()]),
+        lambda codec, _: g711.Encoder(_LAWS[codec.name.upper()]),
+    )
+    for name in _LAWS
+} | {
+    "L16": _Kind(
+        _l16_rates_hz,
+        lambda codec, rate_hz: l16.Decoder(rate_hz, codec.channels),
+        lambda codec, rate_hz: l16.Encoder(rate_hz, codec.channels),
+    ),
+}

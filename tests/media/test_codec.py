@@ -1,0 +1,67 @@
+"""The codecs by their names: rates, payloads of a stranger, who is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media import codec as codecs
+from media import g711
+from media.codec import UnsupportedCodecError
+from media.pcm import LONGEST_PACKET_MS
+from media.tone import levels, tone
+from media.wire import Codec
+
+SPOKEN = [
+    Codec("PCMU", 0),
+    Codec("PCMA", 8),
+    Codec("L16", 11, 44100),
+    Codec("L16", 10, 44100, 2),
+    Codec("L16", 96, 8000),
+    Codec("L16", 97, 16000),
+    Codec("L16", 98, 48000),
+]
+
+
+def name(codec: Codec) -> str:
+    return f"{codec.name}-{codec.clock_rate_hz}-{codec.channels}"
+
+
+@pytest.mark.parametrize("codec", SPOKEN, ids=name)
+def test_a_tone_comes_through_at_its_level(codec: Codec) -> None:
+    encoder, decoder = codecs.encoder(codec), codecs.decoder(codec)
+    rate_hz = codecs.sample_rate_hz(codec)
+    assert encoder.sample_rate_hz == decoder.sample_rate_hz == rate_hz
+    frames = tone(1000, 1.0, rate_hz, -12).reshape(50, -1)
+    heard = np.concatenate([decoder.decode(encoder.encode(frame)) for frame in frames])
+    assert heard.shape == (rate_hz,) and heard.dtype == np.int16
+    assert levels(heard[rate_hz // 5 :], rate_hz, [1000.0])[0] == pytest.approx(-12, abs=0.3)
+
+
+@given(st.sampled_from(SPOKEN), st.lists(st.binary(max_size=1500), max_size=4))
+def test_any_payloads_are_audio_of_bounded_length(codec: Codec, payloads: list[bytes]) -> None:
+    decoder = codecs.decoder(codec)
+    for payload in payloads:
+        heard = decoder.decode(payload)
+        assert heard.dtype == np.int16 and heard.ndim == 1
+        assert len(heard) <= decoder.sample_rate_hz * LONGEST_PACKET_MS // 1000
+
+
+def test_names_are_those_of_sdp_in_any_case() -> None:
+    assert codecs.law(Codec("pcmu", 0)) is g711.MU_LAW
+    assert codecs.law(Codec("PCMA", 8)) is g711.A_LAW
+    assert codecs.law(Codec("L16", 11, 44100)) is None
+    assert codecs.decoder(Codec("pcma", 8)).decode(b"\xd5").tolist() == [8]
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [Codec("GSM", 3), Codec("MP3", 14), Codec("PCMU", 0, 16000), Codec("PCMA", 8, 8000, 2), Codec("L16", 99, 11025)],
+    ids=name,
+)
+def test_what_is_not_spoken_is_refused_and_named(codec: Codec) -> None:
+    for make in (codecs.decoder, codecs.encoder, codecs.sample_rate_hz):
+        with pytest.raises(UnsupportedCodecError, match=codec.name):
+            make(codec)
