@@ -15,10 +15,10 @@ from adapters.sip.message.header import CSeq, NameAddr, Via, header_params, pars
 from adapters.sip.message.message import Message, MessageError, Request, Response, response_to
 from adapters.sip.message.multipart import NotUnderstood, session_part
 from adapters.sip.message.parser import parse
-from adapters.sip.message.sdp import Sdp, map_crypto
 from adapters.sip.message.text import to_text, to_wire
 from adapters.sip.message.uri import Uri
 from adapters.sip.message.via import stamp_via
+from domain.sdp import Sdp, map_crypto
 from domain.values import Flow
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -9,9 +9,9 @@ import pytest
 from adapters.sip.message.header import NameAddr
 from adapters.sip.message.message import MessageError, Request, Response
 from adapters.sip.message.parser import parse
-from adapters.sip.message.sdp import Sdp
 from adapters.sip.message.uri import Uri
 from adapters.sip.request.translate import number_of
+from domain.sdp import Sdp
 from tests.torture import town
 from tests.torture.case import ALL, FOLDER, RFCS, Case, cases, wire
 from tests.torture.line import STRANGER, Line

@@ -20,7 +20,6 @@ from adapters.sip.dialog.peer import Peers
 from adapters.sip.dialog.reason import passed_on, reason_of_cancel, reason_of_refusal, reasons_header
 from adapters.sip.dialog.session_timer import answered_terms, offered_terms
 from adapters.sip.message.message import Request, Response
-from adapters.sip.message.sdp import map_crypto
 from adapters.sip.message.text import to_wire
 from adapters.sip.request.identity import present
 from adapters.sip.transaction.key import ClientKey, restored_key
@@ -42,6 +41,7 @@ from domain.call.effect import (
 )
 from domain.call.resume import confirmable
 from domain.ports import Sealer
+from domain.sdp import map_crypto
 from domain.values import Dialog, Flow, Transaction
 
 _SDP = "application/sdp"

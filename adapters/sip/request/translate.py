@@ -21,7 +21,6 @@ from adapters.sip.message.error import NotAllowed
 from adapters.sip.message.header import NameAddr
 from adapters.sip.message.message import MessageError, Request, Response
 from adapters.sip.message.multipart import SDP, NotUnderstood, is_optional, session_part
-from adapters.sip.message.sdp import Sdp, map_crypto
 from adapters.sip.message.text import to_text
 from adapters.sip.message.uri import Uri
 from adapters.sip.request.gruu import Meant
@@ -45,6 +44,7 @@ from domain.call.presentation import OPEN, Presentation
 from domain.call.terms import Wish
 from domain.ports import Sealer
 from domain.routing.directory import Directory, Extension
+from domain.sdp import Sdp, map_crypto
 from domain.values import Ability, Flow, Transaction
 
 _SDP_RANGES = (SDP, "application/*", "*/*")

@@ -13,7 +13,7 @@ SCRIPT = """
 from adapters.sip.message.framing import StreamFramer
 from adapters.sip.message.header import CSeq, NameAddr, Via, header_params, parse_credentials, split_list
 from adapters.sip.message.parser import parse
-from adapters.sip.message.sdp import Sdp, map_crypto
+from domain.sdp import Sdp, map_crypto
 from adapters.sip.message.uri import Uri
 
 SIZE = 65_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sip.message.sdp import Sdp, map_crypto
+from domain.sdp import Sdp, map_crypto
 from tests.adapters.sip.message.test_message import golden
 
 

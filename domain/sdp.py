@@ -1,20 +1,40 @@
-"""Session descriptions (RFC 8866), as far as a switchboard reads them: direction, connection, keys.
+"""Session descriptions (RFC 8866), as far as a switchboard reads them: streams, direction, connection, keys.
 
 What may live here: reading lines, and rewriting single values with everything else left byte-identical. Offers and
-answers are passed on as the phones wrote them.
+answers of phones are passed on as they wrote them. It is for the adapters, which may not know each other: aggregates
+keep descriptions and never read them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
 _KEY = re.compile(r"(inline:|^k=(?:clear|base64):|^a=key-mgmt:\S+[ \t]+)([^\s;|]+)", re.IGNORECASE | re.MULTILINE)
 _KEY_MARKS = ("inline:", "\nk=", "key-mgmt:")  # a text without any of them holds no key
-_DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+NOWHERE = "0.0.0.0"
+"""The host of a stream on hold as RFC 2543 knew it (RFC 3264 section 8.4); not an address to bind."""
 LIMIT = 32_768
+
+
+class Sections(NamedTuple):
+    """The session's lines, and those of each stream, its `m=` line first."""
+
+    session: list[str]
+    streams: list[list[str]]
+
+
+class MediaLine(NamedTuple):
+    """`kind` is `audio`, `video`...; `profile` such as `RTP/AVP`, `formats` its payload types as written."""
+
+    kind: str
+    port: int
+    profile: str
+    formats: tuple[str, ...]
 
 
 class Sdp(msgspec.Struct, frozen=True):
@@ -29,21 +49,17 @@ class Sdp(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Sdp:
         """Raises ValueError: no version line, no stream, or a malformed media line."""
-        if len(text) > LIMIT:
-            raise ValueError("a session description of more than 32 kB")
-        session, audio = _sections(text)
-        host = _connection(audio) or _connection(session)
-        port, formats, profile = _media(audio[0])
-        direction = _direction(audio) or _direction(session) or "sendrecv"
-        if host == "0.0.0.0":  # hold as RFC 2543 knew it (RFC 3264 section 8.4); not an address to bind
-            direction = "inactive" if direction in ("recvonly", "inactive") else "sendonly"
-        names = _rtpmaps(audio)
+        session, streams = sections(text)
+        audio = next((stream for stream in streams if stream[0].startswith("m=audio")), streams[0])
+        host = connection(audio) or connection(session)
+        line = media_line(audio[0])
+        names = rtpmaps(audio)
         return cls(
-            direction=direction,
+            direction=direction(audio, session, host),
             host=host,
-            port=port,
-            codecs=tuple(names.get(payload, payload) for payload in formats),
-            encrypted="SAVP" in profile,
+            port=line.port,
+            codecs=tuple(names.get(payload, payload) for payload in line.formats),
+            encrypted="SAVP" in line.profile,
         )
 
 
@@ -61,20 +77,22 @@ def map_crypto(text: str, change: Callable[[str], str]) -> str:
     return _KEY.sub(lambda found: found.group(1) + change(found.group(2)), text)
 
 
-def _sections(text: str) -> tuple[list[str], list[str]]:
-    """The session's lines and those of the first audio stream (of the first stream at all, if none is audio)."""
+def sections(text: str) -> Sections:
+    """Raises ValueError: too long, no version line, or no stream."""
+    if len(text) > LIMIT:
+        raise ValueError("a session description of more than 32 kB")
     lines = [line.strip() for line in text.replace("\r\n", "\n").split("\n")]
     if not lines or not lines[0].startswith("v="):
         raise ValueError("it does not begin with v=")
     starts = [n for n, line in enumerate(lines) if line.startswith("m=")]
     if not starts:
         raise ValueError("it describes no stream")
-    chosen = next((n for n in starts if lines[n].startswith("m=audio")), starts[0])
-    end = next((n for n in starts if n > chosen), len(lines))
-    return lines[: starts[0]], lines[chosen:end]
+    ends = [*starts[1:], len(lines)]
+    return Sections(lines[: starts[0]], [lines[start:end] for start, end in zip(starts, ends, strict=True)])
 
 
-def _connection(lines: list[str]) -> str:
+def connection(lines: list[str]) -> str:
+    """The host of the `c=` line, or empty. Raises ValueError for a malformed one."""
     for line in lines:
         if line.startswith("c="):
             parts = line[2:].split()
@@ -84,21 +102,31 @@ def _connection(lines: list[str]) -> str:
     return ""
 
 
-def _media(line: str) -> tuple[int, tuple[str, ...], str]:
+def media_line(line: str) -> MediaLine:
+    """Raises ValueError for a malformed one."""
     parts = line[2:].split()
     port = parts[1].split("/")[0] if len(parts) >= 4 else ""
     if not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 65535:
         raise ValueError("a malformed m= line")
-    return int(port), tuple(parts[3:]), parts[2]
+    return MediaLine(parts[0], int(port), parts[2], tuple(parts[3:]))
+
+
+def direction(stream: list[str], session: list[str], host: str) -> str:
+    """Which way a stream goes from its writer's view, who is at `host` (RFC 3264 section 5.1)."""
+    found = _direction(stream) or _direction(session) or "sendrecv"
+    if host == NOWHERE:
+        return "inactive" if found in ("recvonly", "inactive") else "sendonly"
+    return found
 
 
 def _direction(lines: list[str]) -> str:
-    return next((line[2:] for line in lines if line.startswith("a=") and line[2:] in _DIRECTIONS), "")
+    return next((line[2:] for line in lines if line.startswith("a=") and line[2:] in DIRECTIONS), "")
 
 
-def _rtpmaps(lines: list[str]) -> dict[str, str]:
+def rtpmaps(stream: list[str]) -> dict[str, str]:
+    """Payload type as written -> codec as in `a=rtpmap`, such as `opus/48000/2`."""
     names = {}
-    for line in lines:
+    for line in stream:
         if line.startswith("a=rtpmap:"):
             payload, _, name = line[len("a=rtpmap:") :].partition(" ")
             names[payload] = name.strip()
