@@ -6,26 +6,15 @@ Descriptions are those of events, in which keys are sealed; only `leg_of` must h
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, b64encode
-from binascii import Error
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from adapters.media.crypto import Chance, CryptoError, agree, choose, new_key, readable
 from domain.sdp import NOWHERE, Sections, connection, direction, media_line, rtpmaps, sections
 from media.wire import Codec, Leg, Sdes
 
 PTIME_MS = 20
-SUITES = {
-    "AEAD_AES_256_GCM": 44,
-    "AEAD_AES_128_GCM": 28,
-    "AES_256_CM_HMAC_SHA1_80": 46,
-    "AES_256_CM_HMAC_SHA1_32": 46,
-    "AES_CM_128_HMAC_SHA1_80": 30,
-    "AES_CM_128_HMAC_SHA1_32": 30,
-}
-"""SRTP suite (RFC 4568, 6188, 7714) -> bytes of its key and salt."""
 _DTMF = "telephone-event"
 _STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 """Payload types that need no `a=rtpmap` (RFC 3551 section 6)."""
@@ -37,13 +26,10 @@ _KNOWN = {("pcmu", 8000, 1), ("pcma", 8000, 1), ("g722", 8000, 1), ("opus", 4800
     ("l16", rate, 1)
     for rate in (8000, 16000, 24000)  # what fits one packet in 20 ms
 }
-_CRYPTO = re.compile(r"a=crypto:(\d{1,9}) (\S+) inline:([^\s;|]+)", re.IGNORECASE)
+_CRYPTO = "a=crypto:"
 _PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
 _SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 _REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
-
-Chance = Callable[[int], bytes]
-"""So many random bytes."""
 
 
 class NoCommonMedia(ValueError):
@@ -68,8 +54,8 @@ class _Stream(NamedTuple):
     events: tuple[tuple[int, int], ...]
     """payload type and clock rate of each telephone-event"""
     muxes: bool
-    crypto: tuple[tuple[str, str, str], ...]
-    """tag, suite and key of each `a=crypto`"""
+    crypto: tuple[str, ...]
+    """what stands in each `a=crypto`"""
 
 
 class _Origin(NamedTuple):
@@ -144,7 +130,7 @@ def _stream(lines: list[str], session: list[str]) -> _Stream:
     line = media_line(lines[0])
     host = connection(lines) or connection(session)
     codecs, events = _formats(line.formats, lines)
-    crypto = tuple((found[1], found[2].upper(), found[3]) for found in map(_CRYPTO.match, lines) if found)
+    crypto = tuple(line.removeprefix(_CRYPTO) for line in lines if line.startswith(_CRYPTO))
     way = direction(lines, session, host)
     return _Stream(host, line.port, line.profile, way, codecs, events, "a=rtcp-mux" in lines, crypto)
 
@@ -190,9 +176,12 @@ def _choose(described: Sections) -> tuple[int, _Stream]:
 def _lacks(stream: _Stream) -> str:
     if not stream.port:
         return "the audio that is offered has no port"
-    if stream.profile in _SECURE and _suite(stream) is None:
-        return "no SRTP suite that is offered is known here"
-    if stream.profile not in _PLAIN | _SECURE:
+    if stream.profile in _SECURE:
+        try:
+            choose(stream.crypto)
+        except CryptoError as error:
+            return str(error)
+    elif stream.profile not in _PLAIN:
         return f"{stream.profile} is not known here"
     return "" if stream.codecs else "no codec that is offered is known here"
 
@@ -225,39 +214,23 @@ def _events_for(codec: Codec, events: Sequence[tuple[int, int]]) -> tuple[tuple[
 # --- keys
 
 
-def _suite(stream: _Stream) -> tuple[str, str, str] | None:
-    return next((one for one in stream.crypto if one[1] in SUITES), None)
-
-
 def _keys(stream: _Stream, before: str, seal: Callable[[str], str], chance: Chance) -> list[str]:
     """The same key as before for the same suite: what was sent with it may still be on the way."""
-    offered = _suite(stream)
-    if stream.profile not in _SECURE or offered is None:
+    if stream.profile not in _SECURE:
         return []
-    tag, suite, _ = offered
+    chosen = choose(stream.crypto)
     former = _taken(sections(before))[1].crypto if before else ()
-    key = next((one[2] for one in former if one[1] == suite), "")
-    return [f"a=crypto:{tag} {suite} inline:{key or seal(b64encode(chance(SUITES[suite])).decode())}"]
+    key = next((one.key for one in readable(former) if one.suite == chosen.suite), "")
+    return [f"{_CRYPTO}{chosen._replace(key=key or seal(new_key(chosen.suite, chance)))}"]
 
 
 def _secure(theirs: _Stream, ours: _Stream) -> Sdes | None:
     if ours.profile not in _SECURE:
         return None
-    for tag, suite, key in ours.crypto:
-        for their_tag, their_suite, their_key in theirs.crypto:
-            if (their_tag, their_suite) == (tag, suite):
-                return Sdes(suite, _bare(key, suite), _bare(their_key, suite))
-    raise NoCommonMedia("the two sides have no SRTP suite in common")
-
-
-def _bare(key: str, suite: str) -> bytes:
     try:
-        found = b64decode(key, validate=True)
-    except Error as error:
-        raise NoCommonMedia(f"a key that is not base64: {error}") from None
-    if len(found) != SUITES[suite]:
-        raise NoCommonMedia(f"a key of {len(found)} bytes is none of {suite}")
-    return found
+        return Sdes(*agree(ours.crypto, theirs.crypto))
+    except CryptoError as error:
+        raise NoCommonMedia(f"no keys for SRTP: {error}") from None
 
 
 # --- writing

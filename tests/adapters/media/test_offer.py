@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.media.offer import SUITES, NoCommonMedia, Place, answer, leg_of, offer, port_of
+from adapters.media.crypto import SUITES
+from adapters.media.offer import NoCommonMedia, Place, answer, leg_of, offer, port_of
 from domain.sdp import LIMIT, Sdp, map_crypto, sections
 from media.wire import Codec, Sdes
 
@@ -139,8 +140,11 @@ def test_a_stream_that_is_not_taken_is_refused_in_its_place() -> None:
         (["m=audio 0 RTP/AVP 0"], "no port"),
         (["m=audio 4000 RTP/AVP 18"], "no codec"),
         (["m=audio 4000 RTP/AVP 96", "a=rtpmap:96 opus/48000"], "no codec"),
-        (["m=audio 4000 RTP/SAVP 0"], "no SRTP suite"),
-        (["m=audio 4000 RTP/SAVP 0", f"a=crypto:1 F8_128_HMAC_SHA1_80 inline:{THEIR_KEY}"], "no SRTP suite"),
+        (["m=audio 4000 RTP/SAVP 0"], "no a=crypto can be used: there is none"),
+        (
+            ["m=audio 4000 RTP/SAVP 0", f"a=crypto:1 F8_128_HMAC_SHA1_80 inline:{THEIR_KEY}"],
+            "suite F8_128_HMAC_SHA1_80 is not",
+        ),
         (["m=audio 4000 UDP/TLS/RTP/SAVPF 0"], "UDP/TLS/RTP/SAVPF is not known"),
     ],
 )
