@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from media import g711, l16, wire
+from media import g711, g722, l16, opus, wire
 from media.pcm import Samples
 
 
@@ -103,6 +103,15 @@ def _l16_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
     return (codec.clock_rate_hz,) if spoken else ()
 
 
+def _g722_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
+    return g722.SAMPLE_RATES_HZ if (codec.clock_rate_hz, codec.channels) == (8000, 1) else ()
+
+
+def _opus_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
+    """In SDP it always has two channels, whatever is sent (RFC 7587 section 7)."""
+    return opus.SAMPLE_RATES_HZ if codec.clock_rate_hz == opus.CLOCK_RATE_HZ and codec.channels in (1, 2) else ()
+
+
 _LAWS = {"PCMU": g711.MU_LAW, "PCMA": g711.A_LAW}
 _L16_RATES_HZ = (8000, 16000, 24000, 32000, 44100, 48000)
 
@@ -118,5 +127,15 @@ _KINDS = {
         _l16_rates_hz,
         lambda codec, rate_hz: l16.Decoder(rate_hz, codec.channels),
         lambda codec, rate_hz: l16.Encoder(rate_hz, codec.channels),
+    ),
+    "G722": _Kind(
+        _g722_rates_hz,
+        lambda _, rate_hz: g722.Decoder(rate_hz),
+        lambda _, rate_hz: g722.Encoder(rate_hz),
+    ),
+    "OPUS": _Kind(
+        _opus_rates_hz,
+        lambda _, rate_hz: opus.Decoder(rate_hz),
+        lambda codec, rate_hz: opus.Encoder(rate_hz, codec.parameters),
     ),
 }

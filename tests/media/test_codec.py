@@ -22,6 +22,8 @@ SPOKEN = [
     Codec("L16", 96, 8000),
     Codec("L16", 97, 16000),
     Codec("L16", 98, 48000),
+    Codec("G722", 9),
+    Codec("opus", 111, 48000, 2),
 ]
 
 
@@ -38,6 +40,28 @@ def test_a_tone_comes_through_at_its_level(codec: Codec) -> None:
     heard = np.concatenate([decoder.decode(encoder.encode(frame)) for frame in frames])
     assert heard.shape == (rate_hz,) and heard.dtype == np.int16
     assert levels(heard[rate_hz // 5 :], rate_hz, [1000.0])[0] == pytest.approx(-12, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("codec", "wanted_hz", "rate_hz"),
+    [
+        (Codec("PCMU", 0), 0, 8000),
+        (Codec("PCMU", 0), 48000, 8000),
+        (Codec("G722", 9), 0, 16000),
+        (Codec("G722", 9), 8000, 8000),
+        (Codec("G722", 9), 48000, 16000),
+        (Codec("opus", 111, 48000, 2), 0, 48000),
+        (Codec("opus", 111, 48000, 2), 8000, 8000),
+        (Codec("opus", 111, 48000, 2), 16000, 16000),
+        (Codec("opus", 111, 48000, 2), 32000, 48000),
+        (Codec("opus", 111, 48000, 2), 96000, 48000),
+    ],
+)
+def test_a_codec_works_at_the_rate_of_its_room_where_it_can(codec: Codec, wanted_hz: int, rate_hz: int) -> None:
+    assert codecs.sample_rate_hz(codec, wanted_hz) == rate_hz
+    assert codecs.decoder(codec, wanted_hz).sample_rate_hz == rate_hz
+    assert codecs.encoder(codec, wanted_hz).sample_rate_hz == rate_hz
+    assert len(codecs.encoder(codec, wanted_hz).encode(np.zeros(rate_hz // 50, np.int16))) > 0
 
 
 @given(st.sampled_from(SPOKEN), st.lists(st.binary(max_size=1500), max_size=4))
@@ -58,7 +82,15 @@ def test_names_are_those_of_sdp_in_any_case() -> None:
 
 @pytest.mark.parametrize(
     "codec",
-    [Codec("GSM", 3), Codec("MP3", 14), Codec("PCMU", 0, 16000), Codec("PCMA", 8, 8000, 2), Codec("L16", 99, 11025)],
+    [
+        Codec("GSM", 3),
+        Codec("MP3", 14),
+        Codec("PCMU", 0, 16000),
+        Codec("PCMA", 8, 8000, 2),
+        Codec("L16", 99, 11025),
+        Codec("G722", 9, 16000),
+        Codec("opus", 111, 16000),
+    ],
     ids=name,
 )
 def test_what_is_not_spoken_is_refused_and_named(codec: Codec) -> None:

@@ -1,0 +1,140 @@
+"""Opus (RFC 6716) in RTP (RFC 7587), by libopus: what a leg's `a=fmtp` asks of us, packets, and lost ones.
+
+libopus works at the rate of the room, so nothing is resampled. It is called through the functions that `opuslib_next`
+publishes, not through its objects: these copy each sample as a Python number, which takes longer than decoding.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import opuslib_next  # type: ignore[import-untyped]
+from opuslib_next.api.decoder import libopus_decode  # type: ignore[import-untyped]
+from opuslib_next.api.encoder import libopus_encode  # type: ignore[import-untyped]
+
+from media.pcm import NOTHING, Samples, clipped, longest_packet
+
+SAMPLE_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
+CLOCK_RATE_HZ = 48000
+
+COMPLEXITY = 5
+"""Of 10: from here on more CPU is hardly to be heard in speech."""
+FADES_AFTER_MS, SILENT_AFTER_MS = 100, 300
+"""libopus would go on with what it takes for background noise for as long as it is asked: a dead leg must not hiss."""
+EXPECTED_LOSS_PERCENT = 10
+"""How much loss a peer has that asks for forward error correction; libopus shares out the bits by it."""
+
+# Bits a second for mono speech that RFC 7587 section 3.1.1 finds good, by the samples' rate.
+_BITRATES = {8000: 12_000, 12000: 16_000, 16000: 20_000, 24000: 28_000, 48000: 32_000}
+_LEAST_BITRATE, _MOST_BITRATE = 6_000, 510_000
+_BANDWIDTHS: tuple[
+    tuple[int, int], ...
+] = (  # of audio at most this many samples a second (RFC 7587 section 6.1, maxplaybackrate)
+    (8000, opuslib_next.BANDWIDTH_NARROWBAND),
+    (12000, opuslib_next.BANDWIDTH_MEDIUMBAND),
+    (16000, opuslib_next.BANDWIDTH_WIDEBAND),
+    (24000, opuslib_next.BANDWIDTH_SUPERWIDEBAND),
+    (48000, opuslib_next.BANDWIDTH_FULLBAND),
+)
+_LONGEST_PACKET_BYTES = 1500
+_SHORTEST_FRAMES_A_SECOND = 400
+_FRAMES_MS = (2.5, 5, 10, 20, 40, 60, 80, 100, 120)
+_LONGEST_NUMBER = 10
+_Pointer = ctypes.POINTER(ctypes.c_int16)
+
+
+class Decoder:
+    """The stream from one leg."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self._decoder = opuslib_next.Decoder(sample_rate_hz, 1)
+        self._heard = np.zeros(longest_packet(sample_rate_hz), dtype=np.int16)
+        self._pointer = self._heard.ctypes.data_as(_Pointer)
+        self._concealed = 0
+
+    def decode(self, payload: bytes) -> Samples:
+        """The samples of a packet; of what is no Opus packet, nothing."""
+        if not payload:  # for libopus that is a lost packet
+            return NOTHING
+        self._concealed = 0
+        return self._decode(payload, len(self._heard), correction=0)
+
+    def conceal(self, samples: int, following: bytes = b"") -> Samples:
+        """So many samples in a lost packet's place: from the copy that the one behind it may carry, or as a guess.
+
+        At most `LONGEST_PACKET_MS`. Of guesses that follow one another the later ones are fainter, then silent.
+        """
+        before_ms = self._concealed * 1000 / self.sample_rate_hz
+        self._concealed += samples
+        if before_ms >= SILENT_AFTER_MS:
+            return np.zeros(samples, dtype=np.int16)
+        made = self._conceal(samples, following)
+        after_ms = self._concealed * 1000 / self.sample_rate_hz
+        if after_ms <= FADES_AFTER_MS:
+            return made
+        times_ms = np.linspace(before_ms, after_ms, samples, endpoint=False)
+        return clipped(made * np.interp(times_ms, (FADES_AFTER_MS, SILENT_AFTER_MS), (1, 0)))
+
+    def _conceal(self, samples: int, following: bytes) -> Samples:
+        step = self.sample_rate_hz // _SHORTEST_FRAMES_A_SECOND
+        wanted = min(-(-samples // step) * step, len(self._heard))
+        made = self._decode(following or None, wanted, correction=1 if following else 0)
+        if len(made) < samples and following:  # it was no Opus packet
+            made = self._decode(None, wanted, correction=0)
+        return made[:samples]
+
+    def _decode(self, packet: bytes | None, room: int, correction: int) -> Samples:
+        length = len(packet) if packet else 0
+        made = libopus_decode(self._decoder.decoder_state, packet, length, self._pointer, room, correction)
+        return self._heard[:made].copy() if made > 0 else NOTHING
+
+
+class Encoder:
+    """The stream to one leg; `parameters` are those by which it told how it wants to be sent to."""
+
+    def __init__(self, sample_rate_hz: int, parameters: str = "") -> None:
+        self.sample_rate_hz = sample_rate_hz
+        wishes = _wishes(parameters)
+        self._encoder = encoder = opuslib_next.Encoder(sample_rate_hz, 1, opuslib_next.APPLICATION_VOIP)
+        encoder.complexity = COMPLEXITY
+        most = wishes.get("maxaveragebitrate", _MOST_BITRATE)
+        encoder.bitrate = max(_LEAST_BITRATE, min(_BITRATES[sample_rate_hz], most))
+        encoder.vbr = 0 if wishes.get("cbr") == 1 else 1
+        encoder.dtx = 1 if wishes.get("usedtx") == 1 else 0
+        encoder.max_bandwidth = _bandwidth(wishes.get("maxplaybackrate", CLOCK_RATE_HZ))
+        if wishes.get("useinbandfec") == 1:
+            encoder.inband_fec = 1
+            encoder.packet_loss_perc = EXPECTED_LOSS_PERCENT
+        self._lengths = frozenset(int(sample_rate_hz * ms / 1000) for ms in _FRAMES_MS)
+        self._frame = np.zeros(max(self._lengths), dtype=np.int16)
+        self._pointer = self._frame.ctypes.data_as(_Pointer)
+        self._packet = (ctypes.c_char * _LONGEST_PACKET_BYTES)()
+
+    def encode(self, frame: Samples) -> bytes:
+        """One packet of 2.5, 5, 10, 20, 40, 60, 80, 100 or 120 ms; other lengths raise ValueError."""
+        length = len(frame)
+        if length not in self._lengths:
+            raise ValueError(f"Opus has no packets of {length} samples at {self.sample_rate_hz} Hz")
+        self._frame[:length] = frame
+        made = libopus_encode(self._encoder.encoder_state, self._pointer, length, self._packet, _LONGEST_PACKET_BYTES)
+        if made < 0:
+            raise ValueError(f"libopus could not encode {length} samples: error {made}")
+        return self._packet.raw[:made]
+
+
+def _wishes(parameters: str) -> dict[str, int]:
+    """`name=number; ...` of an fmtp line; what is not a number is left out, for a peer's mistake ends no call."""
+    pairs = (one.partition("=") for one in parameters.split(";"))
+    return {
+        name.strip().lower(): int(value)
+        for name, _, value in pairs
+        if value.strip().isdecimal() and len(value) < _LONGEST_NUMBER
+    }
+
+
+def _bandwidth(rate_hz: int) -> int:
+    """The widest band that a peer can play which plays so many samples a second."""
+    bands = [band for rate, band in _BANDWIDTHS if rate <= rate_hz]
+    return bands[-1] if bands else _BANDWIDTHS[0][1]
