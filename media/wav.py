@@ -1,0 +1,163 @@
+"""WAV files (RIFF/WAVE; Microsoft, "Multimedia Programming Interface and Data Specifications 1.0"): reading, and heads.
+
+What may live here: bytes to samples and back. No files, no rates but the file's own.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.pcm import Samples, clipped
+
+HEAD_BYTES = 44
+LONGEST_DATA_BYTES = 2**32 - 1 - HEAD_BYTES
+"""Lengths have 32 bits."""
+MOST_CHANNELS = 8
+RATES_HZ = (1_000, 384_000)
+
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_FORMAT = struct.Struct("<HHIIHH")
+_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_FULL_SCALE = 32768.0
+
+
+class WaveError(ValueError):
+    """The file is no WAV that can be read; the text says what is wrong with it."""
+
+
+class Wave(NamedTuple):
+    """What a file holds: mono, the mean of its channels, at its own rate."""
+
+    samples: Samples
+    clock_rate_hz: int
+
+
+class _Format(NamedTuple):
+    tag: int
+    channels: int
+    clock_rate_hz: int
+    bits: int
+
+
+def head(clock_rate_hz: int, channels: int, data_bytes: int) -> bytes:
+    """The 44 bytes before 16-bit PCM of this length."""
+    width = 2 * channels
+    return _HEAD.pack(
+        b"RIFF",
+        HEAD_BYTES - 8 + data_bytes,
+        b"WAVE",
+        b"fmt ",
+        _FORMAT.size,
+        _PCM,
+        channels,
+        clock_rate_hz,
+        clock_rate_hz * width,
+        width,
+        16,
+        b"data",
+        data_bytes,
+    )
+
+
+def layout(start: bytes) -> tuple[int, int]:
+    """(clock_rate_hz, channels) of a file that begins as `head` makes it. Raises WaveError."""
+    if len(start) < HEAD_BYTES:
+        raise WaveError("its head is cut short")
+    _, _, _, _, _, tag, channels, rate, *_ = _HEAD.unpack_from(start)
+    if start != head(rate, channels, int.from_bytes(start[40:44], "little")) or tag != _PCM:
+        raise WaveError("its head is not one of ours")
+    return rate, channels
+
+
+def wave(samples: Samples, clock_rate_hz: int) -> bytes:
+    """A whole file of 16-bit PCM, mono."""
+    data = samples.astype("<i2").tobytes()
+    return head(clock_rate_hz, 1, len(data)) + data
+
+
+def parse(content: bytes) -> Wave:
+    """The sound of a whole file: PCM of 8 to 32 bits, or float. Raises WaveError.
+
+    A length that says more than there is means all there is: programs leave it so that were killed, or wrote to a pipe.
+    """
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        raise WaveError("it does not begin as a WAV file does")
+    kind: _Format | None = None
+    for name, body in _chunks(content):
+        if name == b"fmt ":
+            kind = _format(body)
+        elif name == b"data":
+            if kind is None:
+                raise WaveError("its sound comes before its format")
+            return Wave(_mono(body, kind), kind.clock_rate_hz)
+    raise WaveError("it has no sound (no `data` chunk)")
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    whole, at = memoryview(content), 12
+    while at + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, at)
+        yield name, whole[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+def _format(body: memoryview) -> _Format:
+    if len(body) < _FORMAT.size:
+        raise WaveError("its format is cut short")
+    tag, channels, rate, _, _, bits = _FORMAT.unpack_from(body)
+    if tag == _EXTENSIBLE:
+        if len(body) < 26:
+            raise WaveError("its format is cut short")
+        (tag,) = struct.unpack_from("<H", body, 24)
+    if not 0 < channels <= MOST_CHANNELS:
+        raise WaveError(f"it has {channels} channels, which is not 1 to {MOST_CHANNELS}")
+    if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+        raise WaveError(f"it has {rate} samples a second, which is not {RATES_HZ[0]} to {RATES_HZ[1]}")
+    if (tag, bits) not in _READERS:
+        raise WaveError(f"format {tag} with {bits} bits is not among those that are read: PCM of 8 to 32 bits, float")
+    return _Format(tag, channels, rate, bits)
+
+
+def _mono(body: memoryview, kind: _Format) -> Samples:
+    """Cut to whole samples of all channels; beyond full scale is clipped, what is no number is silence."""
+    width = kind.channels * kind.bits // 8
+    usable = body[: len(body) // width * width]
+    if (kind.tag, kind.bits, kind.channels) == (_PCM, 16, 1):
+        return np.frombuffer(usable, "<i2").astype(np.int16)
+    values = _READERS[kind.tag, kind.bits](usable)
+    mixed = np.nan_to_num(values.reshape(-1, kind.channels).mean(axis=1) * _FULL_SCALE, nan=0.0)
+    return clipped(mixed)
+
+
+def _bytes(body: memoryview) -> NDArray[np.float32]:
+    """8 bits are unsigned, unlike all others."""
+    return (np.frombuffer(body, np.uint8).astype(np.float32) - np.float32(128)) / np.float32(128)
+
+
+def _halves(body: memoryview) -> NDArray[np.float32]:
+    return np.frombuffer(body, "<i2").astype(np.float32) / np.float32(2**15)
+
+
+def _three_bytes(body: memoryview) -> NDArray[np.float32]:
+    wide = np.zeros((len(body) // 3, 4), np.uint8)
+    wide[:, 1:] = np.frombuffer(body, np.uint8).reshape(-1, 3)
+    return _words(wide.reshape(-1).data)
+
+
+def _words(body: memoryview) -> NDArray[np.float32]:
+    return np.frombuffer(body, "<i4").astype(np.float32) / np.float32(2**31)
+
+
+_READERS: Mapping[tuple[int, int], Callable[[memoryview], NDArray[np.float32]]] = {
+    (_PCM, 8): _bytes,
+    (_PCM, 16): _halves,
+    (_PCM, 24): _three_bytes,
+    (_PCM, 32): _words,
+    (_FLOAT, 32): lambda body: np.frombuffer(body, "<f4"),
+    (_FLOAT, 64): lambda body: np.frombuffer(body, "<f8").astype(np.float32),
+}
