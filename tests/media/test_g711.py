@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from media import g711
@@ -119,6 +119,7 @@ def test_arrays_are_written_into(law: Law) -> None:
 
 
 @given(st.binary(max_size=4000), st.sampled_from([A_LAW, MU_LAW]))
+@example(bytes(65535), A_LAW)
 def test_any_payload_is_audio_of_bounded_length(payload: bytes, law: Law) -> None:
     decoder = g711.Decoder(law)
     assert len(decoder.decode(payload)) == min(len(payload), 8 * LONGEST_PACKET_MS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from media import l16
@@ -32,6 +32,8 @@ def test_of_two_channels_the_mean_is_heard() -> None:
 
 
 @given(st.binary(max_size=4000), st.integers(1, 2))
+@example(bytes(65535), 1)
+@example(bytes(65535), 2)
 def test_any_payload_is_audio_of_bounded_length(payload: bytes, channels: int) -> None:
     decoder = l16.Decoder(8000, channels)
     assert len(decoder.decode(payload)) == min(len(payload) // (2 * channels), 8 * LONGEST_PACKET_MS)
