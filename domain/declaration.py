@@ -1,4 +1,4 @@
-"""What a file declares: tenants with their extensions and devices, checked as far as one file can be.
+"""What a file declares: tenants with their extensions, devices and conferences, checked as far as one file can be.
 
 What may live here: shapes and rules of the declared format. What contradicts the rest of the system (a domain or a
 device name that somebody else has) is checked by the office, which knows the rest.
@@ -21,13 +21,15 @@ from domain.values import STRIP_ALL, IdentityPolicy
 HA1_HEX = {"SHA-256": 64, "MD5": 32}
 """Digest algorithm -> length of an HA1 in hexadecimal digits."""
 
-_TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "identity", "extensions"})
+_TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "identity", "extensions", "conferences"})
 _IDENTITY = frozenset({"diversion", "history"})
 _PASSING = ("pass", "strip")
 _EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices"})
 _DEVICE = frozenset({"username", "password", "ha1"})
+_CONFERENCE = frozenset({"number", "name", "pin", "moderator_pin"})
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"[0-9*#+]{1,32}")
+_PIN = re.compile(r"[0-9]{3,16}")
 _USERNAME = re.compile(r"[A-Za-z0-9._~*#+-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -63,8 +65,21 @@ class ExtensionDeclaration(msgspec.Struct, frozen=True):
     devices: tuple[DeviceDeclaration, ...]
 
 
+class ConferenceDeclaration(msgspec.Struct, frozen=True):
+    """A room. A PIN is digits, empty for none from now on, or None = as it is."""
+
+    place: Item
+    number: str
+    name: str
+    pin: str | None
+    moderator_pin: str | None
+
+
 class TenantDeclaration(msgspec.Struct, frozen=True):
-    """A customer with those of its extensions that the file names. `domain_places` are where each domain stands."""
+    """A customer with those of its extensions and conferences that the file names.
+
+    `domain_places` are where each domain stands.
+    """
 
     place: Item
     domain_places: tuple[Item, ...]
@@ -75,6 +90,7 @@ class TenantDeclaration(msgspec.Struct, frozen=True):
     timezone: str
     identity: IdentityPolicy
     extensions: tuple[ExtensionDeclaration, ...]
+    conferences: tuple[ConferenceDeclaration, ...]
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -111,9 +127,11 @@ def _tenant(item: Item) -> TenantDeclaration:
     places = domains.items()
     if not places:
         domains.refuse("needs at least one SIP domain")
-    extensions = fields.get("extensions")
+    extensions, conferences = fields.get("extensions"), fields.get("conferences")
     found = [_extension(one) for one in extensions.items()] if extensions else []
-    _check_doubles((one.place.mapping().need("number"), one.number) for one in found)
+    rooms = [_conference(one) for one in conferences.items()] if conferences else []
+    numbers = [(one.place, one.number) for one in found] + [(one.place, one.number) for one in rooms]
+    _check_doubles((place.mapping().need("number"), number) for place, number in numbers)
     _check_doubles((device.place, device.username) for one in found for device in _devices_of(one))
     return TenantDeclaration(
         place=item,
@@ -125,6 +143,7 @@ def _tenant(item: Item) -> TenantDeclaration:
         timezone=_timezone(fields.need("timezone")),
         identity=_identity(fields.get("identity")),
         extensions=tuple(found),
+        conferences=tuple(rooms),
     )
 
 
@@ -162,6 +181,21 @@ def _extension(item: Item) -> ExtensionDeclaration:
         default=default if default.secret else None,
         devices=tuple(_device(one) for one in devices.items()) if devices else (),
     )
+
+
+def _conference(item: Item) -> ConferenceDeclaration:
+    fields = item.mapping(_CONFERENCE)
+    number = _match(fields.need("number"), _NUMBER, "digits, *, # and +, at most 32")
+    name, pin, moderator_pin = fields.get("name"), _pin(fields.get("pin")), _pin(fields.get("moderator_pin"))
+    if pin and pin == moderator_pin:
+        fields.need("moderator_pin").refuse("must be another PIN than that of all others")
+    return ConferenceDeclaration(item, number, _name(name) if name else number, pin, moderator_pin)
+
+
+def _pin(item: Item | None) -> str | None:
+    if item is None:
+        return None
+    return "" if item.is_nothing else _match(item, _PIN, "3 to 16 digits in quotes, or null for none")
 
 
 def _device(item: Item) -> DeviceDeclaration:

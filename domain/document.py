@@ -45,6 +45,11 @@ class Item:
             self.refuse("must not be empty")
         return value
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is written as `null`, or not at all."""
+        return self._kind() == "nothing"
+
     def whole(self, least: int, most: int) -> int:
         """Raises Refusal unless it is a whole number from `least` to `most`."""
         tag = self._node.tag.rpartition(":")[2]

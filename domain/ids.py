@@ -106,6 +106,17 @@ def registration_id(tenant: str, number: str, opened_at_ms: int, chance: bytes) 
     return new_stream_id(opened_at_ms, shard_of_registration(tenant, number), chance)
 
 
+@lru_cache(maxsize=8192)
+def shard_of_room(tenant: str, number: str) -> int:
+    """The one shard of what happens in a room: one writer for who may come in."""
+    return _hash64("room", tenant, number) % SHARDS
+
+
+def conference_id(tenant: str, number: str, opened_at_ms: int, chance: bytes) -> UUID:
+    """The stream of one conference in a room, as `registration_id` of a registration."""
+    return new_stream_id(opened_at_ms, shard_of_room(tenant, number), chance)
+
+
 def leg_id(call: UUID, index: int) -> str:
     """A leg's id, unique in the world: the call's id in 26 letters of base32 and the leg's number."""
     leg = f"{_letters(call)}{index}"

@@ -10,7 +10,8 @@ import msgspec
 class Flow(msgspec.Struct, frozen=True, order=True):
     """The way by which a peer was heard and can be answered (RFC 5626's flow).
 
-    `transport` is `udp`, `tcp` or `tls`; `local` and `remote` are `host:port` (IPv6 in brackets);
+    `transport` is `udp`, `tcp` or `tls`, or `media` for what ends at media of our own and is in no network;
+    `local` and `remote` are `host:port` (IPv6 in brackets);
     `connection` numbers the stream connection within this run of the process (0 for UDP). `node` is whose socket it
     is, by name; empty where there is one node only.
     """
@@ -20,6 +21,9 @@ class Flow(msgspec.Struct, frozen=True, order=True):
     remote: str
     connection: int = 0
     node: str = ""
+
+
+MEDIA = Flow("media", "", "")
 
 
 class Dialog(msgspec.Struct, frozen=True):
@@ -125,6 +129,7 @@ NORMAL = Cause(200, 16, "normal clearing")
 UNALLOCATED = Cause(404, 1, "no such number")
 NOT_REGISTERED = Cause(480, 20, "no device is registered")
 NO_ANSWER = Cause(480, 19, "nobody answered")
+NO_MEDIA_WORKER = Cause(503, 41, "no media worker has answered")
 CANCELLED = Cause(487, 16, "cancelled by the caller")
 ANSWERED_ELSEWHERE = Cause(200, 26, "answered elsewhere")
 LATE_ANSWER = Cause(487, 26, "answered after the call had gone")

@@ -59,11 +59,14 @@ class Office:
         clock: Callable[[], datetime],
         history: Iterable[Sequence[Stored]] = (),
         keeper: Keeper | None = None,
+        no_rooms: str = "",
     ) -> None:
         """`history`: every configuration stream whole, as `Journal.live` gives them. `clock` is aware UTC.
 
-        `keeper` of `store`, if it is not one of a node that is alone. Raises JournalError if a record cannot be read.
+        `keeper` of `store`, if it is not one of a node that is alone; `no_rooms` says why no conference can be declared
+        here, if none can. Raises JournalError if a record cannot be read.
         """
+        self._no_rooms = no_rooms
         self._application, self._store, self._writer, self._clock = application, store, writer, clock
         self._keeper = keeper or LoneKeeper(store)
         self._lock, self._learning = threading.Lock(), threading.Lock()
@@ -119,7 +122,7 @@ class Office:
                 _check_scope(wanted, only_tenant, self._state)
             context = self._context(actor, cause)
             self._kept(self._keeper.current)
-            plan = plan_of(wanted, self._state, self._store, context, self._clock())
+            plan = plan_of(wanted, self._state, self._store, context, self._clock(), self._no_rooms)
             self._keep(Change(plan.events, plan.secrets, plan.gone))
             return Applied(tuple(plan.rows), tuple(plan.warnings), self._state.directory.version)
 
@@ -187,7 +190,16 @@ class Office:
             "timezone": tenant.timezone,
             **({"identity": msgspec.to_builtins(tenant.identity)} if tenant.identity != STRIP_ALL else {}),
             "extensions": [self._export_extension(slug, number, with_secrets) for number in self._state.numbers(slug)],
+            **({"conferences": rooms} if (rooms := self._export_rooms(slug, with_secrets)) else {}),
         }
+
+    def _export_rooms(self, slug: str, with_secrets: bool) -> list[dict[str, str]]:
+        found = []
+        for room in self._state.rooms_of(slug):
+            pins = {"pin": room.pin, "moderator_pin": room.moderator_pin} if with_secrets else {}
+            shown = {name: self._store.unseal(sealed) for name, sealed in pins.items() if sealed}
+            found.append({"number": room.number, "name": room.name, **shown})
+        return found
 
     def _export_extension(self, slug: str, number: str, with_secrets: bool) -> dict[str, Any]:
         extension = self._state.extensions[slug, number]

@@ -15,11 +15,19 @@ import msgspec
 from adapters.keys.store import Secrets, SecretStore
 from adapters.sip.digest.challenge import ha1
 from domain import extension as extensions
+from domain import room as rooms
 from domain import tenant as tenants
 from domain.base import Context, Event, Step
-from domain.declaration import HA1_HEX, DeviceDeclaration, ExtensionDeclaration, TenantDeclaration
+from domain.declaration import (
+    HA1_HEX,
+    ConferenceDeclaration,
+    DeviceDeclaration,
+    ExtensionDeclaration,
+    TenantDeclaration,
+)
 from domain.extension import Device, extension_id
 from domain.refusal import Refusal
+from domain.room import room_id
 from domain.tenant import tenant_id
 from switchlog.office_state import OfficeState
 
@@ -27,7 +35,7 @@ Outcome = Literal["created", "changed", "unchanged"]
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What became of one declared thing; `kind` is `tenant` or `extension`, `name` its slug or number."""
+    """What became of one declared thing; `kind` is `tenant`, `extension` or `conference`, `name` its slug or number."""
 
     kind: str
     tenant: str
@@ -51,9 +59,15 @@ def plan_of(
     store: SecretStore,
     context: Callable[[str], Context],
     at: datetime,
+    no_rooms: str = "",
 ) -> Plan:
-    """Raises Refusal with source, line and field if any part contradicts another or what exists."""
+    """Raises Refusal with source, line and field if any part contradicts another or what exists.
+
+    `no_rooms` says why there can be no conferences here, if there can be none.
+    """
     _check_domains(declared, state)
+    for room in (room for one in declared for room in one.conferences if no_rooms):
+        room.place.refuse(no_rooms)
     planner = _Planner(state, store, context, at)
     for one in declared:
         planner.tenant(one)
@@ -86,6 +100,8 @@ class _Planner:
         self._check_devices(one, wanted)
         for declared in one.extensions:
             self._extension(one, declared, wanted[declared.number])
+        for room in one.conferences:
+            self._room(one.slug, room)
         self._warn(one, wanted)
 
     def _devices(self, tenant: TenantDeclaration, one: ExtensionDeclaration) -> dict[str, Secrets]:
@@ -145,6 +161,8 @@ class _Planner:
 
     def _extension(self, tenant: TenantDeclaration, one: ExtensionDeclaration, wanted: Mapping[str, Secrets]) -> None:
         slug = tenant.slug
+        if (slug, one.number) in self._state.rooms:
+            one.place.refuse(f"the number {one.number} belongs to a conference")
         current = self._state.extensions.get((slug, one.number))
         devices = tuple(Device(name, self._store.fingerprint(secrets)) for name, secrets in wanted.items())
         step = self._step(slug, extension_id(slug, one.number))
@@ -157,6 +175,31 @@ class _Planner:
         if current:
             self.plan.gone |= {(slug, device.username) for device in current.devices if device.username not in wanted}
         self._row("extension", slug, one.number, current is not None, event, bool(mended))
+
+    def _room(self, slug: str, one: ConferenceDeclaration) -> None:
+        if (slug, one.number) in self._state.extensions:
+            one.place.refuse(f"the number {one.number} belongs to an extension")
+        current = self._state.rooms.get((slug, one.number))
+        pin = self._pin(one.pin, current.pin if current else "")
+        moderator_pin = self._pin(one.moderator_pin, current.moderator_pin if current else "")
+        if pin and self._unsealed(pin) == self._unsealed(moderator_pin):
+            one.place.refuse("the moderators' PIN must be another one than that of all others")
+        step = self._step(slug, room_id(slug, one.number))
+        event = rooms.declare(current, one.number, rooms.Wanted(one.name, pin, moderator_pin), step)
+        self._row("conference", slug, one.number, current is not None, event, mended=False)
+
+    def _pin(self, wanted: str | None, current: str) -> str:
+        """Sealed as it is, if it stays: sealed anew the same would be another text."""
+        if wanted is None or (wanted and wanted == self._unsealed(current)):
+            return current
+        return self._store.seal(wanted) if wanted else ""
+
+    def _unsealed(self, pin: str) -> str:
+        """Empty for one that cannot be read any more, too: it lets nobody in."""
+        try:
+            return self._store.unseal(pin) if pin else ""
+        except ValueError:
+            return ""
 
     def _warn(self, tenant: TenantDeclaration, wanted: Mapping[str, Mapping[str, Secrets]]) -> None:
         """Devices that keep a credential made for fewer domains than the tenant has now."""

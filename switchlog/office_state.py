@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.apikey import ApiKey
 from domain.base import Aggregate, Event
 from domain.extension import Extension
+from domain.room import Room
 from domain.routing import directory
 from domain.routing.directory import Directory
 from domain.tenant import Tenant
@@ -20,6 +21,7 @@ class OfficeState:
     def __init__(self) -> None:
         self.tenants: dict[str, Tenant] = {}
         self.extensions: dict[tuple[str, str], Extension] = {}
+        self.rooms: dict[tuple[str, str], Room] = {}
         self.keys: dict[str, ApiKey] = {}
         self.directory = Directory()
         self._streams: dict[UUID, Aggregate] = {}
@@ -32,6 +34,10 @@ class OfficeState:
     def numbers(self, tenant: str) -> tuple[str, ...]:
         """The tenant's extensions in order."""
         return tuple(sorted(number for owner, number in self.extensions if owner == tenant))
+
+    def rooms_of(self, tenant: str) -> tuple[Room, ...]:
+        """The tenant's rooms in the order of their numbers."""
+        return tuple(room for (owner, _), room in sorted(self.rooms.items()) if owner == tenant)
 
     def absorb(self, events: Iterable[Event], position: int) -> None:
         """Fold events of configuration; `position` is the journal position of the last of them.
@@ -52,6 +58,9 @@ class OfficeState:
             elif isinstance(aggregate, Extension):
                 self.extensions[aggregate.tenant, aggregate.number] = aggregate
                 draft.extension(aggregate)
+            elif isinstance(aggregate, Room):
+                self.rooms[aggregate.tenant, aggregate.number] = aggregate
+                draft.room(aggregate)
             elif isinstance(aggregate, ApiKey):
                 self.keys[aggregate.key_id] = aggregate
         self.directory = draft.finish(max(position, self.directory.version))
@@ -65,6 +74,7 @@ class _Draft:
         self._domains = dict(last.domains)
         self._extensions = dict(last.extensions)
         self._devices = dict(last.devices)
+        self._rooms = dict(last.rooms)
 
     def tenant(self, tenant: Tenant) -> None:
         slug = tenant.slug
@@ -88,5 +98,9 @@ class _Draft:
         self._extensions[slug, number] = entry
         self._devices.update({(slug, name): entry for name in names})
 
+    def room(self, room: Room) -> None:
+        key = (room.tenant, room.number)
+        self._rooms[key] = directory.Room(*key, room.name, room.pin, room.moderator_pin)
+
     def finish(self, version: int) -> Directory:
-        return Directory(version, self._tenants, self._domains, self._extensions, self._devices)
+        return Directory(version, self._tenants, self._domains, self._extensions, self._devices, self._rooms)

@@ -31,6 +31,7 @@ from switchlog.vault import open_store
 if TYPE_CHECKING:
     from switchlog.settings import Settings
 
+_NO_ROOMS = "this version has no conferences yet"
 _log = structlog.get_logger(__name__)
 
 
@@ -77,7 +78,9 @@ async def _serve(settings: Settings, store: SecretStore, journal: Journal, vigil
     term = Term(journal, node)
     application = JournalApplication(journal, epoch=term, lost=term.lost)
     office = await asyncio.to_thread(
-        lambda: Office(application, store, Writer(node, term), utc_now, journal.live(CONFIG_SHARD, 0.0))
+        lambda: Office(
+            application, store, Writer(node, term), utc_now, journal.live(CONFIG_SHARD, 0.0), no_rooms=_NO_ROOMS
+        )
     )
     tap = tap_of(settings)
     tls = await asyncio.to_thread(read_tls, settings, utc_now())

@@ -41,6 +41,7 @@ from switchlog.workers import is_edge, socket_of, with_others
 if TYPE_CHECKING:
     from switchlog.settings import Settings
 
+_NO_ROOMS = "on Kafka there are no conferences yet: they need a journal in a file (SWITCHLOG_JOURNAL=sqlite:)"
 _log = structlog.get_logger(__name__)
 
 
@@ -187,4 +188,4 @@ async def _shared(
 def _office(settings: Settings, store: SecretStore, journal: Journal, fellow: Fellow, keeper: Keeper) -> Office:
     given = fellow.given
     application = JournalApplication(journal, epoch=given, lost=given.lost, partition=config_partition(settings))
-    return Office(application, store, Writer(settings.node, given), utc_now, keeper=keeper)
+    return Office(application, store, Writer(settings.node, given), utc_now, keeper=keeper, no_rooms=_NO_ROOMS)

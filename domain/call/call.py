@@ -15,7 +15,7 @@ from domain.call.presentation import OPEN, Presentation
 from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation
 from domain.call.terms import ENDLESS, Terms
 from domain.routing.plan import RoutePlan
-from domain.values import EARLY_OVER, OVERTAKEN, PLAIN, Ability, Cause, Dialog, Transaction
+from domain.values import EARLY_OVER, MEDIA, OVERTAKEN, PLAIN, Ability, Cause, Dialog, Transaction
 
 __all__ = ["EVENTS", "Call", "CallState", "DialedLeg", "EndedLeg", "Fork", "Renegotiation"]
 
@@ -37,6 +37,8 @@ class Call(Aggregate):
         self.caller_leg = ""
         self.callee_leg = ""
         self.legs: dict[str, Leg] = {}
+        self.room = ""
+        """The number of the room whose conference was dialled, empty in a call of phones only."""
         self.ring_until: datetime | None = None
         self.answered_at: datetime | None = None
         self.agreed_at: datetime | None = None
@@ -161,7 +163,8 @@ class Call(Aggregate):
     class Routed(Event):
         """The routing engine decided; the plan says what and why."""
 
-        TOPIC = "call.routed.1"
+        TOPIC = "call.routed.2"
+        FORMER = ("call.routed.1",)
 
         plan: RoutePlan
 
@@ -180,6 +183,8 @@ class Call(Aggregate):
             aggregate.ring_until = self.ring_until
             aggregate.dial_alternative({dialed.number for dialed in self.legs})
             for dialed in self.legs:
+                if dialed.dialog.flow == MEDIA:
+                    aggregate.room = dialed.number
                 aggregate.legs[dialed.leg] = Leg(
                     id=dialed.leg,
                     caller=False,

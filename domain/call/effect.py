@@ -103,6 +103,17 @@ class Reoffer(Effect, frozen=True):
     terms: Terms = ENDLESS
 
 
+class Mix(Effect, frozen=True):
+    """Let the caller and all others in the conference of `room` hear each other, as long as the call goes on.
+
+    `leg` is the one that ends at our media; `theirs` and `ours` are what the caller and we said of the stream.
+    """
+
+    room: str
+    theirs: str
+    ours: str
+
+
 class HangUp(Effect, frozen=True):
     """End a dialog; `dialog.local_cseq` is this request's."""
 

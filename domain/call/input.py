@@ -223,6 +223,13 @@ class Unacknowledged(Input, frozen=True):
     leg: str
 
 
+class Released(Input, frozen=True):
+    """Media of our own ends the call of its leg, for the reason `why`."""
+
+    leg: str
+    why: Cause
+
+
 class DeadlineReached(Input, frozen=True):
     """A moment named by `deadlines` has come."""
 

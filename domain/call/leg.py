@@ -8,7 +8,7 @@ from enum import Enum
 import msgspec
 
 from domain.call.terms import ENDLESS, Terms, refresh_at
-from domain.values import PLAIN, Ability, Cause, Dialog, Transaction
+from domain.values import MEDIA, PLAIN, Ability, Cause, Dialog, Transaction
 
 CSEQ_JUMP = 1000
 """Added to a dialog's CSeq at the first request after a take-over, past any request that left no event."""
@@ -102,6 +102,11 @@ class Leg(msgspec.Struct):
         self.terms = terms
         self.refreshed_at = at if terms.interval_s else None
         self.refresh_at = refresh_at(terms, at) if terms.interval_s and terms.ours else None
+
+    @property
+    def media(self) -> bool:
+        """Whether it ends at media of our own instead of a phone."""
+        return self.dialog.flow.transport == MEDIA.transport
 
     @property
     def waiting(self) -> bool:

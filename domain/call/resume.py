@@ -21,6 +21,7 @@ from domain.call.effect import (
     Dial,
     Effect,
     HangUp,
+    Mix,
     Proceed,
     Refuse,
     Reoffer,
@@ -189,6 +190,8 @@ def _talking(call: Call, now: datetime) -> Iterator[Effect]:
     yield from _late(call, now)
     yield from _renegotiation(call, now)
     yield from _refresh(call, now)
+    if call.room and call.callee.media and call.caller.sdp:
+        yield Mix(call.callee_leg, call.room, call.caller.sdp, call.callee.sdp)
 
 
 def _refresh(call: Call, now: datetime) -> Iterator[Effect]:

@@ -31,6 +31,7 @@ from domain.call.input import (
     ProgressUnconfirmed,
     Redirected,
     Refreshed,
+    Released,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
@@ -124,6 +125,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, PassedOn): passing.pass_on,
     (CallState.TALKING, Checked): passing.check,
     (CallState.TALKING, Vanished): passing.vanished,
+    (CallState.TALKING, Released): media.release,
     (CallState.RENEGOTIATING, Refreshed): session.refreshed,
     (CallState.RENEGOTIATING, DeadlineReached): session.due,
     (CallState.RENEGOTIATING, Withdrawn): media.withdrawn,
@@ -136,6 +138,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RENEGOTIATING, PassedOn): passing.pass_on,
     (CallState.RENEGOTIATING, Checked): passing.check,
     (CallState.RENEGOTIATING, Vanished): passing.vanished,
+    (CallState.RENEGOTIATING, Released): media.release,
     (CallState.ENDED, Answered): early.late_answer,
 }
 _FROM_A_LEG: frozenset[type[Input]] = frozenset(
@@ -162,11 +165,12 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
 )
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
-    CallState.NEW: frozenset({*_FROM_A_LEG, Unacknowledged, DeadlineReached}),
+    CallState.NEW: frozenset({*_FROM_A_LEG, Released, Unacknowledged, DeadlineReached}),
     CallState.RINGING: frozenset(
         {
             Offer,
             AnswerGiven,
+            Released,
             Unacknowledged,
             Checked,
             Vanished,
@@ -199,6 +203,6 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
         }
     ),
     # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.
-    CallState.ENDED: frozenset({Offer, *(_FROM_A_LEG - {Answered}), Unacknowledged, DeadlineReached}),
+    CallState.ENDED: frozenset({Offer, *(_FROM_A_LEG - {Answered}), Released, Unacknowledged, DeadlineReached}),
 }
 """What means nothing in a state. Together with `TURNS` it covers every pair; a test keeps it so."""

@@ -23,6 +23,16 @@ class Extension(msgspec.Struct, frozen=True):
     ring_s: int = 60
 
 
+class Room(msgspec.Struct, frozen=True):
+    """A number inside a tenant by which a conference is joined; PINs are sealed, empty where none is asked for."""
+
+    tenant: str
+    number: str
+    name: str
+    pin: str = ""
+    moderator_pin: str = ""
+
+
 class Tenant(msgspec.Struct, frozen=True):
     """A customer: its SIP domains in lower case, the first one being the main one."""
 
@@ -45,6 +55,8 @@ class Directory(msgspec.Struct, frozen=True):
     """(tenant, number) -> extension"""
     devices: Mapping[tuple[str, str], Extension] = {}
     """(tenant, device user name) -> its extension"""
+    rooms: Mapping[tuple[str, str], Room] = {}
+    """(tenant, number) -> room"""
 
     def tenant_of(self, domain: str) -> str | None:
         """The tenant that a SIP domain belongs to."""
@@ -52,6 +64,9 @@ class Directory(msgspec.Struct, frozen=True):
 
     def extension(self, tenant: str, number: str) -> Extension | None:
         return self.extensions.get((tenant, number))
+
+    def room(self, tenant: str, number: str) -> Room | None:
+        return self.rooms.get((tenant, number))
 
     def extension_of(self, tenant: str, device: str) -> Extension | None:
         """The extension whose phone has this user name."""

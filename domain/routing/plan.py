@@ -8,7 +8,7 @@ from domain.values import Cause
 
 
 class RoutePlan(msgspec.Struct, frozen=True):
-    """Ring `extension` for `ring_s` seconds, or refuse with `refusal`.
+    """Ring `extension` for `ring_s` seconds, or join the conference of `room`, or refuse with `refusal`.
 
     `rule` names the rule that won, `evidence` why, `version` the directory that it was decided on.
     """
@@ -19,3 +19,4 @@ class RoutePlan(msgspec.Struct, frozen=True):
     extension: str = ""
     ring_s: int = 0
     refusal: Cause | None = None
+    room: str = ""

@@ -26,6 +26,7 @@ from domain.call.input import (
     ProgressUnconfirmed,
     Redirected,
     Refreshed,
+    Released,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
@@ -139,12 +140,13 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: Checked(f"c{n}", "x", leg),
     lambda call, leg, n: Vanished(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),
+    lambda call, leg, n: Released(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
 )
 
 
 KINDS = len(_MAKERS)
 """A step of `play` is of the kinds 0 to `KINDS` - 1."""
-ENDS = frozenset((4, 5, 6, 15, 19, 20))
+ENDS = frozenset((4, 5, 6, 15, 19, 20, 21))
 """Those that tend to end a call: failures, hanging up, and running out of time."""
 
 
@@ -220,7 +222,7 @@ abilities = st.builds(Ability, st.booleans(), st.booleans(), st.booleans())
 histories = st.builds(
     play,
     st.sampled_from((1, 2, 3, 1, 2, 0)),
-    st.sampled_from((*("1002",) * 8, "1003", "4711")),
+    st.sampled_from((*("1002",) * 8, "7000", "7000", "1003", "4711")),
     steps,
     late_offer=st.booleans(),
     ability=abilities,

@@ -59,6 +59,41 @@ def test_a_good_file() -> None:
     assert [device.username for device in extension.devices] == ["alice-desk"]
 
 
+ROOMS = """\
+    conferences:
+      - {number: "7000", name: Board, pin: "1234", moderator_pin: "9999"}
+      - number: "7001"
+        pin: null
+"""
+
+
+def test_conferences_with_and_without_pins() -> None:
+    (tenant,) = read(GOOD + ROOMS)
+    board, plain = tenant.conferences
+    assert (board.number, board.name, board.pin, board.moderator_pin) == ("7000", "Board", "1234", "9999")
+    assert (plain.name, plain.pin, plain.moderator_pin) == ("7001", "", None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "words"),
+    [
+        ('number: "7001"', 'number: "7000"', "conferences[1].number", "doubled"),
+        ('number: "7001"', 'number: "1001"', "conferences[1].number", "doubled"),
+        ('pin: "1234"', "pin: 1234", "conferences[0].pin", "quotes"),
+        ('pin: "1234"', 'pin: "12"', "conferences[0].pin", "3 to 16 digits"),
+        ('pin: "1234"', 'pin: "12#4"', "conferences[0].pin", "3 to 16 digits"),
+        ('pin: "1234"', 'pin: "9999"', "conferences[0].moderator_pin", "another PIN"),
+        ("name: Board", "title: Board", "conferences[0].title", "unknown key"),
+    ],
+)
+def test_a_fault_in_a_conference_names_its_field(old: str, new: str, field: str, words: str) -> None:
+    text = GOOD + ROOMS
+    assert old in text
+    found = fault(text.replace(old, new, 1))
+    assert found.field == f"tenants[0].{field}"
+    assert words in found.detail
+
+
 def test_what_tells_a_calls_way_is_stripped_unless_it_is_to_pass() -> None:
     assert read(GOOD)[0].identity == IdentityPolicy("strip", "strip")
     (tenant,) = read(GOOD.replace("    country", "    identity: {diversion: pass}\n    country"))

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.call.input import Offer
 from domain.call.turn import World
 from domain.ids import leg_id, new_stream_id
-from domain.routing.directory import Directory, Extension, Tenant
+from domain.routing.directory import Directory, Extension, Room, Tenant
 from domain.values import PLAIN, Ability, Contact, Dialog, Flow, Transaction
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -47,6 +47,7 @@ def directory() -> Directory:
         domains={"acme.example": "acme", "globex.example": "globex"},
         extensions=extensions,
         devices=dict(extensions),
+        rooms={("acme", "7000"): Room("acme", "7000", "Board room")},
     )
 
 

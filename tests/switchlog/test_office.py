@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from adapters.sip.digest.challenge import ha1
+from domain.declaration import Document
 from domain.refusal import Refusal
-from tests.switchlog.offices import ClusterDesk, Desk, acme, alice
+from switchlog.office import Office, Writer
+from tests.switchlog.offices import AT, ClusterDesk, Desk, acme, alice
 
 
 @pytest.fixture(params=[Desk, ClusterDesk])
@@ -108,6 +110,72 @@ def test_an_export_with_secrets_makes_the_same_installation(tmp_path: Path, doma
     for domain in domains:
         expected = ha1("1001", domain, "alice-secret", "SHA-256")
         assert two.store.ha1("acme", "1001", domain, "SHA-256") == expected
+
+
+def room(**fields: Any) -> dict[str, Any]:
+    return {"number": "7000", "name": "Board", "pin": "1234", "moderator_pin": "9999"} | fields
+
+
+def test_a_conference_is_declared_and_its_pins_are_sealed(desk: Desk) -> None:
+    assert desk.outcomes(acme(conferences=[room()]))["acme/7000"] == "created"
+    found = desk.office.directory().room("acme", "7000")
+    assert found is not None
+    assert (found.name, desk.store.unseal(found.pin), desk.store.unseal(found.moderator_pin)) == (
+        "Board", "1234", "9999",
+    )  # fmt: skip
+    assert not any(pin in desk.journal_text() for pin in ('"1234"', '"9999"'))
+    assert desk.outcomes(acme(conferences=[room()]))["acme/7000"] == "unchanged"
+    assert desk.outcomes(acme(conferences=[{"number": "7000", "name": "Board"}]))["acme/7000"] == "unchanged"
+    assert desk.again().office.directory().rooms == desk.office.directory().rooms
+
+
+def test_a_pin_is_changed_and_taken_away(desk: Desk) -> None:
+    desk.declare(acme(conferences=[room()]))
+    assert desk.outcomes(acme(conferences=[room(pin="4321")]))["acme/7000"] == "changed"
+    assert desk.outcomes(acme(conferences=[room(pin=None)]))["acme/7000"] == "changed"
+    found = desk.office.directory().room("acme", "7000")
+    assert found is not None
+    assert (found.pin, desk.store.unseal(found.moderator_pin)) == ("", "9999")
+
+
+def test_an_export_has_conferences_and_their_pins_with_the_secrets_only(desk: Desk) -> None:
+    desk.declare(acme(conferences=[room(), {"number": "7001", "name": "Open"}]))
+    (shown,) = desk.office.export()["tenants"]
+    assert shown["conferences"] == [{"number": "7000", "name": "Board"}, {"number": "7001", "name": "Open"}]
+    (whole,) = desk.office.export(with_secrets=True)["tenants"]
+    assert whole["conferences"] == [room(), {"number": "7001", "name": "Open"}]
+    assert set(desk.outcomes(whole).values()) == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "words"),
+    [
+        ({}, {"conferences": [{"number": "1002"}]}, "belongs to an extension"),
+        ({"conferences": [room()]}, {"extensions": [{"number": "7000", "password": "x"}]}, "belongs to a conference"),
+        (
+            {"conferences": [room()]},
+            {"conferences": [{"number": "7000", "moderator_pin": "1234"}], "extensions": []},
+            "another one",
+        ),
+    ],
+)
+def test_a_number_is_one_thing_and_a_pin_too(
+    desk: Desk, first: dict[str, Any], then: dict[str, Any], words: str
+) -> None:
+    desk.declare(acme(**first))
+    before = desk.events()
+    with pytest.raises(Refusal, match=words):
+        desk.declare(acme(**{"extensions": [], **then}))
+    assert desk.events() == before
+
+
+def test_where_there_can_be_no_conference_none_is_declared(desk: Desk) -> None:
+    office = Office(desk.application, desk.store, Writer("a", lambda: 1), lambda: AT, no_rooms="not in this journal")
+    text = yaml.safe_dump({"tenants": [acme(conferences=[room()])]})
+    with pytest.raises(Refusal, match="not in this journal") as caught:
+        office.apply([Document("a.yaml", text)], "api:test", "c")
+    assert caught.value.field == "tenants[0].conferences[0]"
+    assert desk.events() == []
 
 
 def test_the_policy_of_identity_is_declared_shown_and_taken_back(desk: Desk) -> None:

@@ -67,7 +67,13 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
 JOURNAL = (CALLS, REGISTRATIONS, CONFIG)
 """The topics that hold events: what a follower of the whole journal reads."""
 
-_TOPIC_OF = {"calls": CALLS, "registrations": REGISTRATIONS, "security": REGISTRATIONS, "config": CONFIG}
+_TOPIC_OF = {
+    "calls": CALLS,
+    "conferences": CALLS,
+    "registrations": REGISTRATIONS,
+    "security": REGISTRATIONS,
+    "config": CONFIG,
+}
 
 
 class Place(NamedTuple):

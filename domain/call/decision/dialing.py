@@ -8,7 +8,7 @@ from domain.call.scene import World
 from domain.call.state import DialedLeg
 from domain.call.terms import Terms
 from domain.ids import leg_id
-from domain.values import Contact, Dialog
+from domain.values import MEDIA, Contact, Dialog
 
 
 def dialed_leg(
@@ -21,6 +21,27 @@ def dialed_leg(
     leg, identifiers = leg_id(call, index), world.identifiers
     dialog = first_dialog(identifiers.call_id(leg), identifiers.tag(leg), caller, callee, contact)
     return DialedLeg(leg, callee[0], contact.device, contact.user_agent, dialog, diverted, Terms(world.session_s))
+
+
+def media_leg(call: UUID, caller: str, room: tuple[str, str], world: World) -> DialedLeg:
+    """The leg of a call from the URI `caller` that ends at our media: in the conference of the room (number, domain).
+
+    Its session needs no refreshing: it is lost with the whole node only.
+    """
+    leg, (number, domain) = leg_id(call, 1), room
+    dialog = Dialog(
+        call_id=world.identifiers.call_id(leg),
+        local_tag=world.identifiers.tag(leg),
+        remote_tag="",
+        local_uri=caller,
+        remote_uri=f"sip:{number}@{domain}",
+        remote_target="",
+        routes=(),
+        local_cseq=1,
+        remote_cseq=0,
+        flow=MEDIA,
+    )
+    return DialedLeg(leg, number, "", "", dialog)
 
 
 def first_dialog(call_id: str, tag: str, caller: str, callee: tuple[str, str], contact: Contact) -> Dialog:

@@ -7,9 +7,9 @@ from datetime import timedelta
 import msgspec
 
 from domain.base import Event
-from domain.call.call import Call
+from domain.call.call import Call, DialedLeg
 from domain.call.decision import early_media
-from domain.call.decision.dialing import dialed_leg
+from domain.call.decision.dialing import dialed_leg, media_leg
 from domain.call.decision.media import NO_MEDIA, NOT_ANSWERED
 from domain.call.decision.redirect import dial_next, follow
 from domain.call.input import (
@@ -27,12 +27,23 @@ from domain.call.input import (
 from domain.call.leg import CSEQ_JUMP, Leg, LegState, Rung
 from domain.call.outcome import best_cause, outcome_of, spoken
 from domain.call.resume import NO_ANSWER_DEADLINE, confirmable
-from domain.call.scene import Scene, dialed
+from domain.call.scene import Scene, World, dialed
 from domain.call.terms import granted
 from domain.ids import leg_id
+from domain.routing.plan import RoutePlan
 from domain.routing.route import route
 from domain.routing.target import targets
-from domain.values import CANCELLED, LATE_ANSWER, NO_ANSWER, NORMAL, NOT_CONFIRMED, NOT_REGISTERED, Cause, Dialog
+from domain.values import (
+    CANCELLED,
+    LATE_ANSWER,
+    NO_ANSWER,
+    NO_MEDIA_WORKER,
+    NORMAL,
+    NOT_CONFIRMED,
+    NOT_REGISTERED,
+    Cause,
+    Dialog,
+)
 
 PROGRESS_LIMIT = 100
 """Confirmations of one device's progress; whoever wants more than that wants something else."""
@@ -61,10 +72,9 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
         ),
         scene.event(Call.Routed, plan=plan),
     ]
-    refusal = plan.refusal
-    contacts = () if refusal else targets(world.contacts(inp.tenant, plan.extension), inp.instance, inp.secure)
-    if not contacts:
-        why = refusal or NOT_REGISTERED
+    legs = _legs(inp, plan, world)
+    if not legs:
+        why = plan.refusal or NOT_REGISTERED
         events.append(
             scene.event(
                 Call.Ended,
@@ -78,12 +88,21 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             )
         )
         return tuple(events)
-    uri = inp.shown.uri(inp.extension, inp.domain)
-    callee = (plan.extension, inp.domain)
-    legs = tuple(dialed_leg(inp.call, n, uri, callee, contact, world) for n, contact in enumerate(contacts, 1))
     ring_until = scene.now + timedelta(seconds=plan.ring_s)
     events.append(scene.event(Call.LegsDialed, origin="route", ring_until=ring_until, legs=legs))
     return tuple(events)
+
+
+def _legs(inp: Offer, plan: RoutePlan, world: World) -> tuple[DialedLeg, ...]:
+    """Those that the plan wants; none if it refuses, or if nobody is there."""
+    uri = inp.shown.uri(inp.extension, inp.domain)
+    if plan.refusal is not None:
+        return ()
+    if plan.room:
+        return (media_leg(inp.call, uri, (plan.room, inp.domain), world),)
+    contacts = targets(world.contacts(inp.tenant, plan.extension), inp.instance, inp.secure)
+    callee = (plan.extension, inp.domain)
+    return tuple(dialed_leg(inp.call, n, uri, callee, contact, world) for n, contact in enumerate(contacts, 1))
 
 
 def progress(scene: Scene, inp: Progressed) -> tuple[Event, ...]:
@@ -195,7 +214,7 @@ def connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
             callee_dialog=_numbered(leg, inp.dialog),
             sdp=sdp,
             user_agent=inp.user_agent,
-            media="direct",
+            media="mixed" if leg.media else "direct",
             cancelled=dialed(call, but=inp.leg),
             ability=inp.ability,
             terms=inp.terms,
@@ -275,4 +294,6 @@ def hang_up_early(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
 def no_answer(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
     if inp.kind != NO_ANSWER_DEADLINE:
         return ()
+    if scene.call.room:
+        return (scene.ended("system", "failed", NO_MEDIA_WORKER),)
     return (scene.ended("system", "no_answer", NO_ANSWER),)

@@ -8,7 +8,16 @@ import msgspec
 
 from domain.base import Event
 from domain.call.call import Call, CallState
-from domain.call.input import AnswerGiven, HungUp, ReofferAccepted, Reoffered, ReofferRefused, Unacknowledged, Withdrawn
+from domain.call.input import (
+    AnswerGiven,
+    HungUp,
+    Released,
+    ReofferAccepted,
+    Reoffered,
+    ReofferRefused,
+    Unacknowledged,
+    Withdrawn,
+)
 from domain.call.resume import unanswered_at
 from domain.call.scene import Scene
 from domain.call.state import Renegotiation
@@ -31,6 +40,14 @@ def hang_up(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
         hang_up = (other,) if by == "caller" else ()
         return (scene.ended(by, "cancelled", CANCELLED, leg=inp.leg, inp=inp, hang_up=hang_up),)
     return (scene.ended(by, "answered", inp.why, leg=inp.leg, inp=inp, hang_up=(other,)),)
+
+
+def release(scene: Scene, inp: Released) -> tuple[Event, ...]:
+    """Our own media ends the call: who was in it is hung up on."""
+    call = scene.call
+    if inp.leg != call.callee_leg or not call.callee.media:
+        return ()
+    return (scene.ended("system", "answered", inp.why, leg=inp.leg, hang_up=call.talked),)
 
 
 def lost(scene: Scene, inp: Unacknowledged) -> tuple[Event, ...]:

@@ -1,0 +1,1 @@
+"""Conferences: who is in a room, who may be, and who hears whom."""
