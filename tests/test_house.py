@@ -16,8 +16,8 @@ FILE_LINES = 400
 
 # A core gets time, chance and what arrived as arguments; it waits for nothing.
 IMPURE_MODULES = {"asyncio", "os", "random", "secrets", "select", "socket", "ssl", "subprocess", "threading", "time"}
-# What of media is no core: threads and files.
-MEDIA_EDGE = {"container", "record"}
+# What of media is no core: threads and files, and a worker's sockets, clock and life.
+MEDIA_EDGE = {"__main__", "batch", "container", "control", "port", "record", "worker"}
 IMPURE_NAMES = {"now", "today", "utcnow", "uuid1", "uuid4", "time_ns", "monotonic", "perf_counter", "urandom"}
 
 

@@ -1,0 +1,189 @@
+"""The sockets of all legs: what came on any of them as one matrix of bytes, and many packets sent at once.
+
+What may live here: reading and writing, bounded. What is in the packets is others' business.
+
+Each leg has its own socket, as its port tells it apart. One that is pointed at its party (`point`) gets nothing from
+strangers and costs least. `recvmmsg` and `sendmmsg` serve one socket a call, so they would cost more than plain calls.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from media import port
+from media.header import Bytes, Numbers
+
+LONGEST_PACKET_BYTES = 2048
+"""What fills so much is taken as longer than any packet of ours, and cut off."""
+PACKETS_A_ROUND = 16
+"""Of one socket at most: what else waits there is left to the kernel, which drops what it has no room for."""
+REPORTS_A_ROUND = 64
+
+Address = tuple[str, int]
+_Read = Callable[[memoryview], int]
+
+
+class Batch(NamedTuple):
+    """What came: `packets` (packets, LONGEST_PACKET_BYTES), in the order of arrival for each leg.
+
+    `sources` tells by packet where it came from, unless its socket is pointed. `reports` are datagrams of RTCP sockets.
+    """
+
+    packets: Bytes
+    rows: Numbers
+    lengths: Numbers
+    sources: dict[int, Address]
+    reports: list[tuple[int, bytes, Address]]
+
+
+class _Place(NamedTuple):
+    row: int
+    sock: socket.socket
+    report: bool
+
+
+class Network:
+    """Sockets by the rows of their legs. Methods do not block. `host` is the address to bind to."""
+
+    def __init__(self, host: str, rows: int) -> None:
+        self._host = host
+        self._epoll = select.epoll()
+        self._pairs: dict[int, port.Pair] = {}
+        self._places: dict[int, _Place] = {}
+        self._pointed: dict[int, tuple[_Read, int]] = {}
+        """by file descriptor: what to read with and the row"""
+        self._remotes: dict[int, Address] = {}
+        self._senders: list[Callable[[bytes], int] | None] = [None] * rows
+        self._most = 2 * rows + 4 * PACKETS_A_ROUND
+        self._matrix = np.zeros((self._most, LONGEST_PACKET_BYTES), dtype=np.uint8)
+        self._views = [memoryview(row) for row in self._matrix]  # type: ignore[arg-type]
+        self._rows: list[int] = []
+        self._lengths: list[int] = []
+        self._sources: dict[int, Address] = {}
+        self._reports: list[tuple[int, bytes, Address]] = []
+        self.unsent = 0
+        """packets that the kernel did not take"""
+
+    def open(self, row: int, number: int, rtcp_mux: bool) -> None:
+        """Open the port of a leg, and the one above for RTCP. Raises port.PortTakenError."""
+        pair = port.open_pair(self._host, number, rtcp_mux)
+        self._pairs[row] = pair
+        self._watch(_Place(row, pair.rtp, False))
+        if pair.rtcp is not None:
+            self._watch(_Place(row, pair.rtcp, True))
+
+    def close(self, row: int) -> None:
+        """Close a leg's sockets; what came through them and was not taken yet has row -1 from now on."""
+        pair = self._pairs.pop(row)
+        self._rows = [-1 if one == row else one for one in self._rows]
+        self._reports = [one for one in self._reports if one[0] != row]
+        for sock in filter(None, pair):
+            self._epoll.unregister(sock)
+            del self._places[sock.fileno()]
+            self._pointed.pop(sock.fileno(), None)
+        self._senders[row] = None
+        self._remotes.pop(row, None)
+        pair.close()
+
+    def point(self, row: int, remote: Address) -> None:
+        """Exchange packets with this address only. Raises OSError for one that cannot be."""
+        sock = self._pairs[row].rtp
+        port.point(sock, remote)
+        self._pointed[sock.fileno()] = (sock.recv_into, row)
+        self._senders[row] = sock.send
+
+    def unpoint(self, row: int, remote: Address | None) -> None:
+        """Take packets from everywhere, and send to `remote` if there is one."""
+        sock = self._pairs[row].rtp
+        if self._pointed.pop(sock.fileno(), None) is not None:
+            port.unpoint(sock)
+        self._senders[row] = None if remote is None else lambda data: sock.sendto(data, remote)
+
+    def close_all(self) -> None:
+        for row in list(self._pairs):
+            self.close(row)
+        self._epoll.close()
+
+    # --- in
+
+    def receive(self) -> None:
+        """Read what waits, as far as it is bounded, behind what was read since the last `batch`."""
+        for _ in range(PACKETS_A_ROUND):
+            free = self._most - len(self._rows)
+            ready = self._epoll.poll(0, free) if free else ()
+            if not ready:
+                return
+            self._read(ready)
+
+    def batch(self) -> Batch:
+        """All that was read since the last time. It is valid until the next `receive`."""
+        count = len(self._rows)
+        found = Batch(
+            self._matrix[:count],
+            np.array(self._rows, dtype=np.int64),
+            np.array(self._lengths, dtype=np.int64),
+            self._sources,
+            self._reports,
+        )
+        self._rows, self._lengths, self._sources, self._reports = [], [], {}, []
+        return found
+
+    def _read(self, ready: Sequence[tuple[int, int]]) -> None:
+        rows, lengths, views, pointed = self._rows, self._lengths, self._views, self._pointed
+        for descriptor, _ in ready:
+            try:
+                if descriptor in pointed:
+                    read, row = pointed[descriptor]
+                    lengths.append(read(views[len(rows)]))
+                    rows.append(row)
+                else:
+                    self._read_from(self._places[descriptor])
+            except OSError:
+                continue  # what came was an ICMP error, or its checksum was wrong
+
+    def _read_from(self, place: _Place) -> None:
+        if place.report:
+            data, source = place.sock.recvfrom(LONGEST_PACKET_BYTES)
+            if len(self._reports) < REPORTS_A_ROUND:
+                self._reports.append((place.row, data, source[:2]))
+            return
+        length, source = place.sock.recvfrom_into(self._views[len(self._rows)])
+        self._sources[len(self._rows)] = source[:2]
+        self._lengths.append(length)
+        self._rows.append(place.row)
+
+    # --- out
+
+    def send(self, rows: Sequence[int], data: bytes, size: int) -> None:
+        """Send to each of these rows its `size` bytes of `data`; to those whose remote is not known, nothing."""
+        senders, start = self._senders, 0
+        for row in rows:
+            sender = senders[row]
+            end = start + size
+            if sender is not None:
+                try:
+                    sender(data[start:end])
+                except OSError:
+                    self.unsent += 1
+            start = end
+
+    def send_one(self, row: int, packet: bytes) -> None:
+        self.send((row,), packet, len(packet))
+
+    def report(self, row: int, packet: bytes, remote: Address) -> None:
+        """Send a datagram of RTCP from the port that is for it."""
+        pair = self._pairs[row]
+        sock = pair.rtp if pair.rtcp is None else pair.rtcp
+        try:
+            sock.sendto(packet, remote)
+        except OSError:
+            self.unsent += 1
+
+    def _watch(self, place: _Place) -> None:
+        self._epoll.register(place.sock, select.EPOLLIN)
+        self._places[place.sock.fileno()] = place

@@ -1,0 +1,97 @@
+"""The mixer: what each leg hears of the others, for all rooms of a tick in a few operations on arrays.
+
+What may live here: pure functions over matrices of samples, (legs, samples), legs of one room side by side. No
+codecs, no sockets, no memory: gains of the tick before come in and go out.
+
+Sums are of 32 bits, so 65,000 legs at full scale do not wrap. `limit` then brings them into 16 bits: a listener's
+gain falls within a quarter of a frame to where the loudest sample fits, rises again by half a decibel a frame, and
+what is too loud meanwhile is bent towards full scale.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.pcm import Samples, clipped
+
+Sums = NDArray[np.int32]
+Gains = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+FULL_SCALE = 32767
+CEILING = round(0.9 * FULL_SCALE)
+"""Loudest sample that leaves the mixer as it is: 0.9 dB below full scale."""
+_RELEASE = np.float32(10 ** (0.5 / 20))
+_ATTACK_SHARE = 4
+
+
+class Rooms(NamedTuple):
+    """Which rows belong together: the first row of each room, and the room of each row, both ascending."""
+
+    starts: Indices
+    of: Indices
+
+    @classmethod
+    def of_sizes(cls, sizes: list[int]) -> Rooms:
+        """Rooms of so many legs, one or more each, in this order."""
+        counts = np.array(sizes, dtype=np.int64)
+        return cls(np.cumsum(counts) - counts, np.repeat(np.arange(len(sizes)), counts))
+
+
+def sums(frames: Samples, rooms: Rooms) -> Sums:
+    """What is said in each room altogether: (rooms, samples)."""
+    return np.add.reduceat(frames, rooms.starts, axis=0, dtype=np.int32)
+
+
+def others(frames: Samples, rooms: Rooms, totals: Sums) -> Sums:
+    """What each leg hears: its room without itself, (legs, samples). `totals` may hold more than the legs, as plays."""
+    return totals[rooms.of] - frames
+
+
+def amplified(frames: Samples, gains: Gains) -> Samples:
+    """Each row by its own factor, saturating."""
+    return clipped(frames * gains[:, None])
+
+
+def peaks(frames: Samples | Sums) -> Indices:
+    """The greatest magnitude in each row."""
+    found: Indices = np.maximum(frames.max(axis=1).astype(np.int64), -frames.min(axis=1).astype(np.int64))
+    return found
+
+
+def limit(heard: Sums, gains: Gains) -> tuple[Samples, Gains]:
+    """`heard` within 16 bits, and the gains at most 1 that the rows end with: those to be given with the next frame.
+
+    Rows that stay below the ceiling and had gain 1 are as they were, to the sample.
+    """
+    tops = peaks(heard)
+    loud = np.flatnonzero((tops > CEILING) | (gains < 1))
+    if not len(loud):
+        return heard.astype(np.int16), gains
+    wanted = np.minimum(CEILING / np.maximum(tops[loud], 1), 1).astype(np.float32)
+    before = gains[loud]
+    after = np.where(wanted < before, wanted, np.minimum(wanted, before * _RELEASE))
+    bent = _bend(heard[loud] * _ramps(before, after, heard.shape[1]))
+    ends = gains.copy()
+    ends[loud] = after
+    quiet = np.clip(heard, -FULL_SCALE - 1, FULL_SCALE).astype(np.int16)
+    quiet[loud] = bent
+    return quiet, ends
+
+
+def _ramps(before: Gains, after: Gains, samples: int) -> NDArray[np.float32]:
+    """Factors from one gain to the next: down in a quarter of the frame, up in all of it."""
+    steps = np.arange(1, samples + 1, dtype=np.float32) / samples
+    share = np.where((after < before)[:, None], np.minimum(steps * _ATTACK_SHARE, 1), steps)
+    return before[:, None] + (after - before)[:, None] * share
+
+
+def _bend(values: NDArray[np.float32] | NDArray[np.float64]) -> Samples:
+    """The identity up to the ceiling; beyond it the rest of the way to full scale, never quite reached."""
+    room = FULL_SCALE - CEILING
+    beyond = np.maximum(np.abs(values) - CEILING, 0)
+    bent = np.copysign(np.minimum(np.abs(values), CEILING) + room * beyond / (beyond + room), values)
+    return clipped(bent)

@@ -1,0 +1,69 @@
+"""Ports for RTP and, one above, for RTCP.
+
+What may live here: opening, pointing and closing sockets. What goes through them is others' business.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from typing import NamedTuple
+
+RECEIVE_BUFFER_BYTES = 1 << 18
+"""A second of audio of any codec, and the bound on what a flood can make us keep."""
+
+_AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class PortTakenError(OSError):
+    """Somebody else has a port that was to be ours: whoever shares out the ports has to choose another."""
+
+
+class Pair(NamedTuple):
+    """Sockets of one leg, not blocking; `rtcp` is None when it shares the port of RTP (RFC 5761)."""
+
+    rtp: socket.socket
+    rtcp: socket.socket | None
+
+    def close(self) -> None:
+        self.rtp.close()
+        if self.rtcp is not None:
+            self.rtcp.close()
+
+
+def open_pair(host: str, port: int, rtcp_mux: bool) -> Pair:
+    """Sockets at `port` and, unless they are multiplexed, at the one above. Raises PortTakenError."""
+    rtp = _open(host, port)
+    try:
+        return Pair(rtp, None if rtcp_mux else _open(host, port + 1))
+    except PortTakenError:
+        rtp.close()
+        raise
+
+
+def point(sock: socket.socket, remote: tuple[str, int]) -> None:
+    """Let the kernel take packets from `remote` only, and send there. Raises OSError for a place that cannot be."""
+    sock.connect(remote)
+
+
+def unpoint(sock: socket.socket) -> None:
+    """Take packets from everywhere again."""
+    # The socket module has no address of family AF_UNSPEC, which is what undoes connect (connect(2)).
+    if _libc.connect(sock.fileno(), _AF_UNSPEC, len(_AF_UNSPEC)) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _open(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise PortTakenError(error.errno, f"port {port} of {host or 'any address'}: {error.strerror}") from error
+    return sock

@@ -1,0 +1,76 @@
+"""The process: a bare loop on absolute deadlines, 20 ms apart.
+
+What may live here: the clock, and when what is done. What is done in a tick is the engine's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from media.control import Control
+from media.engine import TICK_S, Engine
+from media.wire import Load, Put
+
+LOAD_EVERY_TICKS = 50
+MOST_BEHIND_TICKS = 10
+"""Ticks that are made up for after a halt; of a longer one the rest is left out."""
+
+
+class Worker:
+    """One engine and its control socket. `now` is a steady clock in seconds."""
+
+    def __init__(self, engine: Engine, control: Control, now: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._control = control
+        self._now = now
+        self._deadline_s = now() + TICK_S
+        self._ticks = 0
+        self._late = 0
+        self._worked_s = 0.0
+        self._counted_s = now()
+
+    def run(self, goes_on: Callable[[], bool]) -> None:
+        """Tick until `goes_on`, asked once a second, says no. Closes what it was given."""
+        try:
+            while self._ticks % LOAD_EVERY_TICKS or goes_on():
+                self.wait()
+                self.tick()
+        finally:
+            self._engine.close()
+            self._control.close()
+
+    def wait(self) -> None:
+        """Listen to the control socket until the next deadline."""
+        while (rest_s := self._deadline_s - self._now()) > 0:
+            heard = self._control.poll(rest_s, self._engine.inventory())
+            for message in heard:
+                if isinstance(message, Put):
+                    self._engine.put(message, self._now())
+                else:
+                    self._engine.drop(message)
+            self._say()
+
+    def tick(self) -> None:
+        """Do one tick, and find the next deadline."""
+        begun_s = self._now()
+        if begun_s - self._deadline_s > TICK_S:
+            self._late += 1
+        self._engine.tick(begun_s)
+        self._ticks += 1
+        self._say()
+        ended_s = self._now()
+        self._worked_s += ended_s - begun_s
+        self._deadline_s = max(self._deadline_s + TICK_S, ended_s - MOST_BEHIND_TICKS * TICK_S)
+        if self._ticks % LOAD_EVERY_TICKS == 0:
+            self._tell_load(ended_s)
+
+    def _say(self) -> None:
+        if self._engine.said:
+            self._control.tell(self._engine.said)
+            self._engine.said.clear()
+
+    def _tell_load(self, now_s: float) -> None:
+        busy = round(1000 * self._worked_s / max(now_s - self._counted_s, TICK_S))
+        self._control.tell([Load(self._engine.legs, busy, self._late)])
+        self._worked_s, self._counted_s, self._late = 0.0, now_s, 0
