@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from media.pcm import Samples, clipped
 from media.progress import progress_tone
-from media.wav import WaveError, parse
+from media.resample import resampled
+from media.wav import parse
 
 LONGEST_FILE_BYTES = 256 << 20
 LONGEST_S = 3600.0
@@ -78,21 +77,12 @@ def _of_file(path: Path, clock_rate_hz: int, gain_db: float) -> Sound:
         raise SoundError(f"cannot read {path}: {error.strerror}") from error
     try:
         samples, rate = parse(content)
-    except WaveError as error:
+        if len(samples) > LONGEST_S * rate:
+            raise SoundError(f"{path} lasts longer than {LONGEST_S:.0f} s")
+        samples = resampled(samples, rate, clock_rate_hz)
+    except ValueError as error:
         raise SoundError(f"{path} cannot be played: {error}") from error
-    if len(samples) > LONGEST_S * rate:
-        raise SoundError(f"{path} lasts longer than {LONGEST_S:.0f} s")
-    return Sound(_finished(converted(samples, rate, clock_rate_hz), gain_db), clock_rate_hz, path, stamp)
-
-
-def converted(samples: Samples, from_hz: int, to_hz: int) -> Samples:
-    """The same sound at another rate, with nothing above half of either."""
-    if from_hz == to_hz or not len(samples):
-        return samples
-    length = round(len(samples) * to_hz / from_hz)
-    spectrum = np.fft.rfft(samples)[: length // 2 + 1]
-    values = np.fft.irfft(spectrum, length) * (length / len(samples))
-    return clipped(values)
+    return Sound(_finished(samples, gain_db), clock_rate_hz, path, stamp)
 
 
 def _finished(samples: Samples, gain_db: float) -> Samples:

@@ -83,7 +83,8 @@ def wave(samples: Samples, clock_rate_hz: int) -> bytes:
 def parse(content: bytes) -> Wave:
     """The sound of a whole file: PCM of 8 to 32 bits, or float. Raises WaveError.
 
-    A length that says more than there is means all there is: programs leave it so that were killed, or wrote to a pipe.
+    A length of nothing, or of more than there is, means all there is: programs leave that when they are killed, or
+    write into a pipe.
     """
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         raise WaveError("it does not begin as a WAV file does")
@@ -102,6 +103,8 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
     whole, at = memoryview(content), 12
     while at + 8 <= len(content):
         name, size = struct.unpack_from("<4sI", content, at)
+        if name == b"data" and not size:
+            size = len(content)
         yield name, whole[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
 
