@@ -79,10 +79,13 @@ class Nodes:
         self.deaf: set[str] = set()
         """nodes that take what is sent to them, and no more"""
         self.cut: set[frozenset[str]] = set()
+        self.opening: set[tuple[str, str]] = set()
+        """senders whose links to receivers take what is sent, and give it back as they cannot be opened"""
         self.crossed: list[tuple[str, str, bytes]] = []
         """sender, receiver, message"""
         self.views = {name: View(self, name) for name in shards}
         self._underway: deque[tuple[str, str, bytes]] = deque()
+        self._given_back: deque[tuple[str, str, bytes]] = deque()
         self._settling = False
         self._exchanges: dict[str, Exchange] = {}
         for name, some in shards.items():
@@ -167,20 +170,29 @@ class Nodes:
             return False
         if to in self.deaf:
             return True
+        if (sender, to) in self.opening:
+            self._given_back.append((sender, to, data))
+            return True
         self.crossed.append((sender, to, data))
         self._underway.append((sender, to, data))
         return True
 
     def settle(self) -> None:
-        """Everything that is between nodes arrives."""
+        """Everything that is between nodes arrives, or comes back."""
         if self._settling:
             return
         self._settling = True
-        while self._underway:
-            sender, to, data = self._underway.popleft()
-            exchange = self._exchanges[to]
-            assert exchange.crossing is not None
-            exchange.crossing.crossed(data, sender)
+        while self._underway or self._given_back:
+            if self._underway:
+                sender, to, data = self._underway.popleft()
+                exchange = self._exchanges[to]
+                assert exchange.crossing is not None
+                exchange.crossing.crossed(data, sender)
+            else:
+                sender, to, data = self._given_back.popleft()
+                exchange = self._exchanges[sender]
+                assert exchange.crossing is not None
+                exchange.crossing.undelivered(data, to)
             exchange.deliver()
         self._settling = False
 

@@ -14,6 +14,11 @@ from tests.switchlog.nodes import Nodes, divided
 from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods
 from tests.switchlog.test_nodes_call import OF_ALICE, A, B, as_callee, crosswise, parties, talk
 
+REGISTER = (
+    f"REGISTER sip:acme.example SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch=z9hG4bK1\n"
+    "From: <sip:1001@acme.example>;tag=r\nTo: <sip:1001@acme.example>\nCall-ID: r\nCSeq: 1 REGISTER"
+)
+
 
 def shard_of_the_call(exchange: Exchange) -> int:
     (call,) = exchange.board.live_calls
@@ -45,11 +50,7 @@ def test_without_the_link_a_datagram_is_as_if_lost_and_served_when_it_is_repeate
     nodes = crosswise()
     alice = Phone(nodes["a"], "1001", ALICE)
     nodes.cut.add(frozenset("ab"))
-    register = (
-        f"REGISTER sip:acme.example SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch=z9hG4bK1\n"
-        "From: <sip:1001@acme.example>;tag=r\nTo: <sip:1001@acme.example>\nCall-ID: r\nCSeq: 1 REGISTER"
-    )
-    nodes["a"].send(ALICE, register)
+    nodes["a"].send(ALICE, REGISTER)
     (challenge,) = nodes["a"].take(ALICE)  # by this node, as nothing is known of who asks
     assert isinstance(challenge, Response)
     assert challenge.status == 401
@@ -68,6 +69,24 @@ def test_without_the_link_a_phone_that_can_be_reached_is_called_directly() -> No
     direct = Phone(nodes["a"], "1002", BOB)
     direct.reply(invite, 200, SDP)
     assert "200 INVITE" in methods(nodes["a"].take(ALICE))
+
+
+def test_a_datagram_that_comes_back_from_the_link_is_sent_directly() -> None:
+    """A link that is cut is tried anew again and again, and takes what is repeated each time before it fails."""
+    nodes = crosswise()
+    alice, _, answered, _ = talk(nodes)
+    nodes.opening = {("a", "b")}
+    alice.within(answered, "BYE")
+    (bye,) = nodes["a"].take(BOB)  # by a's own socket
+    assert isinstance(bye, Request)
+    assert (bye.method, bye.get_all("Route")) == ("BYE", [])
+    Phone(nodes["a"], "1002", BOB).reply(bye, 200)
+    assert "200 BYE" in methods(nodes["a"].take(ALICE))
+    nodes.opening = {("b", "a")}
+    nodes["a"].send(ALICE, REGISTER)
+    (challenge,) = nodes["b"].take(ALICE)
+    assert isinstance(challenge, Response)
+    assert (challenge.status, challenge.get_all("Via")) == (401, [f"SIP/2.0/UDP {ALICE};branch=z9hG4bK1"])
 
 
 def test_what_was_underway_when_the_link_broke_is_repeated() -> None:

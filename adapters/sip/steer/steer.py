@@ -54,14 +54,14 @@ class PassOn(NamedTuple):
 
 
 class ToPhone(NamedTuple):
-    """By a flow of ours; what becomes of a request if that is gone says `Steering.flow_failed`."""
+    """From here by a flow; what becomes of a request if that is gone says `Steering.flow_failed`."""
 
     flow: Flow
     message: Request | Response
     verdict: Verdict | None = None
     """on who is at the other end of it"""
     back: str = ""
-    """the node that a request came from"""
+    """the node that a request came from, if it was not this one"""
 
 
 class FlowGone(NamedTuple):
@@ -173,16 +173,24 @@ class Steering:
         """Something that this node wanted to send over the link and could not. Raises MessageError.
 
         A phone's request is the application's then, as it came: it says that the owner is not there. What was for a
-        phone by a connection has failed; everything else is lost as a datagram may be.
+        phone by a connection has failed, a datagram is sent from here: every repetition might come back from a link
+        that is tried anew. Everything else is lost as a datagram may be.
         """
-        if isinstance(message, Request) and self._on_link.back(message.via.branch) is not None:
+        linked = self._on_link.back(message.via.branch) is not None
+        if isinstance(message, Response):
+            flow = self._flow_in(message.via, _FLOW) if linked else None
+            wrapping = "Via"
+        elif linked:
             came = self._taken_off(message)
-            if came.flow is not None:
-                return Here(message, came.flow)
-        elif isinstance(message, Request):
+            return Here(message, came.flow) if came.flow is not None else Nobody("a request of no flow")
+        else:
             flow = self._route_of(message, "Route")
-            if flow is not None and flow.transport != "udp":
-                return Unreached(flow)
+            wrapping = "Route"
+        if flow is not None and flow.transport == "udp":
+            message.pop(wrapping)
+            return ToPhone(flow, message)
+        if flow is not None and isinstance(message, Request):
+            return Unreached(flow)
         return Nobody("a node cannot be reached")
 
     def _to_phone(self, request: Request, node: str) -> Way:
@@ -216,7 +224,7 @@ class Steering:
     def flow_failed(self, way: ToPhone) -> PassOn | None:
         """The connection is gone: what the node is told that had sent a request to its phone."""
         request = way.message
-        if not isinstance(request, Request) or request.method == "ACK":
+        if not way.back or not isinstance(request, Request) or request.method == "ACK":
             return None
         request.pop("Via")
         response = response_to(request, 430)
