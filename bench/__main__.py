@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from bench import group, kafka_group
+from bench import group, kafka_group, media_group
 from bench.table import Line, Missing, as_json, markdown, text_table
 from scripts.interpreter import optimised
 
@@ -42,6 +42,7 @@ GROUPS = (
     Group(("flat",), group.flat),
     Group(("restart",), group.restarted),
     Group(("tenants",), group.many_tenants),
+    Group(("codec",), media_group.codecs),
 )
 ROWS = tuple(row for one in GROUPS for row in one.rows)
 

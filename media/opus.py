@@ -19,18 +19,18 @@ SAMPLE_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
 CLOCK_RATE_HZ = 48000
 
 COMPLEXITY = 5
-"""Of 10: from here on more CPU is hardly to be heard in speech."""
+"""Of 10; the library's own 9 takes a third more CPU to encode."""
 FADES_AFTER_MS, SILENT_AFTER_MS = 100, 300
 """libopus would go on with what it takes for background noise for as long as it is asked: a dead leg must not hiss."""
 EXPECTED_LOSS_PERCENT = 10
 """How much loss a peer has that asks for forward error correction; libopus shares out the bits by it."""
 
-# Bits a second for mono speech that RFC 7587 section 3.1.1 finds good, by the samples' rate.
-_BITRATES = {8000: 12_000, 12000: 16_000, 16000: 20_000, 24000: 28_000, 48000: 32_000}
+BITRATES = {8000: 12_000, 12000: 16_000, 16000: 20_000, 24000: 28_000, 48000: 32_000}
+"""Bits a second for mono speech that RFC 7587 section 3.1.1 finds good, by the samples' rate."""
+
 _LEAST_BITRATE, _MOST_BITRATE = 6_000, 510_000
-_BANDWIDTHS: tuple[
-    tuple[int, int], ...
-] = (  # of audio at most this many samples a second (RFC 7587 section 6.1, maxplaybackrate)
+# The widest band of audio at so many samples a second (maxplaybackrate, RFC 7587 section 6.1).
+_BANDWIDTHS: tuple[tuple[int, int], ...] = (
     (8000, opuslib_next.BANDWIDTH_NARROWBAND),
     (12000, opuslib_next.BANDWIDTH_MEDIUMBAND),
     (16000, opuslib_next.BANDWIDTH_WIDEBAND),
@@ -100,7 +100,7 @@ class Encoder:
         self._encoder = encoder = opuslib_next.Encoder(sample_rate_hz, 1, opuslib_next.APPLICATION_VOIP)
         encoder.complexity = COMPLEXITY
         most = wishes.get("maxaveragebitrate", _MOST_BITRATE)
-        encoder.bitrate = max(_LEAST_BITRATE, min(_BITRATES[sample_rate_hz], most))
+        encoder.bitrate = max(_LEAST_BITRATE, min(BITRATES[sample_rate_hz], most))
         encoder.vbr = 0 if wishes.get("cbr") == 1 else 1
         encoder.dtx = 1 if wishes.get("usedtx") == 1 else 0
         encoder.max_bandwidth = _bandwidth(wishes.get("maxplaybackrate", CLOCK_RATE_HZ))

@@ -31,8 +31,8 @@ _LARGEST_MATRIX = 1 << 19
 _PIECE_S = 1
 
 
-class _Filter(NamedTuple):
-    """`weights` turn `history` samples and then `inputs` new ones into `outputs`; `delay` is in output samples."""
+class Filter(NamedTuple):
+    """`weights`, a matrix of (history + inputs, outputs), and what it means; `delay` is in output samples."""
 
     weights: _Floats
     history: int
@@ -50,7 +50,7 @@ class Resampler:
 
     def __init__(self, from_hz: int, to_hz: int, streams: int = 1) -> None:
         """Raises ValueError for rates that have too little in common."""
-        self._filter = _filter(from_hz, to_hz)
+        self._filter = design(from_hz, to_hz)
         self._history = np.zeros((streams, self._filter.history), dtype=np.float32)
 
     @property
@@ -111,11 +111,12 @@ def resampled(samples: Samples, from_hz: int, to_hz: int) -> Samples:
 
 
 @lru_cache(maxsize=32)
-def _filter(from_hz: int, to_hz: int) -> _Filter:
+def design(from_hz: int, to_hz: int) -> Filter:
+    """The filter between two rates. Raises ValueError if they have too little in common."""
     if min(from_hz, to_hz) <= 0:
         raise ValueError(f"no stream has {min(from_hz, to_hz)} samples a second")
     if from_hz == to_hz:
-        return _Filter(np.eye(_BLOCK, dtype=np.float32), 0, _BLOCK, _BLOCK, 1, 0)
+        return Filter(np.eye(_BLOCK, dtype=np.float32), 0, _BLOCK, _BLOCK, 1, 0)
     common = math.gcd(from_hz, to_hz)
     step, low_hz = from_hz // common, min(from_hz, to_hz)
     inputs = step * max(1, math.ceil(_BLOCK * common / low_hz))
@@ -127,7 +128,7 @@ def _filter(from_hz: int, to_hz: int) -> _Filter:
         raise ValueError(f"{from_hz} and {to_hz} Hz have too little in common to be resampled in blocks")
     behind = np.arange(outputs) * from_hz / to_hz - late - (np.arange(history + inputs)[:, None] - history)
     weights = _kernel(behind * low_hz / from_hz)
-    return _Filter((weights / weights.sum(axis=0)).astype(np.float32), history, inputs, outputs, step, delay)
+    return Filter((weights / weights.sum(axis=0)).astype(np.float32), history, inputs, outputs, step, delay)
 
 
 def _kernel(times: NDArray[np.float64]) -> NDArray[np.float64]:
