@@ -192,6 +192,14 @@ class Keyed(msgspec.Struct, frozen=True, tag="keyed"):
     keys: Sdes
 
 
+class NotKeyed(msgspec.Struct, frozen=True, tag="not_keyed"):
+    """A leg's handshake came to nothing, for `reason`: nothing is heard of it, and nothing goes there in the clear."""
+
+    context: str
+    leg: str
+    reason: str
+
+
 class Silent(msgspec.Struct, frozen=True, tag="silent"):
     """Nothing comes from a party that should send, for `since_ms` by now; 0 says that it does again."""
 
@@ -257,7 +265,19 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 ToWorker = Put | Drop
 FromWorker = (
-    Inventory | Ready | Refused | Dtmf | Latched | Keyed | Silent | Talking | PlayDone | RecordClosed | Measured | Load
+    Inventory
+    | Ready
+    | Refused
+    | Dtmf
+    | Latched
+    | Keyed
+    | NotKeyed
+    | Silent
+    | Talking
+    | PlayDone
+    | RecordClosed
+    | Measured
+    | Load
 )
 
 _encoder = msgspec.msgpack.Encoder()
