@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -18,26 +19,32 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from media.container import Container, ContainerError, WaveFile
+from media.container import Container, ContainerError, contain
 from media.pcm import Samples
+from media.resample import Resampler
+from media.wav import Track
 from media.wire import Record, RecordClosed
 
 FRAMES_PER_S = 50
 MOST_WAITING_BYTES = 64 << 20
 _SILENCE_BYTES = 1 << 20
 
+Contain = Callable[[Path, Track, bytes], Container]
+"""(path, track, key) -> the file. Raises ContainerError."""
+
 
 class Recording:
     """One file as the tick sees it. It belongs to the tick's thread, and is made by `Recorder.open`."""
 
     def __init__(self, recorder: Recorder, context: str, record: Record, clock_rate_hz: int) -> None:
-        self.context, self.record, self.clock_rate_hz = context, record, clock_rate_hz
-        self.channels = 2 if record.layout == "stereo" else 1
+        self.context, self.record = context, record
+        self.track = Track(clock_rate_hz, 2 if record.layout == "stereo" else 1)
         self.ended = False
         """Set by the thread: the file takes no more."""
         self._over = False
         self._recorder = recorder
         self._frame = clock_rate_hz // FRAMES_PER_S
+        self._resamplers: dict[tuple[int, int], Resampler] = {}
         self._buffer = self._empty()
         self._filled = 0
         self._lost = 0
@@ -49,16 +56,22 @@ class Recording:
     def write(self, left: Samples | None, right: Samples | None = None) -> None:
         """The next frame, and that of the right side if it is stereo; None is silence. They are copied.
 
-        Never blocks, never raises for what a storage does.
+        Frames of another rate than the file's are resampled. Never blocks, never raises for what a storage does.
         """
-        if self.record.paused or self.ended or self._over:
+        record = self.record
+        if record.paused or self.ended or self._over:
             return
-        end = self._filled + self._frame
-        piece = self._buffer[self._filled : end]
-        for channel, frame in enumerate((left, right)[: self.channels]):
-            piece[:, channel] = 0 if frame is None or self.record.masked else frame
+        begin, end = self._filled, self._filled + self._frame
+        channel = 0
+        for rows in self._buffer:
+            frame = right if channel else left
+            if frame is None or record.masked:
+                rows[begin:end] = 0
+            else:
+                rows[begin:end] = frame if len(frame) == self._frame else self._resampled(channel, frame)
+            channel = 1
         self._filled = end
-        if end == len(self._buffer):
+        if end == self._buffer.shape[1]:
             self._hand_over()
 
     def close(self) -> None:
@@ -68,7 +81,7 @@ class Recording:
             self._over = True
 
     def _hand_over(self, last: bool = False) -> None:
-        piece = _Piece(self, self._lost, self._buffer[: self._filled], last)
+        piece = _Piece(self, self._lost, self._buffer[:, : self._filled], last)
         if self._recorder.take(piece):
             self._buffer, self._lost = self._empty(), 0
         else:
@@ -76,7 +89,15 @@ class Recording:
         self._filled = 0
 
     def _empty(self) -> NDArray[np.int16]:
-        return np.empty((self.clock_rate_hz, self.channels), np.int16)
+        """A row a channel, for a second."""
+        return np.empty((self.track.channels, self.track.clock_rate_hz), np.int16)
+
+    def _resampled(self, channel: int, frame: Samples) -> Samples:
+        """For a room whose rate changed: it may do so again."""
+        way = channel, len(frame)
+        if way not in self._resamplers:
+            self._resamplers[way] = Resampler(len(frame) * FRAMES_PER_S, self.track.clock_rate_hz)
+        return self._resamplers[way].resample(frame)
 
 
 class _Piece(NamedTuple):
@@ -91,17 +112,22 @@ class _Piece(NamedTuple):
 class Recorder:
     """All recordings of a worker and the thread that writes them. The methods are for the tick's thread."""
 
-    def __init__(self, most_waiting_bytes: int = MOST_WAITING_BYTES) -> None:
+    def __init__(self, most_waiting_bytes: int = MOST_WAITING_BYTES, make: Contain = contain) -> None:
         """So much may wait for a slow storage; what comes beyond that is lost."""
         self._most_waiting_bytes = most_waiting_bytes
         self._handed_bytes = 0
         self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
-        self._writer = _Writer(self._queue)
+        self._writer = _Writer(self._queue, make)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much is handed over and not written yet."""
+        return self._handed_bytes - self._writer.written_bytes
 
     def open(self, context: str, record: Record, clock_rate_hz: int) -> Recording:
         """Begin a file of 16-bit PCM at this rate, a multiple of 50 Hz. `closed` tells if that could not be done."""
         recording = Recording(self, context, record, clock_rate_hz)
-        self._queue.put(_Piece(recording, 0, np.empty((0, recording.channels), np.int16)))
+        self._queue.put(_Piece(recording, 0, np.empty((recording.track.channels, 0), np.int16)))
         return recording
 
     def closed(self) -> list[RecordClosed]:
@@ -119,8 +145,7 @@ class Recorder:
     def take(self, piece: _Piece) -> bool:
         """For recordings: whether there was room. There always is for the end of one, which is at most a second."""
         size = piece.samples.nbytes
-        waiting = self._handed_bytes - self._writer.written_bytes
-        if not piece.last and waiting + size > self._most_waiting_bytes:
+        if not piece.last and self.waiting_bytes + size > self._most_waiting_bytes:
             return False
         self._handed_bytes += size
         self._queue.put(piece)
@@ -138,10 +163,10 @@ class _Open(NamedTuple):
 class _Writer:
     """The thread: pieces in the order in which they came; files are finished slice by slice between them."""
 
-    def __init__(self, queue: SimpleQueue[_Piece | None]) -> None:
+    def __init__(self, queue: SimpleQueue[_Piece | None], make: Contain) -> None:
         self.closed: deque[RecordClosed] = deque()
         self.written_bytes = 0
-        self._queue = queue
+        self._queue, self._make = queue, make
         self._open: dict[Recording, Container] = {}
         self._finishing: deque[_Open] = deque()
         self.thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -170,9 +195,9 @@ class _Writer:
             if container is None:
                 if recording.ended:
                     return
-                container = self._open[recording] = _container(recording)
+                container = self._open[recording] = self._contain(recording)
             _write(container, piece)
-        except (ContainerError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  boundary: one file's fault is not the others'
             self._end(recording, _reason(error))
         else:
             if piece.last:
@@ -186,38 +211,38 @@ class _Writer:
         else:
             self._finishing.append(_Open(recording, container, reason))
 
+    def _contain(self, recording: Recording) -> Container:
+        return self._make(Path(recording.record.path), recording.track, recording.record.key)
+
     def _finish_slice(self) -> None:
         recording, container, reason = self._finishing[0]
         try:
-            if not container.digest():
-                return
             sha256 = container.finish()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  boundary: as above
             container.abandon()
             sha256, reason = "", reason or _reason(error)
-        self._finishing.popleft()
-        self._tell(recording, container.data_bytes, sha256, reason)
+        if sha256 is not None:
+            self._finishing.popleft()
+            self._tell(recording, container.data_bytes, sha256, reason)
 
     def _tell(self, recording: Recording, data_bytes: int, sha256: str, reason: str) -> None:
-        samples = data_bytes // (2 * recording.channels)
-        record = recording.record
-        duration_ms = samples * 1000 // recording.clock_rate_hz
+        record, duration_ms = recording.record, recording.track.duration_ms(data_bytes)
         self.closed.append(RecordClosed(recording.context, record.id, record.path, sha256, duration_ms, reason))
 
 
-def _container(recording: Recording) -> Container:
-    return WaveFile(Path(recording.record.path), recording.clock_rate_hz, recording.channels)
-
-
 def _write(container: Container, piece: _Piece) -> None:
-    lost_bytes = piece.lost * piece.recording.channels * piece.samples.itemsize
+    lost_bytes = piece.lost * container.track.width_bytes
     while lost_bytes:
         silence = bytes(min(lost_bytes, _SILENCE_BYTES))
         container.append(silence)
         lost_bytes -= len(silence)
-    if len(piece.samples):
-        container.append(piece.samples.data.cast("B"))
+    if piece.samples.size:
+        container.append(piece.samples.T.tobytes())
 
 
 def _reason(error: Exception) -> str:
-    return f"the storage failed: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, ContainerError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"the storage failed: {error.strerror or error}"
+    return f"a fault of Switchlog's own, please report it: {error!r}"

@@ -44,9 +44,27 @@ class _Format(NamedTuple):
     bits: int
 
 
-def head(clock_rate_hz: int, channels: int, data_bytes: int) -> bytes:
-    """The 44 bytes before 16-bit PCM of this length."""
-    width = 2 * channels
+class Track(NamedTuple):
+    """16-bit PCM of so many channels."""
+
+    clock_rate_hz: int
+    channels: int
+
+    @property
+    def width_bytes(self) -> int:
+        """Of one sample of all channels."""
+        return 2 * self.channels
+
+    def duration_ms(self, data_bytes: int) -> int:
+        """Of so many bytes of it."""
+        return data_bytes // self.width_bytes * 1000 // self.clock_rate_hz
+
+    def __str__(self) -> str:
+        return f"{self.channels} channels at {self.clock_rate_hz} Hz"
+
+
+def head(track: Track, data_bytes: int) -> bytes:
+    """The 44 bytes before so many of PCM."""
     return _HEAD.pack(
         b"RIFF",
         HEAD_BYTES - 8 + data_bytes,
@@ -54,30 +72,33 @@ def head(clock_rate_hz: int, channels: int, data_bytes: int) -> bytes:
         b"fmt ",
         _FORMAT.size,
         _PCM,
-        channels,
-        clock_rate_hz,
-        clock_rate_hz * width,
-        width,
+        track.channels,
+        track.clock_rate_hz,
+        track.clock_rate_hz * track.width_bytes,
+        track.width_bytes,
         16,
         b"data",
         data_bytes,
     )
 
 
-def layout(start: bytes) -> tuple[int, int]:
-    """(clock_rate_hz, channels) of a file that begins as `head` makes it. Raises WaveError."""
+def track_of(start: bytes) -> Track:
+    """What a file holds that begins as `head` makes it, whatever its length. Raises WaveError."""
     if len(start) < HEAD_BYTES:
         raise WaveError("its head is cut short")
-    _, _, _, _, _, tag, channels, rate, *_ = _HEAD.unpack_from(start)
-    if start != head(rate, channels, int.from_bytes(start[40:44], "little")) or tag != _PCM:
+    _, _, _, _, _, _, channels, rate, *_ = _HEAD.unpack_from(start)
+    track = Track(rate, channels)
+    if not (1 <= channels <= MOST_CHANNELS and RATES_HZ[0] <= rate <= RATES_HZ[1]):
+        raise WaveError("its head makes no sense")
+    if start[8:40] != head(track, 0)[8:40]:
         raise WaveError("its head is not one of ours")
-    return rate, channels
+    return track
 
 
 def wave(samples: Samples, clock_rate_hz: int) -> bytes:
     """A whole file of 16-bit PCM, mono."""
     data = samples.astype("<i2").tobytes()
-    return head(clock_rate_hz, 1, len(data)) + data
+    return head(Track(clock_rate_hz, 1), len(data)) + data
 
 
 def parse(content: bytes) -> Wave:

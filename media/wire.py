@@ -60,11 +60,14 @@ class Play(msgspec.Struct, frozen=True):
     source: str
     loop: bool = False
     gain_db: float = 0.0
+    key: bytes = b""
+    """of a recording that is sealed"""
 
 
 class Record(msgspec.Struct, frozen=True):
     """A file that is written: `mixed`, or `stereo` with the first of `sides` on the left.
 
+    It grows as `path` with `.part` behind it; one that is there already, of a worker that was killed, is gone on with.
     While it is `masked` silence is written instead of sound; while it is `paused`, nothing.
     """
 
@@ -74,6 +77,8 @@ class Record(msgspec.Struct, frozen=True):
     sides: tuple[str, str] = ("", "")
     masked: bool = False
     paused: bool = False
+    key: bytes = b""
+    """32 bytes that the file is sealed with; none: it is a plain WAV"""
 
 
 class Leg(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from media.pcm import Samples
 from media.tone import levels, tone
-from media.wav import HEAD_BYTES, WaveError, head, layout, parse, wave
+from media.wav import HEAD_BYTES, Track, WaveError, head, parse, track_of, wave
 
 SOUND = tone(440, 0.5)
 
@@ -86,7 +86,7 @@ def test_other_chunks_are_passed() -> None:
         (b"", "does not begin"),
         (b"OggS" + bytes(100), "does not begin"),
         (b"RIFF\0\0\0\0WAVE", "no sound"),
-        (head(8000, 1, 0)[:30], "cut short"),
+        (head(Track(8000, 1), 0)[:30], "cut short"),
         (riff(1, 16, b"", channels=0), "0 channels"),
         (riff(1, 16, b"", channels=9), "9 channels"),
         (riff(1, 16, b"", rate=0), "0 samples a second"),
@@ -111,11 +111,15 @@ def test_whatever_bytes_come_it_is_a_sound_or_a_refusal(noise: bytes, at: int, p
 
 
 def test_the_head_says_what_it_was_told() -> None:
-    assert layout(head(16000, 2, 640)) == (16000, 2)
+    track = Track(16000, 2)
+    assert track_of(head(track, 640)) == track
+    assert track_of(head(track, 640)[:40] + b"\xff\xff\xff\xff") == track
     with pytest.raises(WaveError, match="cut short"):
-        layout(head(16000, 2, 640)[:-1])
+        track_of(head(track, 640)[:-1])
     with pytest.raises(WaveError, match="not one of ours"):
-        layout(riff(3, 32, b"")[:HEAD_BYTES])
+        track_of(riff(3, 32, b"")[:HEAD_BYTES])
+    with pytest.raises(WaveError, match="makes no sense"):
+        track_of(bytes(HEAD_BYTES))
 
 
 def test_a_sound_of_the_library_keeps_its_level() -> None:
