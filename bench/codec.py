@@ -1,20 +1,11 @@
-"""What coding and resampling a frame of 20 ms costs, beside the bare calls below it.
-
-Measured in a process of its own in which numpy's products have one thread, as in a media worker:
-`python -m bench.codec ROUNDS` prints the rows as JSON.
-"""
+"""What coding and resampling a frame of 20 ms costs, beside the bare calls below it."""
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-import json
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import opuslib_next  # type: ignore[import-untyped]
@@ -32,7 +23,6 @@ from media.wire import Codec
 
 LEGS = 100
 ROUNDS, QUICK_ROUNDS = 40, 8
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 _SECONDS = 1
 _FRAMES = 50 * _SECONDS
 _OPUS = Codec("opus", 111, 48000, 2)
@@ -59,26 +49,12 @@ class Timed(NamedTuple):
     bare: float
 
 
-async def rows(quick: bool) -> list[Line]:
-    """All rows, from a process that has one thread."""
-    rounds = str(QUICK_ROUNDS if quick else ROUNDS)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.codec",
-        rounds,
-        stdout=asyncio.subprocess.PIPE,
-        env=os.environ | ONE_THREAD,
-        cwd=Path(__file__).parents[1],
-    )
-    said, _ = await process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"python -m bench.codec ended with status {process.returncode}")
-    return [Row(**row) for row in json.loads(said)]
+def rows(quick: bool) -> list[Line]:
+    """All rows; takes some seconds."""
+    return list(_rows(QUICK_ROUNDS if quick else ROUNDS))
 
 
-def measured(rounds: int) -> Iterator[dict[str, Any]]:
-    """The fields of each row."""
+def _rows(rounds: int) -> Iterator[Row]:
     timed = _best((_law_matrix_decode, _law_matrix_encode, _law_matrix_copy), rounds)
     yield _coding(f"PCMA, {LEGS} legs as a matrix", Timed(*(one / LEGS for one in timed)), "copies of the same arrays")
     for name, codec, wanted_hz in _CODECS:
@@ -100,33 +76,22 @@ def _best(works: Sequence[Work], rounds: int) -> list[float]:
     return best
 
 
-def _coding(name: str, timed: Timed, yardstick: str) -> dict[str, Any]:
+def _coding(name: str, timed: Timed, yardstick: str) -> Row:
     both = timed.decode + timed.encode
     facts = {"decode us": timed.decode, "encode us": timed.encode, "% of a core a leg": both / 20_000 * 100}
-    return _row(f"{name}: decode and encode a frame", both, yardstick, timed.bare, facts)
+    return Row(f"{name}: decode and encode a frame", both, "us", yardstick, timed.bare, facts=facts)
 
 
-def _resampling(from_hz: int, to_hz: int, legs: int, rounds: int) -> dict[str, Any]:
+def _resampling(from_hz: int, to_hz: int, legs: int, rounds: int) -> Row:
     frames = np.random.default_rng(1).integers(-9000, 9000, (legs, from_hz // 50)).astype(np.int16)
     stream = Resampler(from_hz, to_hz, streams=legs)
     weights, _, inputs, *_ = design(from_hz, to_hz)
-    blocks = np.ones((legs * -(-from_hz // 50 // inputs), len(weights)), np.float32)
+    blocks = np.ones((legs, from_hz // 50 // inputs, len(weights)), np.float32)
     works = (_repeated(lambda: stream.resample(frames)), _repeated(lambda: blocks @ weights))
     figure, bare = (one / legs for one in _best(works, rounds))
     facts = {"delay ms": stream.delay / to_hz * 1000, "% of a core a leg": figure / 20_000 * 100}
     name = f"resample a frame from {from_hz} to {to_hz} Hz, {legs} leg{'s' if legs > 1 else ''} at a time"
-    return _row(name, figure, "bare product of the two matrices", bare, facts)
-
-
-def _row(name: str, figure: float, yardstick: str, bare: float, facts: dict[str, float]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "figure": figure,
-        "unit": "us",
-        "yardstick": yardstick,
-        "yardstick_figure": bare,
-        "facts": facts,
-    }
+    return Row(name, figure, "us", "bare products of matrices of the same sizes", bare, facts=facts)
 
 
 def _repeated(work: Work) -> Work:
@@ -200,6 +165,3 @@ _codes, _samples = g711.A_LAW.encode(_matrix), np.empty_like(_matrix)
 _law_matrix_decode = _repeated(lambda: g711.A_LAW.decode(_codes, _samples))
 _law_matrix_encode = _repeated(lambda: g711.A_LAW.encode(_matrix))
 _law_matrix_copy = _repeated(lambda: (_codes.copy(), _matrix.copy()))
-
-if __name__ == "__main__":
-    print(json.dumps(list(measured(int(sys.argv[1])))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bench import codec
 from bench.group import Setup
 from bench.table import Line
@@ -10,4 +12,4 @@ from bench.table import Line
 async def codecs(setup: Setup) -> list[Line]:
     """Codecs and resampling, a frame of one leg."""
     setup.say("codecs and resampling")
-    return await codec.rows(setup.quick)
+    return await asyncio.to_thread(codec.rows, setup.quick)

@@ -4,7 +4,8 @@ What may live here: the filter and its state. Between rates a and b every output
 samples around its own time, weighted by a sinc of the lower rate in a Kaiser window (Oppenheim and Schafer,
 *Discrete-Time Signal Processing*, 7.6: beta = 0.1102 (A - 8.7), about (A - 7.95) / (14.36 df) taps for an attenuation
 of A dB over a transition df). The positions repeat after a block of inputs, so a block is one product with one matrix,
-and the blocks of all streams are one product of two matrices.
+and those of all streams are one call. It makes a product for each stream, not one for all: for large ones numpy's BLAS
+takes several threads, which would fight with each other for the core that a worker has.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _HALF_TAPS = 24
 _BLOCK = 16
 """Samples of the lower rate in a block, or more: fewer are more copying, more are more sums with zeros."""
 _LARGEST_MATRIX = 1 << 19
-_PIECE_S = 1
+_PIECE_MS = 20
 
 
 class Filter(NamedTuple):
@@ -45,7 +46,7 @@ class Filter(NamedTuple):
 class Resampler:
     """Streams from one rate to another, one a row; they share the filter and nothing else.
 
-    Equal rates change nothing.
+    Between equal rates frames go through as they are.
     """
 
     def __init__(self, from_hz: int, to_hz: int, streams: int = 1) -> None:
@@ -71,6 +72,8 @@ class Resampler:
         rows = frames if frames.ndim == 2 else frames[None]
         if rows.shape[1] % self._filter.step:
             raise ValueError(f"frames of {rows.shape[1]} samples are no multiple of {self._filter.step}")
+        if not self._filter.history:
+            return frames
         outputs = self._convolve(rows)
         np.rint(outputs, out=outputs)
         np.maximum(outputs, -32768, out=outputs)
@@ -92,7 +95,7 @@ class Resampler:
         self._history = heard[:, samples : samples + history].copy()
         strides = (heard.strides[0], inputs * heard.itemsize, heard.itemsize)
         windows = np.ndarray((streams, blocks, history + inputs), np.float32, heard, 0, strides)
-        made = windows.reshape(streams * blocks, history + inputs) @ weights
+        made = np.ascontiguousarray(windows) @ weights
         return made.reshape(streams, blocks * outputs)[:, : samples * outputs // inputs]
 
 
@@ -105,7 +108,7 @@ def resampled(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     longer = math.ceil((wanted + stream.delay) * from_hz / to_hz)
     padded = np.zeros(-(-longer // stream.step) * stream.step, dtype=np.int16)
     padded[: len(samples)] = samples
-    piece = -(-from_hz * _PIECE_S // stream.step) * stream.step
+    piece = -(-from_hz * _PIECE_MS // (1000 * stream.step)) * stream.step
     made = [stream.resample(padded[at : at + piece]) for at in range(0, len(padded), piece)]
     return np.concatenate(made)[stream.delay : stream.delay + wanted]
 
@@ -116,7 +119,7 @@ def design(from_hz: int, to_hz: int) -> Filter:
     if min(from_hz, to_hz) <= 0:
         raise ValueError(f"no stream has {min(from_hz, to_hz)} samples a second")
     if from_hz == to_hz:
-        return Filter(np.eye(_BLOCK, dtype=np.float32), 0, _BLOCK, _BLOCK, 1, 0)
+        return Filter(np.ones((1, 1), dtype=np.float32), 0, 1, 1, 1, 0)
     common = math.gcd(from_hz, to_hz)
     step, low_hz = from_hz // common, min(from_hz, to_hz)
     inputs = step * max(1, math.ceil(_BLOCK * common / low_hz))
