@@ -26,13 +26,13 @@ _MOST_TWIST_DB, _LEAST_TWIST_DB = 6.0, -10.0
 """How much louder the column may be than the row (Q.24: at least 4 and -8 are to be accepted)."""
 _DOMINANCE_DB: Final = 6.0
 """How much louder a tone is than any other of its group."""
-_SHARE: Final = 0.7
+_SHARE: Final = 0.85
 """Of the window's power the two tones have at least this: speech has more of other frequencies."""
-_HITS: Final = 5
-"""Windows in a row: a tone of 40 ms makes six, one of 23 ms at most three."""
-_MISSES: Final = 5
-"""Windows in a row: a break of 10 ms makes four, a pause of 40 ms ten."""
-_EDGE_MS: Final = 10
+_HITS: Final = 4
+"""Windows in a row: a tone of 40 ms makes four or five, one of 23 ms at most two."""
+_MISSES: Final = 7
+"""Windows in a row: a break of 10 ms makes five or six, a pause of 40 ms eleven."""
+_EDGE_MS: Final = 17
 """What of a tone the windows do not see that are not filled by it."""
 
 
