@@ -20,6 +20,11 @@ FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="Switchlog" \
     org.opencontainers.image.description="A multi-tenant cloud PBX whose switchboard is a log" \
     org.opencontainers.image.licenses="Apache-2.0"
+# Speaks the prompts: a program of its own, under the GPL.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends espeak-ng \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 switchlog \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/switchlog --shell /usr/sbin/nologin switchlog \
     && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/switchlog

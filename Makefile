@@ -25,6 +25,7 @@ help:  ## this list
 setup: $(VENV)/.made-embedded  ## set up what Switchlog needs to run, in .venv
 
 run: setup  ## start Switchlog with a demo tenant in ./data (Ctrl-C stops it)
+	@scripts/debian.sh espeak-ng=espeak-ng || echo "make run: tones are heard where words should be" >&2
 	@exec $(BIN)/switchlog serve --data $(DATA) --demo
 
 cluster: setup  ## start three Kafka brokers and two nodes on them in ./data-cluster (Ctrl-C stops all)
@@ -32,7 +33,7 @@ cluster: setup  ## start three Kafka brokers and two nodes on them in ./data-clu
 	@exec $(BIN)/python -m cluster --data $(CLUSTER_DATA)
 
 test: $(VENV)/.made-test  ## run all tests, with real phones, a real Kafka broker and the real ClickHouse engine
-	@scripts/debian.sh sipp=sip-tester sipsak=sipsak java=default-jre-headless mvn=maven promtool=prometheus || echo "make test: goes on without them" >&2
+	@scripts/debian.sh sipp=sip-tester sipsak=sipsak espeak-ng=espeak-ng java=default-jre-headless mvn=maven promtool=prometheus || echo "make test: goes on without them" >&2
 	@if [ -n "$(PYTEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(PYTEST_ARGS); fi; status=0; set -x; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%) || status=$$?; \
 	$(BIN)/python -m pytest $(ALONE) || status=$$?; exit $$status

@@ -21,9 +21,9 @@ from media.wire import Play
 FRAMES_PER_S = 50
 MOST_CACHED_BYTES = 128 << 20
 
-Load = Callable[[str, int, float], Sound]
-"""(source, clock_rate_hz, gain_db) -> the sound. Blocks. Raises SoundError."""
-_Key = tuple[str, int, float]
+Load = Callable[[Play, int], Sound]
+"""(play, clock_rate_hz) -> the sound of its source with its gain. Blocks. Raises SoundError."""
+_Key = tuple[str, bytes, float, int]
 
 
 class Playback:
@@ -35,6 +35,8 @@ class Playback:
         """nothing comes any more"""
         self.reason = ""
         """why it ended before its end, if it did"""
+        self.clock_rate_hz = 0
+        """that was asked for"""
         self._coming: Future[Sound] | None = None
         self._samples: Samples | None = None
         self._frame = 0
@@ -57,9 +59,9 @@ class Playback:
     def _arrived(self) -> bool:
         if self.done or self._coming is None or not self._coming.done():
             return False
-        error = self._coming.exception()
-        if error is not None:
-            self.done, self.reason = True, str(error)
+        error = None if self._coming.cancelled() else self._coming.exception()
+        if error is not None or self._coming.cancelled():
+            self.done, self.reason = True, str(error or "the worker ends")
             return False
         sound = self._coming.result()
         self._samples, self._coming = sound.samples, None
@@ -84,8 +86,9 @@ class Playback:
         frame[: len(samples) - start] = samples[start:]
         return frame
 
-    def await_sound(self, coming: Future[Sound]) -> None:
+    def await_sound(self, coming: Future[Sound], clock_rate_hz: int) -> None:
         """For the library: from now on play this, from the same moment on."""
+        self.clock_rate_hz = clock_rate_hz
         if not self.done:
             self._coming, self._samples = coming, None
 
@@ -109,8 +112,8 @@ class Library:
 
     def retune(self, playback: Playback, clock_rate_hz: int) -> None:
         """Go on at another rate, after a moment without sound."""
-        play = playback.play
-        playback.await_sound(self._thread.submit(self._find, (play.source, clock_rate_hz, play.gain_db)))
+        coming = self._thread.submit(self._find, playback.play, clock_rate_hz)
+        playback.await_sound(coming, clock_rate_hz)
 
     def close(self) -> None:
         """Wait for what is being loaded now; what was only asked for is never done."""
@@ -118,12 +121,13 @@ class Library:
 
     # --- in the thread
 
-    def _find(self, key: _Key) -> Sound:
+    def _find(self, play: Play, clock_rate_hz: int) -> Sound:
+        key = play.source, play.key, play.gain_db, clock_rate_hz
         found = self._kept.get(key)
         if found is None or not found.is_current():
-            found = self._load(*key)
+            found = self._load(play, clock_rate_hz)
             if not len(found.samples):
-                raise SoundError(f"{key[0]} holds no sound")
+                raise SoundError(f"{play.source} holds no sound")
             self._keep(key, found)
         self._kept.move_to_end(key)
         return found

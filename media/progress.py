@@ -111,12 +111,14 @@ NETWORKS: Mapping[str, Network] = {
 }
 
 SIGNS: Mapping[str, Tone] = {
+    "attention": Tone((784,), (0.15, 0.1, 0.15, 0.4)),
     "beep": Tone((1000,), (0.4,)),
     "join": Tone((523.25, 783.99), (0.15, 0, 0.2), by_turns=True),
     "leave": Tone((783.99, 523.25), (0.15, 0, 0.2), by_turns=True),
     "special": Tone((950, 1400, 1800), (0.33, 0.03, 0.33, 0.03, 0.33, 1), by_turns=True),
 }
-"""`special` is the special information tone of E.180, before an announcement; the others are our own."""
+"""`special` is the special information tone of E.180; the others are our own. `attention` stands for words that cannot
+be spoken."""
 
 
 def progress_tone(name: str, clock_rate_hz: int) -> Samples:

@@ -1,6 +1,6 @@
-"""From the name of a source to samples at the rate that is asked for.
+"""Sounds as they are played, and how one comes out of a file.
 
-What may live here: which source means what, bounds, and reading files. It runs in the library's thread and may block.
+What may live here: what a sound is, bounds, and reading files: WAV, Opus in Ogg, sealed recordings. It may block.
 """
 
 from __future__ import annotations
@@ -8,15 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from media import ogg, sealed, wav
 from media.pcm import Samples, clipped
-from media.progress import progress_tone
 from media.resample import resampled
-from media.wav import parse
 
 LONGEST_FILE_BYTES = 256 << 20
 LONGEST_S = 3600.0
 LOUDEST_GAIN_DB = 40.0
-_TONE = "tone:"
 
 
 class SoundError(Exception):
@@ -37,56 +35,70 @@ class Stamp(NamedTuple):
 
 
 class Sound(NamedTuple):
-    """Mono samples that nobody writes to; of a file, `path` and `stamp` say which."""
+    """Mono samples that nobody writes to; of a file, `path` and `stamp` say which.
+
+    What is not `lasting` stands for something that may be there next time.
+    """
 
     samples: Samples
     clock_rate_hz: int
     path: Path | None = None
     stamp: Stamp | None = None
+    lasting: bool = True
 
     def is_current(self) -> bool:
-        """Whether the file is still the one that was read. Blocks."""
+        """Whether the same would be found again. Blocks."""
+        if not self.lasting:
+            return False
         try:
             return self.path is None or Stamp.of(self.path) == self.stamp
         except OSError:
             return False
 
 
-def load(source: str, clock_rate_hz: int, gain_db: float = 0.0) -> Sound:
-    """What `wire.Play.source` names. Blocks. Raises SoundError."""
+def from_samples(samples: Samples, from_hz: int, to_hz: int, gain_db: float) -> Sound:
+    """At the rate and level that are wanted. Raises SoundError."""
     if not -120 <= gain_db <= LOUDEST_GAIN_DB:
         raise SoundError(f"a gain of {gain_db} dB is not between -120 and {LOUDEST_GAIN_DB:.0f}")
-    if source.startswith(_TONE):
-        try:
-            samples = progress_tone(source.removeprefix(_TONE), clock_rate_hz)
-        except ValueError as error:
-            raise SoundError(str(error)) from error
-        return Sound(_finished(samples, gain_db), clock_rate_hz)
-    return _of_file(Path(source), clock_rate_hz, gain_db)
-
-
-def _of_file(path: Path, clock_rate_hz: int, gain_db: float) -> Sound:
+    if len(samples) > LONGEST_S * from_hz:
+        raise SoundError(f"a sound lasts longer than {LONGEST_S:.0f} s")
     try:
-        stamp = Stamp.of(path)
+        made = resampled(samples, from_hz, to_hz)
+    except ValueError as error:
+        raise SoundError(str(error)) from error
+    if gain_db:
+        made = clipped(made * 10 ** (gain_db / 20))
+    made.setflags(write=False)
+    return Sound(made, to_hz)
+
+
+def from_content(content: bytes, to_hz: int, gain_db: float, key: bytes = b"") -> Sound:
+    """Of a whole file. Raises SoundError."""
+    try:
+        return from_samples(*_parsed(content, key), to_hz, gain_db)
+    except (ogg.OggError, sealed.SealedError, wav.WaveError) as error:
+        raise SoundError(str(error)) from error
+
+
+def from_file(path: Path, to_hz: int, gain_db: float, key: bytes = b"") -> Sound:
+    """Blocks. Raises SoundError."""
+    try:
         if not path.is_file():
-            raise SoundError(f"{path} is no file")
+            raise SoundError(f"there is no file {path}")
+        stamp = Stamp.of(path)
         if stamp.size > LONGEST_FILE_BYTES:
             raise SoundError(f"{path} has {stamp.size} bytes, more than {LONGEST_FILE_BYTES}")
         content = path.read_bytes()
     except OSError as error:
         raise SoundError(f"cannot read {path}: {error.strerror}") from error
     try:
-        samples, rate = parse(content)
-        if len(samples) > LONGEST_S * rate:
-            raise SoundError(f"{path} lasts longer than {LONGEST_S:.0f} s")
-        samples = resampled(samples, rate, clock_rate_hz)
-    except ValueError as error:
+        return from_content(content, to_hz, gain_db, key)._replace(path=path, stamp=stamp)
+    except SoundError as error:
         raise SoundError(f"{path} cannot be played: {error}") from error
-    return Sound(_finished(samples, gain_db), clock_rate_hz, path, stamp)
 
 
-def _finished(samples: Samples, gain_db: float) -> Samples:
-    if gain_db:
-        samples = clipped(samples * 10 ** (gain_db / 20))
-    samples.setflags(write=False)
-    return samples
+def _parsed(content: bytes, key: bytes) -> wav.Wave:
+    if content.startswith(sealed.MAGIC):
+        opened = sealed.SealedWave(key, len(content), lambda at, length: content[at : at + length])
+        return wav.parse(opened.read(0, len(opened)))
+    return ogg.parse(content) if content.startswith(ogg.MAGIC) else wav.parse(content)

@@ -79,4 +79,4 @@ def test_a_tone_that_is_not_there_is_refused(name: str) -> None:
 
 def test_a_sine_by_its_hertz_is_one() -> None:
     assert (progress_tone("1000", 8000) == tone(1000, 1.0)).all()
-    assert set(SIGNS) == {"beep", "join", "leave", "special"}
+    assert set(SIGNS) == {"attention", "beep", "join", "leave", "special"}
