@@ -65,7 +65,7 @@ class Gap:
         lost_stages = min(self._made // self._stage, _STAGES)
         joint = min(self._blend + lost_stages * self._longest_joint * 2 // 5, self._longest_joint, len(frame))
         mixed = frame.astype(np.float64)
-        rising = (np.arange(joint) + 1) / (joint + 1)
+        rising = _rising(joint)
         mixed[:joint] = mixed[:joint] * rising + self._next(joint) * (1 - rising)
         return clipped(mixed)
 
@@ -81,24 +81,34 @@ class Gap:
         number = (self._made + len(self._ahead)) // self._stage
         if number >= _STAGES:
             return np.zeros(self._stage)
-        if number < _MOST_PERIODS:
-            going_on = self._repeat(self._blend) if number else np.zeros(0)
+        if number == 0:
+            made = self._begin()
+        elif number < _MOST_PERIODS:
+            going_on = self._repeat(self._blend)
             self._loop = self._looped((number + 1) * self._period)
-            self._place = (self._place - len(going_on)) % self._period
+            self._place = (self._place - self._blend) % self._period
             made = self._repeat(self._stage)
-            rising = (np.arange(len(going_on)) + 1) / (len(going_on) + 1)
-            made[: len(going_on)] = made[: len(going_on)] * rising + going_on * (1 - rising)
+            rising = _rising(self._blend)
+            made[: self._blend] = made[: self._blend] * rising + going_on * (1 - rising)
         else:
             made = self._repeat(self._stage)
         start = 1 - _FADED_PER_STAGE * max(number - 1, 0)
         end = 1 - _FADED_PER_STAGE * number
         return made * np.linspace(start, end, self._stage, endpoint=False)
 
+    def _begin(self) -> _Floats:
+        """The last period again. Where it is not just the one before, it starts from where the sound broke off."""
+        self._loop = self._looped(self._period)
+        made = self._repeat(self._stage)
+        made[: self._blend] += (self._heard[-1] - self._heard[-1 - self._period]) * (1 - _rising(self._blend))
+        loudest = np.abs(self._heard).max()
+        return np.clip(made, -loudest, loudest)
+
     def _looped(self, length: int) -> _Floats:
         """The last samples heard, with an end that leads into their beginning."""
         loop = self._heard[-length:].copy()
         before = self._heard[len(self._heard) - length - self._blend : len(self._heard) - length]
-        rising = (np.arange(self._blend) + 1) / (self._blend + 1)
+        rising = _rising(self._blend)
         loop[length - self._blend :] = loop[length - self._blend :] * (1 - rising) + before * rising
         return loop
 
@@ -106,6 +116,11 @@ class Gap:
         places = (self._place + np.arange(samples)) % len(self._loop)
         self._place = (self._place + samples) % len(self._loop)
         return self._loop[places]
+
+
+def _rising(samples: int) -> _Floats:
+    """From nearly 0 to nearly 1."""
+    return np.arange(1, samples + 1) / (samples + 1)
 
 
 def _pitch(heard: _Floats, sample_rate_hz: int) -> int:
