@@ -92,9 +92,7 @@ class Gap:
             made[: self._blend] = made[: self._blend] * rising + going_on * (1 - rising)
         else:
             made = self._repeat(self._stage)
-        start = 1 - _FADED_PER_STAGE * max(number - 1, 0)
-        end = 1 - _FADED_PER_STAGE * number
-        return made * np.linspace(start, end, self._stage, endpoint=False)
+        return made * _fading(number, self._stage)
 
     def _begin(self) -> _Floats:
         """The last period again. Where it is not just the one before, it starts from where the sound broke off."""
@@ -118,9 +116,17 @@ class Gap:
         return self._loop[places]
 
 
+@lru_cache(512)
 def _rising(samples: int) -> _Floats:
     """From nearly 0 to nearly 1."""
     return np.arange(1, samples + 1) / (samples + 1)
+
+
+@lru_cache(64)
+def _fading(number: int, samples: int) -> _Floats:
+    """How loud the samples of a stage are."""
+    start = 1 - _FADED_PER_STAGE * max(number - 1, 0)
+    return np.linspace(start, 1 - _FADED_PER_STAGE * number, samples, endpoint=False)
 
 
 def _pitch(heard: _Floats, sample_rate_hz: int) -> int:

@@ -1,0 +1,71 @@
+"""Gaps in the sound of many streams at once, concealed: of streams without a gap it only keeps what was heard last.
+
+What may live here: which streams have a gap, and for how long. How one is concealed is `media.conceal`'s.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.conceal import HISTORY_MS, Gap
+from media.pcm import Samples
+
+_FRAME_MS: Final = 20
+_FRAMES: Final = HISTORY_MS // _FRAME_MS
+
+
+class Mender:
+    """Of streams 0 to rows-1, frame by frame of 20 ms."""
+
+    def __init__(self, rows: int, sample_rate_hz: int) -> None:
+        self._rate_hz = sample_rate_hz
+        self._heard = np.zeros((_FRAMES, rows, sample_rate_hz * _FRAME_MS // 1000), dtype=np.int16)
+        """The last frames of each row, the oldest at `_oldest`."""
+        self._oldest = 0
+        self._gaps: dict[int, Gap] = {}
+        self._open = np.zeros(rows, dtype=np.bool_)
+        """Which rows have a gap."""
+        self.mended = np.zeros(rows, dtype=np.int64)
+        """frames of each row of which something was concealed"""
+
+    def reset(self, row: int) -> None:
+        """The row is another stream's from now on."""
+        self._heard[:, row] = 0
+        self._gaps.pop(row, None)
+        self._open[row] = False
+        self.mended[row] = 0
+
+    def mend(
+        self, frames: Samples, rows: NDArray[np.int64], present: NDArray[np.bool_], lost: NDArray[np.bool_]
+    ) -> None:
+        """Conceal in place what is missing in `frames` (n, samples), the next ones of these rows.
+
+        `present` (n, parts) says which equal parts of a frame came, `lost` (n) which rows should have had all: what is
+        missing of others is silence, and is to be 0 already.
+        """
+        for index in np.flatnonzero(lost | self._open[rows]).tolist():
+            self._mend(frames[index], int(rows[index]), present[index].tolist(), bool(lost[index]))
+        self._heard[self._oldest, rows] = frames
+        self._oldest = (self._oldest + 1) % _FRAMES
+
+    def _mend(self, frame: Samples, row: int, present: list[bool], lost: bool) -> None:
+        part = len(frame) // len(present)
+        for number, here in enumerate(present):
+            start, end = number * part, (number + 1) * part
+            gap = self._gaps.get(row)
+            if here and gap is not None:
+                frame[start:end] = self._gaps.pop(row).join(frame[start:end])
+            elif not here and lost:
+                if gap is None:
+                    gap = self._gaps[row] = Gap(np.concatenate((self._history(row), frame[:start])), self._rate_hz)
+                frame[start:end] = gap.frame(part)
+        if not lost and not present[-1]:
+            self._gaps.pop(row, None)  # What follows is silence.
+        self._open[row] = row in self._gaps
+        self.mended[row] += lost
+
+    def _history(self, row: int) -> Samples:
+        return np.roll(self._heard[:, row], -self._oldest, axis=0).ravel()
