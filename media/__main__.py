@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from media import memory
 from media.batch import Network
 from media.control import Control, ControlError
 from media.engine import Engine
@@ -61,6 +62,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str]) -> int:
     """0 when it ended as it should, 1 if it could not begin."""
+    memory.keep()
     parent = os.getppid()
     wanted = arguments(argv)
     try:
