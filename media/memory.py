@@ -1,7 +1,7 @@
 """The worker's memory: what a tick has freed is kept for the next one.
 
-What may live here: what the C library is told about it. Arrays of all legs are larger than what glibc keeps by itself: it
-would give their pages back as each is freed, and the kernel would clear them again 50 times a second.
+What may live here: what the C library is told about it. Arrays of all legs are larger than what glibc keeps by
+itself: it would give their pages back as each is freed, and the kernel would clear them again 50 times a second.
 """
 
 from __future__ import annotations
