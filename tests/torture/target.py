@@ -20,6 +20,7 @@ from adapters.sip.message.uri import Uri
 from adapters.sip.message.via import stamp_via
 from domain.sdp import Sdp, map_crypto
 from domain.values import Flow
+from tests.torture.packet import packets, reports
 
 CORPUS = Path(__file__).parent / "corpus"
 _CHALLENGER = Challenger(b"n" * 32)
@@ -139,4 +140,6 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "sdp": sdp,
     "framer": framer,
     "credentials": credentials,
+    "packets": packets,
+    "reports": reports,
 }
