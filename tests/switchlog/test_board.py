@@ -25,7 +25,7 @@ from switchlog.shard import Shard
 from tests.domain.world import START, directory, seconds
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.logged import lines
-from tests.switchlog.test_exchange import ALICE, BOB, SDP, methods, parties, talk
+from tests.switchlog.phone import ALICE, BOB, SDP, methods, parties, talk
 from tests.switchlog.test_exchange_ownership import reclaim
 
 

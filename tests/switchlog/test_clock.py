@@ -12,7 +12,7 @@ from adapters.sip.message.message import Request
 from switchlog.clock import BACK_S, RATE, SteadyClock
 from tests.domain.world import START, seconds
 from tests.switchlog.exchange import Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, methods, parties
+from tests.switchlog.phone import ALICE, BOB, methods, parties
 
 WALL_S = START.timestamp()
 

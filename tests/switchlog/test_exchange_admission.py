@@ -9,7 +9,7 @@ from adapters.sip.dialog.identifier import SipIdentifiers
 from adapters.sip.message.message import Request, Response
 from domain.ids import shard_of_call
 from tests.switchlog.exchange import Exchange, authorized
-from tests.switchlog.test_exchange import ALICE, BOB, SDP, methods, parties
+from tests.switchlog.phone import ALICE, BOB, SDP, methods, parties
 
 OTHER_WAY = "127.0.0.1:6099"
 

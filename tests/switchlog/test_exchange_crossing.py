@@ -6,7 +6,7 @@ import pytest
 
 from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties, picked_up, talk
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods, parties, picked_up, talk
 
 DESK = "127.0.0.1:6003"
 

@@ -7,7 +7,7 @@ import pytest
 from adapters.sip.digest.challenge import answer
 from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import PASSWORD, Exchange, HeldJournal
-from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, MALLORY, SDP, Phone, methods, parties
 from tests.switchlog.test_exchange_relay import ask, reply
 from tests.switchlog.test_exchange_reliable import ANSWER, EARLY, patient, prack, progress
 from tests.switchlog.test_exchange_session import UPDATES, within

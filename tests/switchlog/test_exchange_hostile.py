@@ -8,7 +8,7 @@ from adapters.sip.message.message import Request, Response
 from adapters.sip.message.parser import parse
 from domain.values import Flow
 from tests.switchlog.exchange import SERVER, Exchange, authorized
-from tests.switchlog.test_exchange import ALICE, BOB, SDP, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, SDP, Phone, methods, parties
 
 LATIN_SDP = SDP.replace("s=-", "s=Caf\xe9")
 

@@ -10,7 +10,7 @@ from domain.routing.directory import Directory
 from domain.values import IdentityPolicy
 from tests.domain.world import directory
 from tests.switchlog.exchange import Exchange, authorized
-from tests.switchlog.test_exchange import ALICE, BOB, SDP, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, SDP, Phone, methods, parties
 from tests.switchlog.test_exchange_reason import end_of
 
 CAROL = "127.0.0.1:6003"

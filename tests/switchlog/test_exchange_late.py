@@ -7,7 +7,7 @@ import pytest
 from adapters.sip.message.message import Request, Response
 from domain.call.call import Call, CallState
 from tests.switchlog.exchange import Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods, parties
 from tests.switchlog.test_exchange_early import ABLE, DESK, FINAL, OTHER, early, only_request, only_response
 from tests.switchlog.test_exchange_relay import DTMF
 from tests.switchlog.test_exchange_reliable import EARLY, patient, prack

@@ -9,7 +9,7 @@ import pytest
 from adapters.sip.digest.challenge import answer
 from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import PASSWORD, Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, MALLORY, SDP, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, HOLD, MALLORY, SDP, Phone, methods, parties
 from tests.switchlog.test_exchange_identity import invite_as_nobody
 
 HOME, AWAY, FURTHER = "203.0.113.9:40000", "203.0.113.9:40001", "198.51.100.3:1024"

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange, HeldJournal
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties, talk
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods, parties, talk
 
 ANSWER = SDP.replace("4000", "4002")
 CRYPTO = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0\r\n"

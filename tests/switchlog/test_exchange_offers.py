@@ -7,7 +7,7 @@ import pytest
 from adapters.sip.message.message import Request, Response
 from domain.call.terms import REDIALS
 from tests.switchlog.exchange import Exchange, authorized
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods, parties
 from tests.switchlog.test_exchange_session import TIMER, request, talk, within
 
 CAROL = "127.0.0.1:6003"

@@ -9,7 +9,7 @@ from adapters.sip.message.message import Request, Response
 from domain.catalog import EVENTS
 from domain.ids import shard_of
 from tests.switchlog.exchange import Exchange, HeldJournal
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, methods, parties, talk
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, methods, parties, talk
 
 
 def reclaim(exchange: Exchange) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange, authorized
-from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, MALLORY, Phone, methods, parties
 
 DESK = "127.0.0.1:6003"
 WORDS = "the safe opens with 4711"

@@ -8,7 +8,7 @@ from adapters.journal.codec import decode
 from adapters.sip.message.message import Request, Response
 from domain.call.call import Call
 from tests.switchlog.exchange import Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, SDP, Phone, methods, parties, talk
+from tests.switchlog.phone import ALICE, BOB, SDP, Phone, methods, parties, talk
 
 DESK = "127.0.0.1:6003"
 

@@ -12,7 +12,7 @@ from domain.registering import ContactWish, Register
 from domain.values import Flow
 from switchlog.submission import DEADLINES_LIMIT
 from tests.switchlog.exchange import PASSWORD, SERVER, Exchange, HeldJournal, authorized
-from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone
+from tests.switchlog.phone import ALICE, BOB, MALLORY, SDP, Phone
 from tests.switchlog.test_exchange_ownership import reclaim
 
 URI = "sip:acme.example"

@@ -9,7 +9,7 @@ from adapters.sip.message.message import Request, Response
 from domain.routing.directory import Directory
 from tests.domain.world import directory
 from tests.switchlog.exchange import Exchange, HeldJournal
-from tests.switchlog.test_exchange import ALICE, BOB, SDP, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, SDP, Phone, methods, parties
 
 ANSWER = SDP.replace("4000", "4002")
 EARLY = SDP.replace("4000", "4004")

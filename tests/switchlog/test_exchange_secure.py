@@ -6,7 +6,7 @@ import pytest
 
 from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange, HeldJournal
-from tests.switchlog.test_exchange import ALICE, SDP, methods
+from tests.switchlog.phone import ALICE, SDP, methods
 from tests.switchlog.test_exchange_registration import call, challenge, contact, credentials, text
 
 DESK, MOBILE, PLAIN = "127.0.0.1:7001", "127.0.0.1:7002", "127.0.0.1:7003"

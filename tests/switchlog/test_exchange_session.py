@@ -7,7 +7,7 @@ import pytest
 from adapters.sip.message.message import Request, Response
 from domain.call.call import Call
 from tests.switchlog.exchange import Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods, parties
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods, parties
 
 UPDATES = "\nAllow: INVITE, ACK, BYE, UPDATE"
 TIMER = "\nSupported: timer"

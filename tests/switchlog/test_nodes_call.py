@@ -9,7 +9,7 @@ import pytest
 from adapters.sip.message.message import Request, Response
 from domain.ids import shard_of, shard_of_call, shard_of_registration
 from tests.switchlog.nodes import Nodes, divided
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods
 
 OF_ALICE, OF_BOB = shard_of_registration("acme", "1001"), shard_of_registration("acme", "1002")
 A, B = "127.0.0.1:5060", "127.0.0.2:5060"

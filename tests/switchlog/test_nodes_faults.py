@@ -11,7 +11,7 @@ from adapters.sip.message.message import Request, Response
 from domain.ids import shard_of
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.nodes import Nodes, divided
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, Phone, methods
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods
 from tests.switchlog.test_nodes_call import OF_ALICE, A, B, as_callee, crosswise, parties, talk
 
 REGISTER = (

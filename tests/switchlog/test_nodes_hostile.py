@@ -11,7 +11,7 @@ from adapters.sip.steer.hop import Hops
 from adapters.sip.steer.token import FlowTokens
 from domain.values import Flow
 from tests.switchlog.nodes import Nodes
-from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, Phone, methods
+from tests.switchlog.phone import ALICE, BOB, MALLORY, Phone, methods
 from tests.switchlog.test_nodes_call import B, as_callee, crosswise, parties, talk
 
 VICTIM = "192.0.2.66:5060"

@@ -26,7 +26,7 @@ from tests.domain.world import directory
 from tests.fixtures.authority import Authority
 from tests.switchlog.exchange import PASSWORD, OneSecret, PlainSealer
 from tests.switchlog.nodes import SharedJournal, divided
-from tests.switchlog.test_exchange import SDP
+from tests.switchlog.phone import SDP
 
 __all__ = ["run"]
 NAMES = ("a", "b")

@@ -8,7 +8,7 @@ from adapters.sip.message.message import Request, Response
 from domain.call.call import CallState
 from switchlog.patience import WAIT_S
 from tests.switchlog.nodes import Nodes
-from tests.switchlog.test_exchange import ALICE, BOB, methods
+from tests.switchlog.phone import ALICE, BOB, methods
 from tests.switchlog.test_nodes_call import B, crosswise, talk
 from tests.switchlog.test_nodes_faults import shard_of_the_call
 

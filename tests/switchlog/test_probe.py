@@ -10,7 +10,7 @@ from adapters.journal.codec import decode
 from domain.call.call import Call
 from switchlog.probe import Prober
 from tests.switchlog.exchange import Exchange
-from tests.switchlog.test_exchange import talk
+from tests.switchlog.phone import talk
 
 MANY = 5_000
 

@@ -15,7 +15,7 @@ from switchlog.wiring import SessionParts
 from tests.adapters.sip.station import Run, run
 from tests.domain.world import START, directory
 from tests.switchlog.exchange import Exchange, OneSecret, PlainSealer
-from tests.switchlog.test_exchange import ALICE, BOB, Phone, parties
+from tests.switchlog.phone import ALICE, BOB, Phone, parties
 
 __all__ = ["run"]
 

@@ -20,7 +20,7 @@ from tests.switchlog import test_exchange_offer as offer
 from tests.switchlog import test_exchange_reliable as progress
 from tests.switchlog import test_exchange_session as session
 from tests.switchlog.exchange import Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, HOLD, SDP, parties, talk
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, parties, talk
 
 
 def told(exchange: Exchange) -> Story:

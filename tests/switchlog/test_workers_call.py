@@ -12,7 +12,7 @@ from adapters.sip.message.message import Request
 from domain.ids import shard_of_call
 from domain.values import Flow
 from tests.switchlog.nodes import Nodes, divided
-from tests.switchlog.test_exchange import ALICE, BOB, Phone, methods, parties, talk
+from tests.switchlog.phone import ALICE, BOB, Phone, methods, parties, talk
 from tests.switchlog.test_nodes_faults import shard_of_the_call
 
 WORKERS = ("a_1", "a_2")

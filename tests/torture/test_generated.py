@@ -16,7 +16,7 @@ from adapters.sip.message.message import MessageError, Request, Response
 from adapters.sip.message.parser import parse
 from domain.values import Flow
 from tests.switchlog.exchange import PASSWORD, SERVER, Exchange
-from tests.switchlog.test_exchange import ALICE, BOB, SDP, methods, parties, talk
+from tests.switchlog.phone import ALICE, BOB, SDP, methods, parties, talk
 from tests.torture.generator import ANOMALIES, METHODS, Malformed, malformed, request, spoil, spoil_line
 from tests.torture.line import STRANGER, Line
 

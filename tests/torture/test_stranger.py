@@ -11,7 +11,7 @@ import pytest
 
 from adapters.sip.message.message import Request, Response
 from tests.switchlog.exchange import Exchange, authorized
-from tests.switchlog.test_exchange import ALICE, BOB, MALLORY, SDP, Phone, methods, parties, picked_up, talk
+from tests.switchlog.phone import ALICE, BOB, MALLORY, SDP, Phone, methods, parties, picked_up, talk
 
 SOURCES = (MALLORY, ALICE)
 
