@@ -17,7 +17,6 @@ from pylibsrtp import _binding as binding
 LONGEST_PACKET = 2048
 """in bytes, as it stands on the wire; more than any path carries in one datagram of voice"""
 _LONGEST_TRAILER = 4 + 16 + 128
-_SHORTEST_RTP, _SHORTEST_RTCP = 12, 8
 
 Data = bytes | bytearray | memoryview
 
@@ -87,19 +86,19 @@ class Context:
 
     def protect(self, packet: Data) -> bytes | None:
         """The SRTP packet of an RTP packet."""
-        return self._call(_lib.srtp_protect, packet, _SHORTEST_RTP)
+        return self._call(_lib.srtp_protect, packet)
 
     def protect_rtcp(self, packet: Data) -> bytes | None:
         """The SRTCP packet of a compound RTCP packet."""
-        return self._call(_lib.srtp_protect_rtcp, packet, _SHORTEST_RTCP)
+        return self._call(_lib.srtp_protect_rtcp, packet)
 
     def unprotect(self, packet: Data) -> bytes | None:
         """The RTP packet within an SRTP packet that is genuine and new."""
-        return self._call(_lib.srtp_unprotect, packet, _SHORTEST_RTP + self.suite.tag_bytes)
+        return self._call(_lib.srtp_unprotect, packet)
 
     def unprotect_rtcp(self, packet: Data) -> bytes | None:
         """The RTCP packet within an SRTCP packet that is genuine and new."""
-        return self._call(_lib.srtp_unprotect_rtcp, packet, _SHORTEST_RTCP + 4 + max(self.suite.tag_bytes, 10))
+        return self._call(_lib.srtp_unprotect_rtcp, packet)
 
     def unprotect_at(self, packet: Data, rollovers: range) -> bytes | None:
         """Like `unprotect`, for a source not heard before whose sequence numbers wrapped that often already.
@@ -119,9 +118,9 @@ class Context:
         self._session.remove_stream(ssrc)
         return None
 
-    def _call(self, function: object, packet: Data, shortest: int) -> bytes | None:
+    def _call(self, function: object, packet: Data) -> bytes | None:
         length = len(packet)
-        if not shortest <= length <= LONGEST_PACKET:
+        if length > LONGEST_PACKET:
             self.status = Status.MALFORMED
             return None
         self._length[0] = length

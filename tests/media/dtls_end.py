@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 from OpenSSL import SSL
 
@@ -20,7 +22,8 @@ from media.wire import Dtls
 Address = tuple[str, int]
 
 NEAR, FAR, NAT = ("127.0.0.1", 4000), ("127.0.0.2", 5000), ("127.0.0.3", 6000)
-OURS, THEIRS, OTHER = (self_signed(dt.datetime(2026, 1, 1, tzinfo=dt.UTC)) for _ in range(3))
+MADE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+OURS, THEIRS, OTHER = (self_signed(MADE) for _ in range(3))
 START = 1000.0
 AES_80 = b"SRTP_AES128_CM_SHA1_80"
 
@@ -37,7 +40,12 @@ class Phone:
     """The peer as OpenSSL alone has it: it can do what ours never would."""
 
     def __init__(
-        self, active: bool = True, own: Certificate | None = THEIRS, profiles: bytes = AES_80, mtu: int = 1200
+        self,
+        active: bool = True,
+        own: Certificate | None = THEIRS,
+        profiles: bytes = AES_80,
+        mtu: int = 1200,
+        chain: Sequence[Certificate] = (),
     ) -> None:
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_options(SSL.OP_NO_QUERY_MTU)
@@ -47,6 +55,8 @@ class Phone:
             assert isinstance(key, (EllipticCurvePrivateKey, RSAPrivateKey))
             context.use_certificate(load_pem_x509_certificate(own.certificate))
             context.use_privatekey(key)
+        for each in chain:
+            context.add_extra_chain_cert(load_pem_x509_certificate(each.certificate))
         if profiles:
             context.set_tlsext_use_srtp(profiles)
         self.ssl = SSL.Connection(context, None)
@@ -83,6 +93,19 @@ class Phone:
             pass
         except SSL.Error as error:
             self.error = str(error)
+
+
+def issued() -> tuple[Certificate, Certificate]:
+    """A phone's certificate as its maker issues it, and the maker's."""
+    leaf, authority = self_signed(MADE), self_signed(MADE)
+    certificate, issuer = (load_pem_x509_certificate(each.certificate) for each in (leaf, authority))
+    signer = load_pem_private_key(authority.key, None)
+    assert isinstance(signer, EllipticCurvePrivateKey)
+    builder = x509.CertificateBuilder(issuer.subject, certificate.subject, certificate.public_key(), 1)
+    builder = builder.not_valid_before(MADE).not_valid_after(MADE + dt.timedelta(days=1))
+    made = builder.sign(signer, hashes.SHA256())
+    fingerprint = f"sha-256 {made.fingerprint(hashes.SHA256()).hex(':').upper()}"
+    return Certificate(made.public_bytes(Encoding.PEM), leaf.key, fingerprint), authority
 
 
 def ours(peer: str, active: bool = False, remote: Address | None = FAR, own: Certificate = OURS) -> DtlsSrtp:

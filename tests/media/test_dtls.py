@@ -16,7 +16,7 @@ from media import dtls
 from media.dtls import DEADLINE_S, MTU, STALLED_S, DtlsError, DtlsSrtp
 from media.srtp import Srtp
 from media.wire import Dtls
-from tests.media.dtls_end import FAR, NAT, NEAR, OTHER, OURS, START, THEIRS, Phone, join, ours, pair
+from tests.media.dtls_end import FAR, NAT, NEAR, OTHER, OURS, START, THEIRS, Phone, issued, join, ours, pair
 
 HASHES = [hashes.SHA1(), hashes.SHA256(), hashes.SHA384(), hashes.SHA512()]
 
@@ -138,10 +138,28 @@ def test_whom_we_called_answers_from_there_and_nobody_else_is_heard() -> None:
         near.receive(data, NAT, START)
     assert near.ignored == len(answer)
     assert near.to_send() == []
+    other = Phone()
+    other.begin()
+    for data, _ in other.to_send():
+        near.receive(data, NAT, START)
+    assert near.to_send() == []
     for data, _ in answer:
         near.receive(data, FAR, START)
     join(near, phone)
     assert near.keys is not None
+
+
+def test_of_a_chain_of_certificates_the_last_one_counts() -> None:
+    leaf, authority = issued()
+    near, phone = ours(leaf.fingerprint), Phone(own=leaf, chain=[authority])
+    phone.begin()
+    join(near, phone)
+    assert near.keys is not None, near.refused
+    near, phone = ours(authority.fingerprint), Phone(own=leaf, chain=[authority])
+    phone.begin()
+    join(near, phone)
+    assert near.keys is None
+    assert leaf.fingerprint.split()[1] in near.refused
 
 
 def test_datagrams_of_any_size_come_together() -> None:
@@ -186,6 +204,7 @@ def test_a_flight_that_is_lost_is_sent_again() -> None:
         due = min(each.timer() or START + DEADLINE_S for ends in waiting for each in ends)
         select.select([], [], [], max(0.0, due - START - (time.monotonic() - began)))
         now = START + time.monotonic() - began
+        assert now < START + DEADLINE_S
         for near, far in waiting:
             near.on_timer(now)
             far.on_timer(now)

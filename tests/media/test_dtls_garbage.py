@@ -135,6 +135,13 @@ def test_strangers_have_few_places_which_are_free_again_and_never_the_peers() ->
     near.to_send()
     near.receive(hello(), stranger(99), late)
     assert {to for _, to in near.to_send()} == {stranger(99)}
+
+
+def test_strangers_in_all_places_do_not_keep_the_peer_out() -> None:
+    near = pair()[0]
+    for number in range(STRANGERS_LIMIT):
+        near.receive(hello(), stranger(number), START)
+    near.to_send()
     assert comes_through(near)
 
 
