@@ -20,7 +20,7 @@ def one(name: str) -> None:
     """Fuzz one target; never returns."""
     import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-    with atheris.instrument_imports(include=["adapters.sip", "media"]):
+    with atheris.instrument_imports(include=["adapters.media", "adapters.sip", "media"]):
         from tests.torture.target import CORPUS, TARGETS
     kept = CORPUS / name
     kept.mkdir(parents=True, exist_ok=True)

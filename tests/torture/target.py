@@ -21,6 +21,7 @@ from adapters.sip.message.via import stamp_via
 from domain.sdp import Sdp, map_crypto
 from domain.values import Flow
 from tests.torture.packet import packets, reports
+from tests.torture.secured import dtls, keying, srtp
 
 CORPUS = Path(__file__).parent / "corpus"
 _CHALLENGER = Challenger(b"n" * 32)
@@ -142,4 +143,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "credentials": credentials,
     "packets": packets,
     "reports": reports,
+    "keying": keying,
+    "srtp": srtp,
+    "dtls": dtls,
 }
