@@ -54,6 +54,8 @@ def properties(node: int, data: Path, ports: Sequence[Ports]) -> dict[str, str]:
         # a dead broker is noticed after 3 s instead of 9
         "broker.session.timeout.ms": "3000",
         "broker.heartbeat.interval.ms": "500",
+        # else it waits 30 s for a dead or frozen one to end a transaction, and its writer begins no other meanwhile
+        "request.timeout.ms": "4000",
         "controlled.shutdown.enable": "false",
         # by default it looks every 10 s for transactions that took too long
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",

@@ -32,7 +32,8 @@ class Doubt(Exception):
 
 class Limits(NamedTuple):
     """How long things may take. `transaction_s`: after so long the broker aborts what nobody ends. `init_s` is longer
-    because the first transaction ever waits until the brokers have made a topic for such things."""
+    because the first transaction ever waits until the brokers have made a topic for such things; once there was a
+    session the next one has `again_s`, and then is tried anew: the library may wait for a broker that is frozen."""
 
     request_s: float = 4.0
     delivery_s: float = 8.0
@@ -40,6 +41,7 @@ class Limits(NamedTuple):
     transaction_s: float = 10.0
     connect_s: float = 5.0
     init_s: float = 15.0
+    again_s: float = 5.0
 
 
 class Receipt(Protocol):
@@ -288,7 +290,15 @@ class KafkaSession:
 
 def sessions(address: Address, limits: Limits | None = None) -> Opening:
     """Sessions at the brokers of `address`."""
-    return lambda txn_id: KafkaSession(address, txn_id, limits or Limits())
+    now = limits or Limits()
+
+    def open_session(txn_id: str) -> KafkaSession:
+        nonlocal now
+        session = KafkaSession(address, txn_id, now)
+        now = now._replace(init_s=now.again_s)
+        return session
+
+    return open_session
 
 
 def _ms(duration_s: float) -> int:

@@ -268,6 +268,7 @@ class KafkaTransactions:
         self._transactor.open()
         if not self._owned:
             return list(parts)
+        self._log.close()  # its connections lead where the doubt came from
         books = {shard: owned.book() for shard, owned in self._owned.items()}
         won = self._claimant.renew(books, {shard: owned.tenure.node for shard, owned in self._owned.items()})
         found: dict[tuple[object, int], int] = {}
