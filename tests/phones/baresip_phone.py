@@ -126,6 +126,7 @@ class BaresipPhone:
 
     def _address_of_record(self) -> str:
         options = self.options
+        encryption = "dtls_srtp" if options.dtls else "srtp-mand" if options.srtp else ""
         account = baresip.Account(
             user=options.username,
             domain=options.domain,
@@ -133,7 +134,7 @@ class BaresipPhone:
             registrar=f"sip:{options.proxy};transport={options.transport}" if options.proxy else None,
             reg_interval=options.expires_s if options.register and options.proxy else 0,
             transport=options.transport,  # type: ignore[arg-type]
-            extra_params=("mediaenc=srtp-mand",) if options.srtp else (),
+            extra_params=(f"mediaenc={encryption}",) if encryption else (),
         )
         mode = "early" if options.auto_answer == "183" else "manual"
         return account.aor().replace("answermode=manual", f"answermode={mode}")

@@ -30,6 +30,7 @@ CLOCK_RATE_HZ = 8000
 class Options:
     """How a phone is set up. `proxy` is host:port of the outbound proxy, None for direct calls by URI.
 
+    `srtp` encrypts media with keys from the SDP, `dtls` with those of a handshake (baresip only).
     `outbound` asks for flows (RFC 5626); `prack` requires that progress be acknowledged (RFC 3262), and `session_s`
     lets sessions last that long (RFC 4028; 0 leaves them alone). These are pjsua's only.
     """
@@ -41,6 +42,7 @@ class Options:
     transport: str
     port: int
     srtp: bool
+    dtls: bool
     tls_ca: str | None
     tone_hz: float
     expires_s: int
