@@ -19,6 +19,9 @@ from media import memory
 from media.batch import Network
 from media.control import Control, ControlError
 from media.engine import Engine
+from media.play import Library
+from media.record import Recorder
+from media.source import Sources
 from media.worker import Worker
 
 _ORPHAN_S = 10.0
@@ -54,6 +57,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--control", type=Path, required=True, metavar="PATH", help="Unix socket to listen on")
     parser.add_argument("--host", default="127.0.0.1", help="address of the media ports; default %(default)s")
     parser.add_argument("--legs", type=int, default=_MOST_LEGS, help="most of them at once; default %(default)s")
+    parser.add_argument("--kept", type=Path, metavar="FOLDER", help="where sounds that are made once are kept")
+    parser.add_argument("--sounds", type=Path, metavar="FOLDER", help="prompts of one's own, LANGUAGE/NAME.wav")
     parser.add_argument(
         "--orphan-s", type=float, default=_ORPHAN_S, help="life without parent and connection; default %(default)s"
     )
@@ -70,7 +75,8 @@ def main(argv: Sequence[str]) -> int:
     except ControlError as error:
         sys.stderr.write(f"media: {error}\n")
         return 1
-    engine = Engine(Network(wanted.host, wanted.legs), secrets.randbits, wanted.legs)
+    network, library = Network(wanted.host, wanted.legs), Library(Sources(wanted.kept, wanted.sounds).load)
+    engine = Engine(network, secrets.randbits, wanted.legs, library, Recorder())
     Worker(engine, control).run(Life(parent, control, wanted.orphan_s).goes_on)
     return 0
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from media import port
-from media.header import Bytes, Numbers
+from media.header import Bytes, Numbers, Seconds
 
 LONGEST_PACKET_BYTES = 2048
 """What fills so much is taken as longer than any packet of ours, and cut off."""
@@ -25,18 +25,23 @@ PACKETS_A_ROUND = 16
 REPORTS_A_ROUND = 64
 
 Address = tuple[str, int]
+Guard = Callable[[bytes], bytes | None]
+"""What goes on the wire for a packet of ours; None for nothing."""
 _Read = Callable[[memoryview], int]
+_Send = Callable[[bytes], int]
 
 
 class Batch(NamedTuple):
-    """What came: `packets` (packets, LONGEST_PACKET_BYTES), in the order of arrival for each leg.
+    """What came: `packets` (packets, LONGEST_PACKET_BYTES), in the order of arrival for each leg; `views` are its rows.
 
     `sources` tells by packet where it came from, unless its socket is pointed. `reports` are datagrams of RTCP sockets.
     """
 
     packets: Bytes
+    views: Sequence[memoryview]
     rows: Numbers
     lengths: Numbers
+    arrived_s: Seconds
     sources: dict[int, Address]
     reports: list[tuple[int, bytes, Address]]
 
@@ -57,13 +62,14 @@ class Network:
         self._places: dict[int, _Place] = {}
         self._pointed: dict[int, tuple[_Read, int]] = {}
         """by file descriptor: what to read with and the row"""
-        self._remotes: dict[int, Address] = {}
-        self._senders: list[Callable[[bytes], int] | None] = [None] * rows
+        self._senders: list[_Send | None] = [None] * rows
+        self._guards: dict[int, Guard] = {}
         self._most = 2 * rows + 4 * PACKETS_A_ROUND
         self._matrix = np.zeros((self._most, LONGEST_PACKET_BYTES), dtype=np.uint8)
         self._views = [memoryview(row) for row in self._matrix]  # type: ignore[arg-type]
         self._rows: list[int] = []
         self._lengths: list[int] = []
+        self._arrived_s: list[float] = []
         self._sources: dict[int, Address] = {}
         self._reports: list[tuple[int, bytes, Address]] = []
         self.unsent = 0
@@ -87,7 +93,7 @@ class Network:
             del self._places[sock.fileno()]
             self._pointed.pop(sock.fileno(), None)
         self._senders[row] = None
-        self._remotes.pop(row, None)
+        self._guards.pop(row, None)
         pair.close()
 
     def point(self, row: int, remote: Address) -> None:
@@ -95,14 +101,23 @@ class Network:
         sock = self._pairs[row].rtp
         port.point(sock, remote)
         self._pointed[sock.fileno()] = (sock.recv_into, row)
-        self._senders[row] = sock.send
+        self._senders[row] = self._guarded(row, sock.send)
 
     def unpoint(self, row: int, remote: Address | None) -> None:
         """Take packets from everywhere, and send to `remote` if there is one."""
         sock = self._pairs[row].rtp
         if self._pointed.pop(sock.fileno(), None) is not None:
             port.unpoint(sock)
-        self._senders[row] = None if remote is None else lambda data: sock.sendto(data, remote)
+        self._senders[row] = None
+        if remote is not None:
+            self._senders[row] = self._guarded(row, lambda data: sock.sendto(data, remote))
+
+    def guard(self, row: int, guard: Guard | None) -> None:
+        """Let what is sent from now on pass through this; to be said before `point` or `unpoint`."""
+        if guard is None:
+            self._guards.pop(row, None)
+        else:
+            self._guards[row] = guard
 
     def close_all(self) -> None:
         for row in list(self._pairs):
@@ -111,26 +126,29 @@ class Network:
 
     # --- in
 
-    def receive(self) -> None:
+    def receive(self, now_s: float) -> None:
         """Read what waits, as far as it is bounded, behind what was read since the last `batch`."""
         for _ in range(PACKETS_A_ROUND):
             free = self._most - len(self._rows)
             ready = self._epoll.poll(0, free) if free else ()
             if not ready:
-                return
+                break
             self._read(ready)
+        self._arrived_s += [now_s] * (len(self._rows) - len(self._arrived_s))
 
     def batch(self) -> Batch:
         """All that was read since the last time. It is valid until the next `receive`."""
         count = len(self._rows)
         found = Batch(
             self._matrix[:count],
+            self._views,
             np.array(self._rows, dtype=np.int64),
             np.array(self._lengths, dtype=np.int64),
+            np.array(self._arrived_s, dtype=np.float64),
             self._sources,
             self._reports,
         )
-        self._rows, self._lengths, self._sources, self._reports = [], [], {}, []
+        self._rows, self._lengths, self._arrived_s, self._sources, self._reports = [], [], [], {}, []
         return found
 
     def _read(self, ready: Sequence[tuple[int, int]]) -> None:
@@ -175,6 +193,13 @@ class Network:
     def send_one(self, row: int, packet: bytes) -> None:
         self.send((row,), packet, len(packet))
 
+    def send_plain(self, row: int, datagram: bytes, remote: Address) -> None:
+        """Send a datagram from the port of RTP past the guard, which is for RTP."""
+        try:
+            self._pairs[row].rtp.sendto(datagram, remote)
+        except OSError:
+            self.unsent += 1
+
     def report(self, row: int, packet: bytes, remote: Address) -> None:
         """Send a datagram of RTCP from the port that is for it."""
         pair = self._pairs[row]
@@ -183,6 +208,17 @@ class Network:
             sock.sendto(packet, remote)
         except OSError:
             self.unsent += 1
+
+    def _guarded(self, row: int, send: _Send) -> _Send:
+        guard = self._guards.get(row)
+        if guard is None:
+            return send
+
+        def guarded(data: bytes) -> int:
+            wire = guard(data)
+            return 0 if wire is None else send(wire)
+
+        return guarded
 
     def _watch(self, place: _Place) -> None:
         self._epoll.register(place.sock, select.EPOLLIN)

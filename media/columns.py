@@ -1,6 +1,6 @@
 """What the tick must know of each leg's packets, as arrays: a leg is a row of all of them.
 
-What may live here: fields and their meaning. Whoever changes them says why.
+What may live here: fields and counting. Whoever changes a field says why.
 """
 
 from __future__ import annotations
@@ -8,29 +8,45 @@ from __future__ import annotations
 import numpy as np
 
 from media.cells import CELL_BYTES
-from media.header import Flags, Headers, Numbers
-from media.rtp import HEADER_BYTES
+from media.header import Flags, Headers, Numbers, Seconds
+from media.rtcp import Block
+from media.rtp import HEADER_BYTES, SEQUENCES, TIMESTAMPS
 
-_SEQUENCES = 1 << 16
-_NOBODY = -1
+NOBODY = -1
 _MOST_CELLS = 6
+_COMFORT_NOISE = 13
+_LONGEST_DIFFERENCE_S = 10
+"""A transit that changed by more is another time line, not jitter."""
 
 
 class Columns:
     """`rows` legs, none of them in use at first."""
 
     def __init__(self, rows: int) -> None:
-        self.payload_type = np.full(rows, _NOBODY, dtype=np.int64)
-        """that comes, if it is of a codec whose sound lies in the playout buffers"""
+        self.payload_type = np.full(rows, NOBODY, dtype=np.int64)
+        """that comes, if it is G.711, whose sound lies in `media.cells`"""
         self.mu_law = np.zeros(rows, dtype=np.bool_)
         """whether it is mu-law, else A-law"""
-        self.source = np.full(rows, _NOBODY, dtype=np.int64)
+        self.event_type = np.full(rows, NOBODY, dtype=np.int64)
+        """of telephone-events that come"""
+        self.clock_rate_hz = np.full(rows, 8000, dtype=np.int64)
+        """of timestamps that come"""
+        self.source = np.full(rows, NOBODY, dtype=np.int64)
         """SSRC that is heard"""
+        self.secure = np.zeros(rows, dtype=np.bool_)
+        """whether what comes is SRTP"""
+
         self.highest = np.zeros(rows, dtype=np.int64)
-        """sequence number with its cycles: the highest that came, and the one before the first"""
+        """sequence number with its cycles: the highest that came of this source, and the one before its first"""
         self.first = np.zeros(rows, dtype=np.int64)
-        self.received = np.zeros(rows, dtype=np.int64)
-        self.last_heard_s = np.zeros(rows, dtype=np.float64)
+        self.received_here = np.zeros(rows, dtype=np.int64)
+        """packets of this source, and of those before it what came and what was lost"""
+        self.received_before = np.zeros(rows, dtype=np.int64)
+        self.lost_before = np.zeros(rows, dtype=np.int64)
+        self.transit = np.zeros(rows, dtype=np.float64)
+        """of the packet before, arrival minus timestamp in ticks of its clock; and the mean change (RFC 3550 A.8)"""
+        self.jitter = np.zeros(rows, dtype=np.float64)
+        self.last_heard_s = np.full(rows, NOBODY, dtype=np.float64)
 
         self.sent_type = np.zeros(rows, dtype=np.int64)
         self.sent_source = np.zeros(rows, dtype=np.int64)
@@ -38,40 +54,94 @@ class Columns:
         """of the next packet that is sent"""
         self.timestamp = np.zeros(rows, dtype=np.int64)
         self.sent = np.zeros(rows, dtype=np.int64)
+        self.sent_bytes = np.zeros(rows, dtype=np.int64)
         self.marked = np.zeros(rows, dtype=np.bool_)
         """whether the next packet sent is the first after a pause"""
+        self._reported = np.zeros((rows, 2), dtype=np.int64)
+        """packets expected and received at the last report"""
 
     def clear(self, row: int) -> None:
         """The row is nobody's."""
         for name, value in vars(self).items():
-            value[row] = _NOBODY if name in ("payload_type", "source") else 0
+            value[row] = NOBODY if name in ("payload_type", "event_type", "source", "last_heard_s") else 0
+        self.clock_rate_hz[row] = 8000
 
-    def hear(self, row: int, source: int, payload_type: int, mu_law: bool, sequence: int) -> None:
-        """From now on packets of this source and type are the leg's, this being the first."""
-        self.source[row], self.payload_type[row], self.mu_law[row] = source, payload_type, mu_law
-        self.highest[row], self.first[row] = sequence - 1, sequence - 1
-
-    def usual(self, headers: Headers, rows: Numbers, lengths: Numbers) -> Flags:
-        """Which packets are what was expected: of the source and type that are heard, and of whole cells of sound."""
-        cells, odd = np.divmod(lengths - HEADER_BYTES, CELL_BYTES)
-        fits = (odd == 0) & (cells > 0) & (cells <= _MOST_CELLS)
-        same = (headers.ssrc == self.source[rows]) & (headers.payload_type == self.payload_type[rows])
-        found: Flags = fits & same & headers.plain & (rows >= 0)
-        return found
-
-    def count_in(self, rows: Numbers, sequences: Numbers, now_s: float) -> None:
-        """These packets came (RFC 3550 appendix A.1, for all of them at once)."""
-        half = _SEQUENCES // 2
-        ahead = (sequences - self.highest[rows] + half) % _SEQUENCES - half
-        np.maximum.at(self.highest, rows, self.highest[rows] + ahead)
-        np.add.at(self.received, rows, 1)
-        self.last_heard_s[rows] = now_s
+    def hear(self, row: int, source: int, sequence: int) -> None:
+        """From now on packets of this source are the leg's, this being the first."""
+        self.received_before[row] += self.received_here[row]
+        self.lost_before[row] += self._lost_here(row)
+        self.source[row] = source
+        self.highest[row] = self.first[row] = sequence - 1
+        self.received_here[row] = self.transit[row] = 0
+        self._reported[row] = 0
 
     def send_as(self, row: int, source: int, sequence: int, timestamp: int) -> None:
         """Begin a stream of ours; the numbers are to be hard to guess (RFC 3550 section 5.1)."""
         self.sent_source[row], self.sequence[row], self.timestamp[row] = source, sequence, timestamp
         self.marked[row] = True
 
+    def known(self, headers: Headers, rows: Numbers, lengths: Numbers) -> Flags:
+        """Which packets have a plain header and are of the source that is heard."""
+        found: Flags = (
+            headers.plain & (headers.ssrc == self.source[rows]) & (lengths >= HEADER_BYTES) & (rows != NOBODY)
+        )
+        return found
+
+    def usual(self, headers: Headers, rows: Numbers, lengths: Numbers) -> Flags:
+        """Which packets of known sources are whole cells of G.711."""
+        cells, odd = np.divmod(lengths - HEADER_BYTES, CELL_BYTES)
+        found: Flags = (
+            (headers.payload_type == self.payload_type[rows]) & (odd == 0) & (cells > 0) & (cells <= _MOST_CELLS)
+        )
+        return found
+
+    def count_in(self, headers: Headers, rows: Numbers, chosen: Numbers, arrived_s: Seconds) -> None:
+        """These packets of known sources came (RFC 3550 appendix A, for all of them at once)."""
+        here = rows[chosen]
+        ahead = (headers.sequence[chosen] - self.highest[here] + SEQUENCES // 2) % SEQUENCES - SEQUENCES // 2
+        np.maximum.at(self.highest, here, self.highest[here] + ahead)
+        np.add.at(self.received_here, here, 1)
+        self.last_heard_s[here] = arrived_s[chosen]
+        self._time(headers, rows, chosen, arrived_s)
+
+    def _time(self, headers: Headers, rows: Numbers, chosen: Numbers, arrived_s: Seconds) -> None:
+        """Learn the jitter. Timestamps of events and of silence say nothing of when they were sent."""
+        kinds = headers.payload_type[chosen]
+        untimed = (kinds == self.event_type[rows[chosen]]) | (kinds == _COMFORT_NOISE)
+        timed = chosen if not untimed.any() else chosen[~untimed]
+        here = rows[timed]
+        clock_rate_hz = self.clock_rate_hz[here]
+        transit = arrived_s[timed] * clock_rate_hz - headers.timestamp[timed]
+        change = np.abs(transit - self.transit[here])
+        change[(change > _LONGEST_DIFFERENCE_S * clock_rate_hz) | (self.received_here[here] <= 1)] = 0
+        self.transit[here] = transit
+        self.jitter[here] += (change - self.jitter[here]) / 16
+
+    def received(self, row: int) -> int:
+        """Packets of a leg, of all its sources."""
+        return int(self.received_before[row] + self.received_here[row])
+
     def lost(self, row: int) -> int:
         """Packets of a leg that never came, as far as its sequence numbers tell."""
-        return max(0, int(self.highest[row] - self.first[row] - self.received[row]))
+        return int(self.lost_before[row]) + self._lost_here(row)
+
+    def jitter_us(self, row: int) -> int:
+        """The mean difference of packets' spacing at their arrival from that at their sender."""
+        return round(1e6 * float(self.jitter[row]) / int(self.clock_rate_hz[row]))
+
+    def block(self, row: int, last_report: int, delay: int) -> Block:
+        """The report on what a leg sends since the one before (RFC 3550 section 6.4.1)."""
+        expected, received = int(self.highest[row] - self.first[row]), int(self.received_here[row])
+        due = expected - int(self._reported[row, 0])
+        came = received - int(self._reported[row, 1])
+        self._reported[row] = expected, received
+        fraction = min((max(0, due - came) << 8) // due, 255) if due > 0 else 0
+        lost, highest = expected - received, int(self.highest[row])
+        return Block(int(self.source[row]), fraction, lost, highest, round(float(self.jitter[row])), last_report, delay)
+
+    def sent_timestamp(self, row: int) -> int:
+        """Of the next packet that is sent, as it is on the wire."""
+        return int(self.timestamp[row]) % TIMESTAMPS
+
+    def _lost_here(self, row: int) -> int:
+        return max(0, int(self.highest[row] - self.first[row] - self.received_here[row]))

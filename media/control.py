@@ -11,7 +11,7 @@ import contextlib
 import select
 import socket
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -69,12 +69,12 @@ class Control:
         """How many there are."""
         return len(self._connections)
 
-    def poll(self, timeout_s: float, inventory: Inventory) -> list[ToWorker]:
+    def poll(self, timeout_s: float, inventory: Callable[[], Inventory]) -> list[ToWorker]:
         """What was said within so long, at once if there is something; newcomers get the inventory."""
         heard: list[ToWorker] = []
         for descriptor, _ in self._poll.poll(max(timeout_s, 0)):
             if descriptor == self._listener.fileno():
-                self._welcome(inventory)
+                self._welcome(inventory())
             else:
                 heard += self._read(descriptor)
         return heard

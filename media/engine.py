@@ -1,49 +1,53 @@
-"""All contexts of a worker, and its tick: packets in, mix, packets out.
+"""All contexts of a worker: what they shall be, and what they are.
 
-What may live here: what happens in which order. Time is an argument, chance is injected, sockets are behind `Network`.
+What may live here: how contexts and legs come, change and go. What they do in a tick is `media.cycle`'s. Time is an
+argument, chance is injected, sockets are behind `Network`, files behind the library and the recorder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
-from media import g711, layout, mixer
 from media.batch import Network
-from media.cells import Cells, Taken
-from media.columns import Columns
-from media.inbound import Inbound
-from media.layout import Layout
-from media.outbound import Outbound
-from media.pcm import Samples
+from media.cycle import Cycle
+from media.dtls import DtlsSrtp
+from media.keying import handshake
+from media.play import Library
 from media.port import PortTakenError
+from media.quality import mos_x100, rating
+from media.record import Recorder
 from media.room import Room, Rooms, StaleError
-from media.stream import Stream, UnfitLegError
-from media.wire import Drop, FromWorker, Inventory, Latched, Leg, Measured, Put, Ready, Refused
+from media.srtp import Srtp
+from media.stream import Stream, UnfitLegError, check
+from media.studio import Studio
+from media.wire import Drop, Dtls, FromWorker, Inventory, Leg, Measured, Put, Ready, Refused, Sdes
 
-TICK_S = 0.02
+_CELLS_A_PACKET = 2
+_OWN_DELAY_MS = 50
+"""From a packet's first sample at its sender to the mix, without the network: packet, half a tick, buffer."""
 
 
 class Engine:
     """Up to `rows` legs. What it has to say is in `said`, until somebody takes it."""
 
-    def __init__(self, network: Network, chance: Callable[[int], int], rows: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        chance: Callable[[int], int],
+        rows: int,
+        library: Library,
+        recorder: Recorder,
+    ) -> None:
         """`chance` gives a number of so many bits that nobody can guess."""
+        self.said: list[FromWorker] = []
         self._network = network
-        self._chance = chance
         self._free = list(range(rows))[::-1]
         self._rows = rows
-        self._columns = Columns(rows)
-        self._cells = Cells(rows)
-        self._streams: list[Stream | None] = [None] * rows
-        self._inbound = Inbound(self._columns, self._cells, self._streams, network)
-        self._outbound = Outbound(self._columns, network)
-        self._gains = np.ones(rows, dtype=np.float32)
+        self._cycle = Cycle(network, chance, rows, self.said)
+        self._studio = Studio(library, recorder)
         self._rooms = Rooms()
-        self._layout: Layout | None = None
+        self._legs: dict[str, Stream] = {}
         self._changed = False
-        self.said: list[FromWorker] = []
 
     @property
     def legs(self) -> int:
@@ -54,6 +58,35 @@ class Engine:
         """What there is."""
         return Inventory(self._rooms.inventory(), self._rows)
 
+    @property
+    def relays(self) -> bool:
+        """Whether there are relayed contexts, whose packets should not wait for the tick."""
+        return self._cycle.relays
+
+    def idle(self, now_s: float) -> bool:
+        """Do a step of what can wait until there is time; whether there is more."""
+        self._cycle.keying.work(now_s)
+        return self._cycle.keying.busy
+
+    def pulse(self, now_s: float) -> None:
+        """Between two ticks: take what came, and pass on what is only passed on."""
+        self._cycle.pulse(now_s)
+
+    def tick(self, now_s: float) -> None:
+        """20 ms of all contexts: what came is heard, what is heard is sent."""
+        if self._changed:
+            self._changed = False
+            self._cycle.arrange(self._rooms.here.values())
+        self._cycle.run(now_s)
+        self.said += self._studio.closed()
+
+    def close(self, now_s: float) -> None:
+        """End everything, in order: recordings are closed, legs measured, ports let go."""
+        for room in list(self._rooms.here.values()):
+            self.drop(Drop(room.name, room.epoch), now_s)
+        self.said += self._studio.close()
+        self._network.close_all()
+
     # --- what shall be
 
     def put(self, put: Put, now_s: float) -> None:
@@ -62,7 +95,7 @@ class Engine:
             self._rooms.check(put.context, put.epoch)
             room = self._rooms.here.get(put.context)
             if room is None or (put.epoch, put.rev) > (room.epoch, room.rev):
-                self._change(put, room)
+                self._change(put, room, now_s)
             elif put.rev < room.rev:
                 raise StaleError(f"rev {put.rev} of {put.context} is over: it is at {room.rev}")
         except (StaleError, UnfitLegError, PortTakenError) as error:
@@ -70,134 +103,168 @@ class Engine:
         else:
             self.said.append(Ready(put.context, put.rev))
 
-    def drop(self, drop: Drop) -> None:
-        """End a context, if it is here; its legs are measured."""
+    def drop(self, drop: Drop, now_s: float) -> None:
+        """End a context, if it is here; its recordings are closed, its legs measured."""
         try:
             room = self._rooms.drop(drop.context, drop.epoch)
         except StaleError as error:
             self.said.append(Refused(drop.context, 0, str(error)))
             return
-        for stream in room.streams.values() if room is not None else ():
-            self._leave(stream)
-        self._changed = True
+        if room is not None:
+            self._studio.clear(room)
+            for stream in room.streams.values():
+                self._leave(stream, now_s)
+            self._changed = True
 
-    def close(self) -> None:
-        """Let go of all ports."""
-        self._network.close_all()
-
-    def _change(self, put: Put, room: Room | None) -> None:
-        wanted = {leg.id: leg for leg in put.desired.legs}
-        if len(wanted) != len(put.desired.legs):
-            raise UnfitLegError(f"{put.context} names a leg twice")
-        had = dict(room.streams) if room is not None else {}
+    def _change(self, put: Put, room: Room | None, now_s: float) -> None:
+        wanted = self._checked(put)
+        shaking = self._handshakes(wanted, now_s)
+        news = room is None or room.rev != put.rev
+        room = room or Room(put.context, put.epoch, put.rev, put.desired)
+        joining = [leg for leg in wanted.values() if leg.id not in self._legs]
         joined: dict[str, Stream] = {}
         try:
-            for leg in wanted.values():
-                if leg.id not in had:
-                    joined[leg.id] = self._join(leg, put.context)
-            for leg_id, stream in had.items():
-                if leg_id in wanted:
-                    self._adapt(stream, wanted[leg_id])
+            for leg in joining:
+                joined[leg.id] = self._join(leg, put.context, shaking.get(leg.id), now_s)
         except (UnfitLegError, PortTakenError):
             for stream in joined.values():
                 self._release(stream)
             raise
-        for leg_id in had.keys() - wanted.keys():
-            self._leave(had.pop(leg_id))
-        streams = {leg_id: joined.get(leg_id) or had[leg_id] for leg_id in wanted}
-        self._rooms.here[put.context] = Room(put.epoch, put.rev, put.desired, streams)
+        for leg_id in room.streams.keys() - wanted.keys():
+            self._leave(room.streams.pop(leg_id), now_s)
+        for leg in wanted.values():
+            self._move(self._legs[leg.id], room.name)
+            self._adapt(self._legs[leg.id], leg, shaking.get(leg.id))
+        room.streams = {leg_id: self._legs[leg_id] for leg_id in wanted}
+        room.epoch, room.rev, room.desired = put.epoch, put.rev, put.desired
+        self._rooms.here[put.context] = room
+        self._studio.furnish(room)
+        for stream in room.streams.values() if news else ():
+            self._press(stream)
         self._changed = True
 
-    def _join(self, leg: Leg, context: str) -> Stream:
+    def _checked(self, put: Put) -> dict[str, Leg]:
+        """The legs by their names. Raises UnfitLegError before anything is changed."""
+        wanted = {leg.id: leg for leg in put.desired.legs}
+        if len(wanted) != len(put.desired.legs):
+            raise UnfitLegError(f"{put.context} names a leg twice")
+        for leg in wanted.values():
+            check(leg)
+            here = self._legs.get(leg.id)
+            if here is not None and (here.leg.port, here.leg.rtcp_mux) != (leg.port, leg.rtcp_mux):
+                raise UnfitLegError(f"leg {leg.id} cannot change its port: give the new one another name")
+        return wanted
+
+    def _handshakes(self, wanted: dict[str, Leg], now_s: float) -> dict[str, DtlsSrtp]:
+        """Those that have to begin now. Raises UnfitLegError."""
+        found = {}
+        for leg in wanted.values():
+            here = self._legs.get(leg.id)
+            if isinstance(leg.secure, Dtls) and (here is None or here.leg.secure != leg.secure):
+                found[leg.id] = handshake(leg, leg.secure, now_s)
+        return found
+
+    # --- legs
+
+    def _join(self, leg: Leg, context: str, shaking: DtlsSrtp | None, now_s: float) -> Stream:
         if not self._free:
             raise UnfitLegError(f"leg {leg.id}: this worker has {self._rows} legs, which is all that it carries")
         row = self._free[-1]
-        stream = Stream(leg, row, context)
         self._network.open(row, leg.port, leg.rtcp_mux)
         self._free.pop()
-        self._streams[row] = stream
-        self._gains[row] = 1
-        self._columns.clear(row)
-        self._cells.reset(row)
-        self._columns.send_as(row, *map(self._chance, (32, 15, 32)))
-        self._columns.sent_type[row] = leg.codecs[0].payload_type
-        self._network.unpoint(row, leg.remote)
+        stream = Stream(leg, row, context)
+        self._cycle.begin(stream, now_s)
+        stream.heard_since_s = now_s
+        self._cycle.renew(stream)
+        self._legs[leg.id] = stream
+        self._describe(stream)
+        self._aim(stream, shaking)
         return stream
 
-    def _adapt(self, stream: Stream, leg: Leg) -> None:
+    def _move(self, stream: Stream, context: str) -> None:
+        """Take a leg into this context; the one that it was in has it no more, whatever its `rev` says yet."""
+        if stream.context != context:
+            before = self._rooms.here.get(stream.context)
+            if before is not None:
+                before.streams.pop(stream.leg.id, None)
+            stream.context = context
+
+    def _adapt(self, stream: Stream, leg: Leg, shaking: DtlsSrtp | None) -> None:
         before = stream.leg
         if leg == before:
             return
-        if (leg.port, leg.rtcp_mux) != (before.port, before.rtcp_mux):
-            raise UnfitLegError(f"leg {leg.id} cannot change its port: give the new one another name")
+        if leg.secure != before.secure:
+            self._rekey(stream, leg)
+        if leg.codecs[0] != before.codecs[0]:
+            self._cycle.renew(stream)
         stream.apply(leg)
-        self._columns.sent_type[stream.row] = leg.codecs[0].payload_type
-        if (leg.remote, leg.fixed) != (before.remote, before.fixed):
-            stream.pointed = False
-            self._network.unpoint(stream.row, leg.remote)
+        self._describe(stream)
+        if (leg.remote, leg.fixed, leg.secure) != (before.remote, before.fixed, before.secure):
+            stream.relatch()
+            self._aim(stream, shaking)
 
-    def _leave(self, stream: Stream) -> None:
-        columns, row = self._columns, stream.row
+    def _describe(self, stream: Stream) -> None:
+        """Tell the arrays of a leg."""
+        columns, row, leg = self._cycle.columns, stream.row, stream.leg
+        columns.sent_type[row] = leg.codecs[0].payload_type
+        columns.event_type[row] = leg.dtmf
+        columns.secure[row] = leg.secure is not None
+        if stream.codec(int(columns.payload_type[row])) is None:
+            columns.payload_type[row] = -1
+
+    def _rekey(self, stream: Stream, leg: Leg) -> None:
+        before = stream.leg.secure
+        self._cycle.keying.end(stream.row)
+        if not isinstance(leg.secure, Sdes):
+            stream.srtp = None
+        elif stream.srtp is None:
+            stream.srtp = Srtp(leg.secure)
+        else:
+            stream.srtp.rekey(leg.secure)
+        if not isinstance(before, Sdes) or not isinstance(leg.secure, Sdes) or before.local_key != leg.secure.local_key:
+            self._cycle.renew(stream)
+
+    def _aim(self, stream: Stream, shaking: DtlsSrtp | None) -> None:
+        """Send where the leg said that it is, until it is known better."""
+        self._network.guard(stream.row, stream.srtp.protect if stream.srtp is not None else None)
+        if shaking is not None:
+            self._cycle.keying.begin(stream, shaking)
+        self._network.unpoint(stream.row, stream.leg.remote)
+        stream.pointed = False
+
+    def _press(self, stream: Stream) -> None:
+        if stream.leg.send_digits and stream.leg.dtmf >= 0:
+            stream.keys.send(stream.leg.send_digits)
+            self._cycle.pressing.add(stream)
+
+    def _leave(self, stream: Stream, now_s: float) -> None:
+        columns, row = self._cycle.columns, stream.row
+        party = self._cycle.reports.leave(stream, now_s)
+        received, lost = columns.received(row), columns.lost(row)
+        late = stream.late + int(self._cycle.cells.late[row]) // _CELLS_A_PACKET
+        unheard = min(lost + late, received + lost) / max(received + lost, 1)
+        delay_ms = _OWN_DELAY_MS + max(party.round_trip_ms, 0) / 2
         self.said.append(
             Measured(
                 stream.context,
                 stream.leg.id,
                 stream.leg.codecs[0].name,
-                received=int(columns.received[row]),
+                received=received,
                 sent=int(columns.sent[row]),
-                lost=columns.lost(row),
-                discarded=int(self._cells.late[row]),
-                jitter_us=0,
+                lost=lost,
+                discarded=late,
+                jitter_us=columns.jitter_us(row),
+                remote_lost=party.lost,
+                round_trip_ms=party.round_trip_ms,
+                mos_x100=mos_x100(rating(unheard, delay_ms)) if received else 0,
+                silent_ms=round(stream.watch.silent_ms),
             )
         )
         self._release(stream)
 
     def _release(self, stream: Stream) -> None:
+        del self._legs[stream.leg.id]
         self._network.close(stream.row)
-        self._columns.clear(stream.row)
-        self._cells.reset(stream.row)
-        self._streams[stream.row] = None
+        self._cycle.end(stream)
         self._free.append(stream.row)
         self._changed = True
-
-    # --- the tick
-
-    def tick(self, now_s: float) -> None:
-        """20 ms of all contexts: what came is heard, what is heard is sent."""
-        self._network.receive()
-        self._inbound.accept(self._network.batch(), now_s)
-        for stream, (host, number) in self._inbound.moved:
-            self.said.append(Latched(stream.context, stream.leg.id, host, number))
-        self._inbound.moved.clear()
-        if self._changed:
-            self._arrange()
-        if self._layout is not None:
-            self._mix(self._layout)
-        self._cells.turn()
-
-    def _arrange(self) -> None:
-        self._changed = False
-        rooms = [(name, tuple(room.streams.values())) for name, room in self._rooms.here.items()]
-        self._layout = layout.arrange([(name, members) for name, members in rooms if members])
-
-    def _mix(self, plan: Layout) -> None:
-        taken = self._cells.take(plan.rows)
-        spoken = self._decode(taken, plan)
-        if not plan.plain:
-            spoken = mixer.amplified(spoken, plan.gains)
-        heard = mixer.others(spoken, plan.rooms, mixer.sums(spoken, plan.rooms))
-        if len(plan.deaf):
-            heard[plan.deaf] = 0
-        frames, self._gains[plan.rows] = mixer.limit(heard, self._gains[plan.rows])
-        self._outbound.send(frames, plan.sending)
-
-    def _decode(self, taken: Taken, plan: Layout) -> Samples:
-        mu_law = self._columns.mu_law[plan.rows]
-        if mu_law.all():
-            spoken = g711.MU_LAW.decode(taken.codes)
-        else:
-            spoken = g711.A_LAW.decode(taken.codes)
-            spoken[mu_law] = g711.MU_LAW.decode(taken.codes[mu_law])
-        if not taken.present.all():
-            spoken.reshape(*taken.present.shape, -1)[~taken.present] = 0
-        return spoken

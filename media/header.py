@@ -16,6 +16,7 @@ from media.rtp import HEADER_BYTES
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Seconds = NDArray[np.float64]
 
 _PLAIN = 0x80
 _MARKER = 0x80

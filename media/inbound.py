@@ -1,4 +1,4 @@
-"""The way in: packets of all legs of a tick to the playout buffers.
+"""The way in: packets of all legs of a tick to where they are heard.
 
 What may live here: what a packet is and whose. The usual ones are dealt with in arrays, the odd ones one by one, and of
 those no more than a tick bears.
@@ -6,101 +6,254 @@ those no more than a tick bears.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from media import g711, header, rtp
+from media import demux, g711, header, rtp
 from media.batch import LONGEST_PACKET_BYTES, Address, Batch, Network
 from media.cells import CELL_BYTES, Cells
-from media.columns import Columns
-from media.header import Numbers
-from media.rtp import HEADER_BYTES
+from media.columns import NOBODY, Columns
+from media.demux import Kind
+from media.header import Flags, Headers, Numbers
+from media.keying import Keying
+from media.latch import Claim
+from media.relay import Relay
+from media.rtp import HEADER_BYTES, SEQUENCES
 from media.stream import Stream
+from media.wire import Codec, Dtmf, FromWorker, Latched
 
-MOST_ODD_PACKETS = 400
+MOST_ODD_PACKETS = 600
+"""A tick looks closer at so many; of one socket there are no more than `batch.PACKETS_A_ROUND`."""
 _IDLE_S = 0.2
 """Who was not heard for so long may come back as another source at once."""
+_COMFORT_NOISE = 13
+_RTP_BYTES = (128, 192)
+_RTCP_TYPES = (192, 224)
+"""First and second bytes that tell RTP and RTCP from the rest and each other (RFC 7983, RFC 5761)."""
+
+Report = Callable[[Stream, bytes, Address], None]
+"""Takes a packet of RTCP, still encrypted where it is, and where it came from."""
 
 
 class Inbound:
-    """Of all legs; `streams` has them by their rows."""
+    """Of all legs; `streams` has them by their rows. What there is to say goes to `said`."""
 
-    def __init__(self, columns: Columns, cells: Cells, streams: Sequence[Stream | None], network: Network) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        cells: Cells,
+        streams: Sequence[Stream | None],
+        network: Network,
+        relay: Relay,
+        keying: Keying,
+        report: Report,
+        said: list[FromWorker],
+    ) -> None:
         self._columns = columns
         self._cells = cells
         self._streams = streams
         self._network = network
-        self.moved: list[tuple[Stream, Address]] = []
-        """whose packets come from another place than it said, since somebody took them out of here"""
+        self._relay = relay
+        self._keying = keying
+        self._report = report
+        self._said = said
+        self.changed = False
+        """whether a leg's sound comes another way than before; whoever asked sets it back"""
         self.refused = 0
         """packets that were none of a leg's, or too many"""
 
-    def accept(self, batch: Batch, now_s: float) -> None:
+    def accept(self, batch: Batch) -> None:
         """Deal with all that came."""
+        for row, data, source in batch.reports:
+            stream = self._streams[row]
+            if stream is not None:
+                self._report(stream, data, source)
         if not len(batch.rows):
             return
+        opened = self._open(batch) if self._columns.secure.any() else None
         headers = header.read(batch.packets)
-        usual = self._columns.usual(headers, batch.rows, batch.lengths)
+        known = self._columns.known(headers, batch.rows, batch.lengths)
         if batch.sources:
-            usual[list(batch.sources)] = False
-        if usual.all():
-            self._place(batch, headers, np.arange(len(usual)), now_s)
-            return
-        self._place(batch, headers, np.flatnonzero(usual), now_s)
-        odd = np.flatnonzero(~usual).tolist()
-        for index in odd[:MOST_ODD_PACKETS]:
-            self._examine(batch, index, now_s)
-        self.refused += max(0, len(odd) - MOST_ODD_PACKETS)
+            self._doubt(batch, known)
+        every = np.arange(len(known))
+        self._columns.count_in(headers, batch.rows, every[known], batch.arrived_s)
+        relayed = known & (self._relay.partner[batch.rows] != NOBODY)
+        usual = known & ~relayed & self._columns.usual(headers, batch.rows, batch.lengths)
+        self._place(batch, headers, every[usual])
+        events = headers.payload_type == self._columns.event_type[batch.rows]
+        odd = ~usual & (~relayed | events)
+        if odd.any():
+            self._examine_odd(batch, headers, every[odd].tolist(), known, opened)
+        if relayed.any():
+            self._relay.pass_on(batch, headers, every[relayed])
 
-    def _place(self, batch: Batch, headers: header.Headers, chosen: Numbers, now_s: float) -> None:
-        """Put usual packets into the buffers: those of one length at once, and nearly always all are of one."""
+    def _open(self, batch: Batch) -> set[int]:
+        """Decrypt SRTP in its place, and say which packets were. Those that are forged have length 0 from now on."""
+        low, high = _RTP_BYTES
+        first, second = batch.packets[:, 0], batch.packets[:, 1]
+        rtcp_packets = (second >= _RTCP_TYPES[0]) & (second < _RTCP_TYPES[1])
+        encrypted = self._columns.secure[batch.rows] & (first >= low) & (first < high) & ~rtcp_packets
+        opened: set[int] = set()
+        for index in np.flatnonzero(encrypted & (batch.rows != NOBODY)).tolist():
+            stream = self._streams[int(batch.rows[index])]
+            view = batch.views[index]
+            srtp = stream.srtp if stream is not None else None
+            plain = srtp.unprotect(view[: int(batch.lengths[index])]) if srtp is not None else None
+            if plain is None:
+                self.refused += 1
+                batch.lengths[index] = 0
+                continue
+            batch.lengths[index] = len(plain)
+            view[: len(plain)] = plain
+            opened.add(index)
+        return opened
+
+    def _doubt(self, batch: Batch, known: Flags) -> None:
+        """Of sockets that take packets from everywhere, only those from where the leg is are known."""
+        for index, source in batch.sources.items():
+            if known[index]:
+                stream = self._streams[int(batch.rows[index])]
+                known[index] = stream is not None and stream.latch.claim > Claim.NONE and stream.latch.remote == source
+
+    def _place(self, batch: Batch, headers: Headers, chosen: Numbers) -> None:
+        """Put G.711 into the buffers: packets of one length at once, and nearly always all are of one."""
         rows, lengths = batch.rows[chosen], batch.lengths[chosen]
-        self._columns.count_in(rows, headers.sequence[chosen], now_s)
         timestamps = headers.timestamp[chosen]
-        for length in np.unique(lengths).tolist():
+        while len(rows):
+            length = int(lengths[0])
             same = lengths == length
             payloads = batch.packets[chosen[same], HEADER_BYTES:length]
             self._cells.put(rows[same], timestamps[same], payloads)
+            rest = ~same
+            rows, lengths, timestamps, chosen = rows[rest], lengths[rest], timestamps[rest], chosen[rest]
 
-    def _examine(self, batch: Batch, index: int, now_s: float) -> None:
-        """A packet that is not what was expected."""
-        row, length = int(batch.rows[index]), int(batch.lengths[index])
-        stream = self._streams[row] if row >= 0 else None
-        packet = rtp.parse(batch.packets[index, :length].tobytes()) if length < LONGEST_PACKET_BYTES else None
-        if stream is None or packet is None or not self._take(stream, packet, batch.sources.get(index), now_s):
+    # --- one by one
+
+    def _examine_odd(
+        self, batch: Batch, headers: Headers, odd: list[int], known: Flags, opened: set[int] | None
+    ) -> None:
+
+        for index in odd[:MOST_ODD_PACKETS]:
+            row, length = int(batch.rows[index]), int(batch.lengths[index])
+            stream = self._streams[row] if row != NOBODY else None
+            if stream is None or not 0 < length < LONGEST_PACKET_BYTES:
+                self.refused += 1
+                continue
+            data = batch.views[index][:length].tobytes()
+            source = batch.sources.get(index)
+            what = demux.kind(data)
+            if what is not Kind.RTP:
+                self._divert(stream, what, data, source or stream.latch.remote or ("", 0))
+                continue
+            packet = rtp.parse(data)
+            now_s = float(batch.arrived_s[index])
+            authentic = opened is not None and index in opened
+            if packet is None or (stream.srtp is not None and not authentic):
+                self.refused += 1
+            elif known[index]:
+                self._hear(stream, packet, now_s)
+            elif not self._meet(stream, packet, source, authentic, now_s):
+                self.refused += 1
+            elif self._relay.partner[row] != NOBODY and headers.plain[index]:
+                self._relay.pass_on(batch, headers, np.array([index]))
+        self.refused += max(0, len(odd) - MOST_ODD_PACKETS)
+
+    def _divert(self, stream: Stream, what: Kind, data: bytes, source: Address) -> None:
+        """What is no RTP."""
+        if what is Kind.RTCP:
+            self._report(stream, data, source)
+        elif what is Kind.DTLS:
+            self._keying.take(stream, data, source)
+        else:
             self.refused += 1
 
-    def _take(self, stream: Stream, packet: rtp.Packet, source: Address | None, now_s: float) -> bool:
-        """Whether it is sound of this leg; then it is placed, and the leg is where it came from."""
+    def _meet(self, stream: Stream, packet: rtp.Packet, source: Address | None, authentic: bool, now_s: float) -> bool:
+        """A packet of another source, or from another place, than was expected: whether it is the leg's."""
         row, columns = stream.row, self._columns
-        cells, odd = divmod(len(packet.payload), CELL_BYTES)
-        if packet.payload_type not in stream.laws or odd or not cells:
+        if packet.payload_type != stream.leg.dtmf and not self._is_sound(stream, packet):
+            return False
+        if source is not None and not self._settle(stream, packet, source, authentic, now_s):
             return False
         idle = now_s - float(columns.last_heard_s[row]) > _IDLE_S
         if not stream.believes(packet, int(columns.source[row]), idle):
             return False
-        if source is not None and not self._settle(stream, source):
-            return False
-        if (packet.ssrc, packet.payload_type) != (columns.source[row], columns.payload_type[row]):
-            mu_law = stream.laws[packet.payload_type] is g711.MU_LAW
-            columns.hear(row, packet.ssrc, packet.payload_type, mu_law, packet.sequence)
+        if packet.ssrc != columns.source[row]:
+            columns.hear(row, packet.ssrc, packet.sequence)
             self._cells.reset(row)
-        one = np.array([row])
-        columns.count_in(one, np.array([packet.sequence]), now_s)
-        payload = np.frombuffer(packet.payload, dtype=np.uint8)[None]
-        self._cells.put(one, np.array([packet.timestamp]), payload)
+        one = Headers(*(np.array([value]) for value in (True, packet.payload_type, *packet[2:5])))
+        columns.count_in(one, np.array([row]), np.array([0]), np.array([now_s]))
+        self._hear(stream, packet, now_s)
         return True
 
-    def _settle(self, stream: Stream, source: Address) -> bool:
-        """Whether the leg is there; from now on it is nowhere else."""
-        if stream.pointed:
-            return True
-        said = stream.leg.remote
-        if stream.leg.fixed and source != said:
+    def _is_sound(self, stream: Stream, packet: rtp.Packet) -> bool:
+        return packet.payload_type == _COMFORT_NOISE or stream.codec(packet.payload_type) is not None
+
+    def _hear(self, stream: Stream, packet: rtp.Packet, now_s: float) -> None:
+        """A packet of the leg that is no usual one, or the first of its kind."""
+        kind = packet.payload_type
+        if kind == stream.leg.dtmf:
+            for digit, duration_ms in stream.events.receive(packet, now_s * 1000):
+                self._said.append(Dtmf(stream.context, stream.leg.id, digit, duration_ms))
+            return
+        if kind == _COMFORT_NOISE:
+            if stream.hearing is not None:
+                stream.hearing.put(packet, now_s * 1000, noise=True)
+            return
+        codec = stream.codec(kind)
+        if codec is None:
+            self.refused += 1
+            return
+        if self._relay.partner[stream.row] != NOBODY:
+            self._columns.clock_rate_hz[stream.row] = codec.clock_rate_hz
+            return
+        self._tune(stream, codec)
+        if stream.hearing is not None:
+            stream.hearing.put(packet, now_s * 1000)
+        elif len(packet.payload) and not len(packet.payload) % CELL_BYTES:
+            payload = np.frombuffer(packet.payload, dtype=np.uint8)[None]
+            self._cells.put(np.array([stream.row]), np.array([packet.timestamp]), payload)
+        else:
+            self.refused += 1
+
+    def _tune(self, stream: Stream, codec: Codec) -> None:
+        """Listen for this codec from now on."""
+        row, columns = stream.row, self._columns
+        found = stream.laws.get(codec.payload_type)
+        if found is None:
+            if stream.hearing is None or stream.hearing.codec != codec:
+                stream.listen(codec)
+                columns.payload_type[row] = NOBODY
+                self.changed = True
+        elif columns.payload_type[row] != codec.payload_type:
+            self.changed |= stream.hearing is not None
+            stream.listen(None)
+            self._cells.reset(row)
+            columns.payload_type[row] = codec.payload_type
+            columns.mu_law[row] = found is g711.MU_LAW
+        columns.clock_rate_hz[row] = codec.clock_rate_hz
+
+    def _settle(self, stream: Stream, packet: rtp.Packet, source: Address, authentic: bool, now_s: float) -> bool:
+        """Whether the leg is where this came from; if it was elsewhere before, ours go there from now on."""
+        latch, before = stream.latch, stream.latch.remote
+        if latch.claim > Claim.NONE and before is not None and source != before:
+            self._catch_up(stream, before)
+        if not latch.accept(source, packet, now_s * 1000, authentic):
             return False
-        self._network.point(stream.row, source)
-        stream.pointed = True
-        if source != said:
-            self.moved.append((stream, source))
+        if latch.remote is None:
+            return True
+        if latch.remote != before:
+            self._said.append(Latched(stream.context, stream.leg.id, *latch.remote))
+            self._network.unpoint(stream.row, latch.remote)
+        if latch.claim >= Claim.SIGNALLED and latch.remote == source:
+            self._network.point(stream.row, source)
+            stream.pointed = True
         return True
+
+    def _catch_up(self, stream: Stream, remote: Address) -> None:
+        """Tell the latch of the last packet that passed it by in arrays, so that it knows what would go on with it."""
+        row, columns = stream.row, self._columns
+        sequence = int(columns.highest[row]) % SEQUENCES
+        last = rtp.Packet(0, False, sequence, 0, int(columns.source[row]), b"")
+        authentic = stream.latch.claim == Claim.AUTHENTICATED
+        stream.latch.accept(remote, last, float(columns.last_heard_s[row]) * 1000, authentic)

@@ -71,15 +71,31 @@ def limit(heard: Sums, gains: Gains) -> tuple[Samples, Gains]:
     loud = np.flatnonzero((tops > CEILING) | (gains < 1))
     if not len(loud):
         return heard.astype(np.int16), gains
-    wanted = np.minimum(CEILING / np.maximum(tops[loud], 1), 1).astype(np.float32)
     before = gains[loud]
+    wanted = np.minimum(CEILING / np.maximum(tops[loud], 1), 1).astype(np.float32)
     after = np.where(wanted < before, wanted, np.minimum(wanted, before * _RELEASE))
-    bent = _bend(heard[loud] * _ramps(before, after, heard.shape[1]))
     ends = gains.copy()
     ends[loud] = after
-    quiet = np.clip(heard, -FULL_SCALE - 1, FULL_SCALE).astype(np.int16)
-    quiet[loud] = bent
-    return quiet, ends
+    limited = heard.astype(np.int16)
+    limited[loud] = _fit(heard[loud].astype(np.float32), before, after)
+    return limited, ends
+
+
+def bent(values: NDArray[np.int32] | NDArray[np.floating]) -> Samples:
+    """The identity up to the ceiling; beyond it the rest of the way to full scale, never quite reached."""
+    room = FULL_SCALE - CEILING
+    magnitudes = np.abs(values)
+    beyond = np.maximum(magnitudes - CEILING, 0)
+    return clipped(np.copysign(np.minimum(magnitudes, CEILING) + room * beyond / (beyond + room), values))
+
+
+def _fit(values: NDArray[np.float32], before: Gains, after: Gains) -> Samples:
+    values *= _ramps(before, after, values.shape[1])
+    np.rint(values, out=values)
+    over = np.flatnonzero((values.max(axis=1) > CEILING) | (values.min(axis=1) < -CEILING))
+    if len(over):
+        values[over] = bent(values[over])
+    return values.astype(np.int16)
 
 
 def _ramps(before: Gains, after: Gains, samples: int) -> NDArray[np.float32]:
@@ -87,11 +103,3 @@ def _ramps(before: Gains, after: Gains, samples: int) -> NDArray[np.float32]:
     steps = np.arange(1, samples + 1, dtype=np.float32) / samples
     share = np.where((after < before)[:, None], np.minimum(steps * _ATTACK_SHARE, 1), steps)
     return before[:, None] + (after - before)[:, None] * share
-
-
-def _bend(values: NDArray[np.float32] | NDArray[np.float64]) -> Samples:
-    """The identity up to the ceiling; beyond it the rest of the way to full scale, never quite reached."""
-    room = FULL_SCALE - CEILING
-    beyond = np.maximum(np.abs(values) - CEILING, 0)
-    bent = np.copysign(np.minimum(np.abs(values), CEILING) + room * beyond / (beyond + room), values)
-    return clipped(bent)

@@ -40,6 +40,15 @@ _BANDWIDTHS: tuple[tuple[int, int], ...] = (
 _LONGEST_PACKET_BYTES = 1500
 _SHORTEST_FRAMES_A_SECOND = 400
 _FRAMES_MS = (2.5, 5, 10, 20, 40, 60, 80, 100, 120)
+_DURATIONS = (
+    (11, (480, 960, 1920, 2880)),  # SILK
+    (15, (480, 960)),  # hybrid
+    (31, (120, 240, 480, 960)),  # CELT
+)
+"""Ticks of a frame: the last configuration of each mode, and the lengths that take turns in it (RFC 6716 table 2)."""
+_COUNTED = 3
+"""The code of packets that say how many frames they hold."""
+_LONGEST_TICKS = 5760
 _LONGEST_NUMBER = 10
 _Pointer = ctypes.POINTER(ctypes.c_int16)
 
@@ -122,6 +131,17 @@ class Encoder:
         if made < 0:
             raise ValueError(f"libopus could not encode {length} samples: error {made}")
         return self._packet.raw[:made]
+
+
+def ticks(payload: bytes) -> int:
+    """How long a packet lasts, in ticks of 48000 Hz, by its first bytes (RFC 6716 section 3.1); 0 of what is none."""
+    if not payload:
+        return 0
+    configuration, code = payload[0] >> 3, payload[0] & 3
+    durations = next(found for most, found in _DURATIONS if configuration <= most)
+    frames = (1, 2, 2)[code] if code < _COUNTED else payload[1] & 0x3F if len(payload) > 1 else 0
+    length = frames * durations[configuration % len(durations)]
+    return length if length <= _LONGEST_TICKS else 0
 
 
 def _wishes(parameters: str) -> dict[str, int]:

@@ -1,28 +1,65 @@
-"""A context as it is: who is in it, and whose word that was.
+"""A context as it is: who is in it, what is played and recorded there, and whose word that was.
 
-What may live here: the rules of `rev` and `epoch`. What a leg or a mix is, is not known here.
+What may live here: the rules of `rev` and `epoch`, and of the rate of a mix. What sound is, is not known here.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from media import codec as codecs
+from media.play import Playback
+from media.record import Recording
 from media.stream import Stream
-from media.wire import Context
+from media.wire import Context, Leg
 
+MIX_RATES_HZ = (8000, 16000, 48000)
 _MOST_REMEMBERED = 10_000
+_RELAYED_LEGS = 2
 
 
 @dataclass
 class Room:
     """A context that is here."""
 
+    name: str
     epoch: int
     rev: int
     desired: Context
     streams: dict[str, Stream] = field(default_factory=dict)
     """by leg"""
+    plays: dict[str, Playback] = field(default_factory=dict)
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    talking: tuple[str, ...] = ()
+    """who was told to talk, the loudest first"""
+
+    @property
+    def rate_hz(self) -> int:
+        """Of its mix."""
+        return self.desired.clock_rate_hz or mix_rate_hz(self.desired.legs)
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether packets pass as they are: that is wanted of two legs of one codec, and they hear nothing else."""
+        wanted = self.desired
+        if not wanted.relayed or len(wanted.legs) != _RELAYED_LEGS or wanted.plays or wanted.records:
+            return False
+        one, other = wanted.legs
+        same = (one.codecs[0].name.upper(), one.codecs[0].clock_rate_hz, one.codecs[0].channels)
+        return not (one.plays or other.plays) and same == (
+            other.codecs[0].name.upper(),
+            other.codecs[0].clock_rate_hz,
+            other.codecs[0].channels,
+        )
+
+
+def mix_rate_hz(legs: Iterable[Leg]) -> int:
+    """The lowest rate of a mix that keeps what two of the legs can hear: alone with its codec, nobody gains by it."""
+    rates_hz = sorted((codecs.sample_rate_hz(leg.codecs[0]) for leg in legs), reverse=True)
+    wanted_hz = rates_hz[min(1, len(rates_hz) - 1)] if rates_hz else MIX_RATES_HZ[0]
+    return next((rate for rate in MIX_RATES_HZ if rate >= wanted_hz), MIX_RATES_HZ[-1])
 
 
 class StaleError(ValueError):

@@ -9,10 +9,15 @@ import time
 from collections.abc import Callable
 
 from media.control import Control
-from media.engine import TICK_S, Engine
+from media.cycle import TICK_S
+from media.engine import Engine
 from media.wire import Load, Put
 
 LOAD_EVERY_TICKS = 50
+PULSE_S = TICK_S / 4
+"""How long relayed packets wait at most."""
+IDLE_S = 0.002
+"""So much time there must be for a step of what can wait."""
 MOST_BEHIND_TICKS = 10
 """Ticks that are made up for after a halt; of a longer one the rest is left out."""
 
@@ -25,6 +30,7 @@ class Worker:
         self._control = control
         self._now = now
         self._deadline_s = now() + TICK_S
+        self._pulse_s = now() + PULSE_S
         self._ticks = 0
         self._late = 0
         self._worked_s = 0.0
@@ -37,18 +43,28 @@ class Worker:
                 self.wait()
                 self.tick()
         finally:
-            self._engine.close()
+            self._engine.close(self._now())
+            self._say()
             self._control.close()
 
     def wait(self) -> None:
-        """Listen to the control socket until the next deadline."""
-        while (rest_s := self._deadline_s - self._now()) > 0:
-            heard = self._control.poll(rest_s, self._engine.inventory())
+        """Pass on what is relayed, and listen to the control socket, until the next deadline."""
+        while (now_s := self._now()) < self._deadline_s:
+            relays = self._engine.relays
+            if relays and now_s >= self._pulse_s:
+                self._engine.pulse(now_s)
+                self._pulse_s = max(self._pulse_s + PULSE_S, now_s)
+                self._worked_s += self._now() - now_s
+                continue
+            rest_s = (min(self._deadline_s, self._pulse_s) if relays else self._deadline_s) - now_s
+            if rest_s > IDLE_S and self._engine.idle(now_s):
+                rest_s = 0.0
+            heard = self._control.poll(rest_s, self._engine.inventory)
             for message in heard:
                 if isinstance(message, Put):
                     self._engine.put(message, self._now())
                 else:
-                    self._engine.drop(message)
+                    self._engine.drop(message, self._now())
             self._say()
 
     def tick(self) -> None:
@@ -61,6 +77,7 @@ class Worker:
         self._say()
         ended_s = self._now()
         self._worked_s += ended_s - begun_s
+        self._pulse_s = self._deadline_s + PULSE_S
         self._deadline_s = max(self._deadline_s + TICK_S, ended_s - MOST_BEHIND_TICKS * TICK_S)
         if self._ticks % LOAD_EVERY_TICKS == 0:
             self._tell_load(ended_s)

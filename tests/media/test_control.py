@@ -20,6 +20,10 @@ MEASURED = Measured("room", "a", "PCMU", 1, 1, 0, 0, 0)
 Connect = Callable[[], "Client"]
 
 
+def inventory() -> Inventory:
+    return INVENTORY
+
+
 class Client:
     """A sessions process, as far as the socket goes."""
 
@@ -69,7 +73,7 @@ def connect(control: Control, path: Path) -> Iterator[Callable[[], Client]]:
 
     def connected() -> Client:
         clients.append(Client(path))
-        control.poll(1, INVENTORY)
+        control.poll(1, inventory)
         return clients[-1]
 
     yield connected
@@ -87,18 +91,18 @@ def test_what_is_said_is_heard_also_in_pieces(control: Control, connect: Connect
     client = connect()
     data = frame(PUT)
     client.sock.sendall(data[:5])
-    assert control.poll(1, INVENTORY) == []
+    assert control.poll(1, inventory) == []
     client.sock.sendall(data[5:] + data)
-    assert control.poll(1, INVENTORY) == [PUT, PUT]
+    assert control.poll(1, inventory) == [PUT, PUT]
 
 
 def test_words_of_a_context_go_to_who_put_it_last_and_load_to_all(control: Control, connect: Connect) -> None:
     one, other = connect(), connect()
     one.say(PUT)
-    control.poll(1, INVENTORY)
+    control.poll(1, inventory)
     control.tell([DIGIT, Load(1, 2)])
     other.say(PUT)
-    control.poll(1, INVENTORY)
+    control.poll(1, inventory)
     control.tell([MEASURED])
     assert one.hear(3) == [INVENTORY, DIGIT, Load(1, 2)]
     assert other.hear(3) == [INVENTORY, Load(1, 2), MEASURED]
@@ -107,9 +111,9 @@ def test_words_of_a_context_go_to_who_put_it_last_and_load_to_all(control: Contr
 def test_what_lasts_is_kept_for_the_next_when_its_owner_is_gone(control: Control, connect: Connect) -> None:
     first = connect()
     first.say(PUT)
-    control.poll(1, INVENTORY)
+    control.poll(1, inventory)
     first.sock.close()
-    control.poll(1, INVENTORY)
+    control.poll(1, inventory)
     control.tell([DIGIT, MEASURED])
     assert connect().hear(2) == [INVENTORY, MEASURED]
     second = connect()
@@ -123,7 +127,7 @@ def test_nonsense_parts_with_who_said_it_alone(control: Control, connect: Connec
     rude.hear(1)
     rude.sock.sendall(nonsense)
     polite.say(PUT)
-    assert control.poll(1, INVENTORY) + control.poll(0, INVENTORY) == [PUT]
+    assert control.poll(1, inventory) + control.poll(0, inventory) == [PUT]
     assert rude.is_parted()
     assert control.connected == 1
 
@@ -132,15 +136,15 @@ def test_who_does_not_read_is_parted_with_and_who_reads_late_gets_all(control: C
     lazy, slow = connect(), connect()
     heavy = Dtmf("room", "a" * 100_000, "5", 1)
     slow.say(PUT)
-    control.poll(1, INVENTORY)
+    control.poll(1, inventory)
     control.tell([heavy] * 20)
     got = slow.hear(2)
     while len(got) < 21:
-        control.poll(0, INVENTORY)
+        control.poll(0, inventory)
         got += slow.hear(1)
     assert got == [INVENTORY] + [heavy] * 20
     lazy.say(PUT)
-    control.poll(1, INVENTORY)
+    control.poll(1, inventory)
     control.tell([heavy] * 200)
     assert control.connected == 1
 

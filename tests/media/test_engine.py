@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
-from media import tone
 from media.wire import Drop, Latched, Measured, Ready, Refused
-from tests.media.party import LEVEL_DBFS, PCMA, RATE_HZ, Stage, stage
+from tests.media.party import LEVEL_DBFS, PCMA, Stage
 
 A_HZ, B_HZ, C_HZ = 400.0, 700.0, 1100.0
-
-
-@pytest.fixture
-def made() -> Iterator[Stage]:
-    with stage() as made:
-        yield made
 
 
 def three(made: Stage) -> None:
@@ -31,7 +23,7 @@ def test_each_hears_exactly_the_others_at_their_level(made: Stage) -> None:
     made.run(1.0)
     a, b, c = made.phones
     assert (a.tones(), b.tones(), c.tones()) == ((B_HZ, C_HZ), (A_HZ, C_HZ), (A_HZ, B_HZ))
-    levels = tone.levels(a.heard(0.5), RATE_HZ, (B_HZ, C_HZ))
+    levels = a.levels(B_HZ, C_HZ)
     assert levels == pytest.approx((LEVEL_DBFS, LEVEL_DBFS), abs=0.3)
 
 
@@ -67,7 +59,7 @@ def test_gain_is_in_decibels(made: Stage) -> None:
     a, b, c = made.phones
     made.put([a.leg("a", gain_db=-6.0), b.leg("b"), c.leg("c")], rev=2)
     made.run(1.0)
-    assert tone.levels(c.heard(0.5), RATE_HZ, (A_HZ, B_HZ)) == pytest.approx((LEVEL_DBFS - 6, LEVEL_DBFS), abs=0.3)
+    assert c.levels(A_HZ, B_HZ) == pytest.approx((LEVEL_DBFS - 6, LEVEL_DBFS), abs=0.3)
 
 
 def test_who_leaves_is_measured_and_no_longer_heard(made: Stage) -> None:
@@ -106,7 +98,7 @@ def test_a_leg_that_never_sends_hears_the_others(made: Stage) -> None:
 
 def test_a_dropped_context_lets_go_of_its_ports(made: Stage) -> None:
     three(made)
-    made.engine.drop(Drop("room", 1))
+    made.engine.drop(Drop("room", 1), made.now_s)
     assert {word.leg for word in made.take() if isinstance(word, Measured)} == {"a", "b", "c"}
     assert made.engine.legs == 0
     three(made)
@@ -126,9 +118,9 @@ def test_an_older_epoch_is_refused_also_after_the_context_is_gone(made: Stage) -
     a = made.phone()
     made.put([a.leg("a")], epoch=5)
     assert isinstance(made.put([], rev=9, epoch=4), Refused)
-    made.engine.drop(Drop("room", 4))
+    made.engine.drop(Drop("room", 4), made.now_s)
     assert isinstance(made.take()[-1], Refused)
-    made.engine.drop(Drop("room", 6))
+    made.engine.drop(Drop("room", 6), made.now_s)
     assert isinstance(made.put([a.leg("a")], rev=9, epoch=5), Refused)
     assert made.put([a.leg("a")], rev=1, epoch=6) == Ready("room", 1)
 
@@ -161,3 +153,16 @@ def test_packets_from_another_place_than_was_said_move_the_leg_once(made: Stage)
     assert b.tones() == (A_HZ,)
     assert moved.tones() == (B_HZ,)
     assert stranger.got == []
+
+
+def test_a_leg_may_move_to_another_context_and_its_stream_goes_on(made: Stage) -> None:
+    three(made)
+    a, b, c = made.phones
+    made.run(0.3)
+    made.put([c.leg("c")], "other")
+    made.put([a.leg("a"), b.leg("b")], rev=2)
+    made.run(0.6)
+    assert (a.tones(), b.tones(), c.tones()) == ((B_HZ,), (A_HZ,), ())
+    assert len({packet.ssrc for packet in c.got}) == 1
+    assert [later.sequence - one.sequence for one, later in itertools.pairwise(c.got)].count(1) == len(c.got) - 1
+    assert made.words(Measured) == []

@@ -1,0 +1,191 @@
+"""The media rows: CPU of one core that a leg costs, beside a bare loop of the same socket calls and the bare mix.
+
+The phones are a process of their own, and its CPU does not count. Figure and yardstick have the same phones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.measure import percentile
+from bench.media_phones import HOST, SUITE
+from bench.table import Row
+from media.wire import Codec, Context, Frames, Leg, Put, Ready, Sdes, frame, from_worker
+from tests.media.party import free_port
+
+YARDSTICK = "bare loop: same socket calls, bare numpy mix"
+UNIT = "% of a core"
+SETTLE_S = 6.0
+"""Until legs are where they stay, and all caches are warm."""
+_KEY = bytes(range(30))
+_PCMU = Codec("PCMU", 0)
+
+
+class Shape(NamedTuple):
+    """What is measured: so many legs in so many contexts."""
+
+    legs: int
+    rooms: int
+    secure: bool = False
+    relayed: bool = False
+
+    @property
+    def name(self) -> str:
+        if self.relayed:
+            return f"relayed leg, {self.legs} legs"
+        kind = "SRTP" if self.secure else "G.711"
+        return f"conference leg, {kind}, {self.legs} legs in {self.rooms} room{'s' * (self.rooms > 1)}"
+
+
+class Cost(NamedTuple):
+    """Per cent of a core for a leg; milliseconds of ticks; the share of packets that never came, in per cent."""
+
+    percent: float
+    ticks_ms: Sequence[float]
+    lost_percent: float
+
+
+def row(shape: Shape, seconds: float, floor_percent: float) -> Row:
+    """One row of the table; `floor_percent` is `floor` of as many legs."""
+    cost = worker(shape, seconds)
+    return Row(
+        shape.name,
+        cost.percent,
+        UNIT,
+        YARDSTICK,
+        floor_percent,
+        worst={
+            "tick p99 ms": percentile(cost.ticks_ms, 0.99),
+            "tick max ms": percentile(cost.ticks_ms, 1.0),
+            "lost %": cost.lost_percent,
+        },
+        facts={"legs": shape.legs, "contexts": shape.rooms, "seconds": seconds},
+    )
+
+
+def worker(shape: Shape, seconds: float) -> Cost:
+    """What a worker takes for these legs."""
+    with tempfile.TemporaryDirectory() as folder, _phones(shape) as (phones, remotes):
+        control = Path(folder) / "control"
+        words = [sys.executable, "-m", "bench.media_worker", "--control", str(control)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                ports = _free_ports(len(remotes))
+                with _connected(control) as client:
+                    _put(client, shape, ports, remotes)
+                    _begin(phones, ports)
+                    time.sleep(SETTLE_S)
+                    _ticks(process)
+                    percent = _watched(process.pid, seconds, shape.legs)
+                    ticks_ms = _ticks(process)
+                lost_percent = _lost(phones)
+            finally:
+                process.terminate()
+        return Cost(percent, ticks_ms, lost_percent)
+
+
+def floor(legs: int, seconds: float) -> float:
+    """What the bare loop takes for as many legs, in per cent of a core for each."""
+    with _phones(Shape(legs, 1)) as (phones, remotes):
+        words = [sys.executable, "-m", "bench.media_floor"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                ports = _free_ports(len(remotes))
+                process.stdin.write(json.dumps([ports, remotes]) + "\n")
+                process.stdin.flush()
+                process.stdout.readline()
+                _begin(phones, ports)
+                time.sleep(SETTLE_S / 3)
+                return _watched(process.pid, seconds, legs)
+            finally:
+                process.kill()
+
+
+@contextmanager
+def _phones(shape: Shape) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    words = [sys.executable, "-m", "bench.media_phones", str(shape.legs)]
+    words += ["--secure", _KEY.hex()] if shape.secure else []
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def _free_ports(count: int) -> list[int]:
+    ports: dict[int, None] = {}
+    while len(ports) < count:
+        ports[free_port()] = None
+    return list(ports)
+
+
+def _begin(phones: subprocess.Popen[str], ports: Sequence[int]) -> None:
+    assert phones.stdin is not None
+    phones.stdin.write(json.dumps(ports) + "\n")
+    phones.stdin.flush()
+
+
+def _lost(phones: subprocess.Popen[str]) -> float:
+    """End the phones; how much less they got than they sent, for each hears 50 packets a second and sends as many."""
+    out, _ = phones.communicate()
+    told = json.loads(out)
+    return float(100 * (1 - told["got"] / told["sent"]))
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        while client.connect_ex(str(path)):
+            time.sleep(0.05)
+        yield client
+
+
+def _put(client: socket.socket, shape: Shape, ports: Sequence[int], remotes: Sequence[int]) -> None:
+    """Share the legs out among the rooms, and wait until all are ready."""
+    secure = Sdes(SUITE, _KEY, _KEY) if shape.secure else None
+    legs = [
+        Leg(str(number), port, (HOST, remote), (_PCMU,), secure=secure)
+        for number, (port, remote) in enumerate(zip(ports, remotes, strict=True))
+    ]
+    size = shape.legs // shape.rooms
+    for number in range(shape.rooms):
+        members = tuple(legs[number * size : (number + 1) * size])
+        client.sendall(frame(Put(f"room{number}", 1, 1, Context(members, relayed=shape.relayed))))
+    frames, ready = Frames(), 0
+    while ready < shape.rooms:
+        for body in frames.feed(client.recv(1 << 16)):
+            ready += isinstance(from_worker.decode(body), Ready)
+
+
+def _watched(pid: int, seconds: float, legs: int) -> float:
+    """Per cent of a core for each leg, from now on for so long."""
+    before, begun_s = _cpu_s(pid), time.monotonic()
+    time.sleep(seconds)
+    return 100 * (_cpu_s(pid) - before) / (time.monotonic() - begun_s) / legs
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds of all threads of a process, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def _ticks(process: subprocess.Popen[str]) -> list[float]:
+    """Milliseconds of the ticks since the last time."""
+    assert process.stdout is not None
+    os.kill(process.pid, signal.SIGUSR1)
+    return [float(one) for one in json.loads(process.stdout.readline())]

@@ -1,0 +1,106 @@
+"""`python -m bench.media_phones COUNT [--secure KEY]`: that many phones of G.711 in one process, none of them silent.
+
+Says in a line of JSON on standard output at which ports they are; takes in a line of JSON on standard input at which
+ports the worker is, one for each; then they speak, 20 ms a packet, a quarter of them every 5 ms, until standard input
+ends. At the end it says what they sent and got.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from media import g711, rtp, tone
+from media.srtp import Srtp
+from media.wire import Sdes
+
+HOST = "127.0.0.1"
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+_QUARTER_S = 0.005
+_QUARTERS = 4
+_FRAME = 160
+
+
+class Phones:
+    """Sockets, and what is sent from them."""
+
+    def __init__(self, count: int, key: bytes) -> None:
+        self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+        self.epoll = select.epoll()
+        self.by_descriptor = {}
+        for sock in self.sockets:
+            sock.bind((HOST, 0))
+            sock.setblocking(False)
+            self.epoll.register(sock, select.EPOLLIN)
+            self.by_descriptor[sock.fileno()] = sock.recv_into
+        self.sent = self.got = 0
+        self._payloads = [_payload(number) for number in range(count)]
+        self._protect: list[Callable[[bytes], bytes | None]] = [
+            Srtp(Sdes(SUITE, key, key)).protect if key else bytes for _ in range(count)
+        ]
+        self._sequence = 0
+        self._buffer = bytearray(4096)
+
+    def point(self, ports: Sequence[int]) -> None:
+        for sock, port in zip(self.sockets, ports, strict=True):
+            sock.connect((HOST, port))
+
+    def speak(self, quarter: int) -> None:
+        """A packet of each phone of this quarter."""
+        for number in range(quarter, len(self.sockets), _QUARTERS):
+            head = rtp.header(0, self._sequence, self._sequence * _FRAME, number + 1)
+            packet = self._protect[number](head + self._payloads[number])
+            if packet is not None:
+                try:
+                    self.sockets[number].send(packet)
+                except ConnectionRefusedError:
+                    continue
+                self.sent += 1
+
+    def drain(self) -> None:
+        while ready := self.epoll.poll(0, len(self.sockets)):
+            for descriptor, _ in ready:
+                try:
+                    self.by_descriptor[descriptor](self._buffer)
+                except ConnectionRefusedError:
+                    continue  # The worker is not there yet, or any more.
+                self.got += 1
+
+    def run(self) -> None:
+        """Until standard input ends."""
+        deadline_s, quarter = time.monotonic(), 0
+        while not select.select([sys.stdin], [], [], max(0.0, deadline_s - time.monotonic()))[0]:
+            self.speak(quarter)
+            quarter = (quarter + 1) % _QUARTERS
+            self._sequence += quarter == 0
+            deadline_s += _QUARTER_S
+            self.drain()
+
+
+def _payload(number: int) -> bytes:
+    """20 ms of a tone of a whole number of waves, another one for neighbours."""
+    samples = tone.tone(300.0 + 50 * (number % 40), 0.02, level_dbfs=-26.0)
+    return g711.MU_LAW.encode(np.ascontiguousarray(samples)).tobytes()
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--secure", default="", help="SRTP with this key, in hex, both ways")
+    wanted = parser.parse_args(argv)
+    phones = Phones(wanted.count, bytes.fromhex(wanted.secure))
+    print(json.dumps([sock.getsockname()[1] for sock in phones.sockets]), flush=True)
+    phones.point(json.loads(sys.stdin.readline()))
+    phones.run()
+    print(json.dumps({"sent": phones.sent, "got": phones.got}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

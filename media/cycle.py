@@ -1,0 +1,249 @@
+"""The tick: what came is heard, mixed, and what is heard is sent, for all contexts at once.
+
+What may live here: what happens in which order, and the arrays that pass from one step to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+
+import numpy as np
+
+from media import g711
+from media.batch import Network
+from media.cells import FRAME_BYTES, Cells
+from media.columns import Columns
+from media.group import Group
+from media.header import Numbers
+from media.inbound import Inbound
+from media.keying import Keying
+from media.mend import Mender
+from media.mixer import peaks
+from media.outbound import Outbound
+from media.pcm import Samples
+from media.play import Playback
+from media.relay import Relay
+from media.report import Reports
+from media.room import Room
+from media.stream import Stream
+from media.talk import STEP_MS, Talk
+from media.wire import Dtmf, FromWorker, PlayDone, Silent, Talking
+
+TICK_S = 0.02
+_TICK_MS = 20
+_TALK_TICKS = STEP_MS // _TICK_MS
+_KEYING_TICKS = 5
+_TELL_TICKS = 25
+"""Ticks between two looks at who talks, who is silent, and which sockets to point."""
+_POINTED_AFTER_S = 5.0
+"""So long a leg is heard at an address that it did not say before nobody else is listened to."""
+_GONE_S = 0.5
+"""So long nothing comes before a leg may come from elsewhere (`media.latch`)."""
+_FEWEST_TALKERS = 3
+"""In a room of fewer who talks is not worth telling."""
+
+
+class Cycle:
+    """Up to `rows` legs. What there is to say goes to `said`; `chance` gives a number of so many bits."""
+
+    def __init__(self, network: Network, chance: Callable[[int], int], rows: int, said: list[FromWorker]) -> None:
+        self.columns = Columns(rows)
+        self.cells = Cells(rows)
+        self.streams: list[Stream | None] = [None] * rows
+        self.reports = Reports(self.columns, self.streams, network, chance)
+        self.pressing: set[Stream] = set()
+        """legs to which digits are being sent"""
+        self._network = network
+        self._chance = chance
+        self._said = said
+        self._talk = Talk(rows)
+        self._relay = Relay(self.columns, network, rows)
+        self.keying = Keying(self.columns, network, self.renew, said)
+        self._inbound = Inbound(
+            self.columns, self.cells, self.streams, network, self._relay, self.keying, self._hear_report, said
+        )
+        self._outbound = Outbound(self.columns, network)
+        self._mender = Mender(rows, g711.SAMPLE_RATE_HZ)
+        self._gains = np.ones(rows, dtype=np.float32)
+        self._rooms: tuple[Room, ...] = ()
+        self._groups: dict[int, Group] = {}
+        self._incoming: Numbers = np.zeros(0, dtype=np.int64)
+        self._outgoing: Numbers = np.zeros(0, dtype=np.int64)
+        self._outgoing_list: list[int] = []
+        self._outgoing_mu_law = np.zeros(0, dtype=np.bool_)
+        self._told: set[Playback] = set()
+        """plays whose end was told"""
+        self._ticks = 0
+        self._now_s = 0.0
+
+    def begin(self, stream: Stream, now_s: float) -> None:
+        """A leg is at its row from now on."""
+        row = stream.row
+        self.streams[row] = stream
+        self.columns.clear(row)
+        self.cells.reset(row)
+        self._mender.reset(row)
+        self._talk.reset(row)
+        self._gains[row] = 1
+        self.reports.join(row, now_s)
+
+    def renew(self, stream: Stream) -> None:
+        """Begin a new stream to a party: no key may ever see one of its numbers again (`media.srtp`)."""
+        self.columns.send_as(stream.row, *map(self._chance, (32, 15, 32)))
+
+    def end(self, stream: Stream) -> None:
+        """The row is nobody's."""
+        self.streams[stream.row] = None
+        self.columns.clear(stream.row)
+        self.cells.reset(stream.row)
+        self.keying.end(stream.row)
+        self.pressing.discard(stream)
+
+    def arrange(self, rooms: Iterable[Room]) -> None:
+        """From the next tick on these are the contexts, as they are now."""
+        self._rooms = tuple(room for room in rooms if room.streams)
+        pairs = [tuple(room.streams.values()) for room in self._rooms if room.is_relayed]
+        self._relay.arrange([(one, other) for one, other in pairs])
+        mixed = sorted((room for room in self._rooms if not room.is_relayed), key=lambda room: room.rate_hz)
+        before, self._groups = self._groups, {}
+        self._told &= {playback for group in before.values() for _, _, playback in group.playbacks()}
+        starts = (0, 0)
+        for rate_hz, members in groupby(mixed, key=lambda room: room.rate_hz):
+            group = self._groups[rate_hz] = Group(rate_hz, list(members), starts)
+            if rate_hz in before:
+                group.follow(before[rate_hz])
+            starts = group.incoming.part.stop, group.outgoing.part.stop
+        nobody: list[Numbers] = [np.zeros(0, dtype=np.int64)]
+        self._incoming = np.concatenate([group.incoming.rows for group in self._groups.values()] or nobody)
+        self._outgoing = np.concatenate([group.outgoing.rows for group in self._groups.values()] or nobody)
+        self._outgoing_list = self._outgoing.tolist()
+        laws = [stream.law if (stream := self.streams[row]) is not None else None for row in self._outgoing_list]
+        self._outgoing_mu_law = np.array([law is g711.MU_LAW for law in laws], dtype=np.bool_)
+
+    @property
+    def relays(self) -> bool:
+        """Whether there are packets that only pass, so that `pulse` is worth calling."""
+        return self._relay.busy
+
+    def pulse(self, now_s: float) -> None:
+        """Take what came; relayed packets go on at once."""
+        self._now_s = now_s
+        self._network.receive(now_s)
+        self._inbound.accept(self._network.batch())
+
+    def run(self, now_s: float) -> None:
+        """20 ms of all contexts."""
+        self.pulse(now_s)
+        if self._inbound.changed:
+            self._inbound.changed = False
+            self.arrange(self._rooms)
+        self._ticks += 1
+        if self._groups:
+            self._mix(now_s)
+        self.cells.turn()
+        if self._ticks % _TELL_TICKS == 0:
+            self._look_around(now_s)
+        if self._ticks % _KEYING_TICKS == 0:
+            self.keying.check(now_s)
+        self.reports.send_due(now_s)
+
+    def _mix(self, now_s: float) -> None:
+        narrow = self._decode()
+        sent = np.zeros((len(self._outgoing), FRAME_BYTES), dtype=np.int16)
+        for group in self._groups.values():
+            frames = group.gather(narrow, now_s * 1000)
+            self._tell_pressed(group)
+            if self._ticks % _TALK_TICKS == 0:
+                self._talk.hear(group.rows, peaks(frames))
+            heard = group.mix(frames, self._gains)
+            group.hand_out(heard, sent)
+            for place in group.speaking:
+                stream = group.streams[place]
+                if not self._presses(stream):
+                    self._outbound.send_one(stream, heard[place])
+            self._tell_played(group)
+        self._send(sent)
+
+    def _decode(self) -> Samples:
+        rows = self._incoming
+        taken = self.cells.take(rows)
+        mu_law = self.columns.mu_law[rows]
+        if mu_law.all():
+            spoken = g711.MU_LAW.decode(taken.codes)
+        else:
+            spoken = g711.A_LAW.decode(taken.codes)
+            spoken[mu_law] = g711.MU_LAW.decode(taken.codes[mu_law])
+        if not taken.present.all():
+            spoken.reshape(*taken.present.shape, -1)[~taken.present] = 0
+        self._mender.mend(spoken, rows, taken.present, taken.lost)
+        return spoken
+
+    def _send(self, frames: Samples) -> None:
+        rows, row_list, mu_law = self._outgoing, self._outgoing_list, self._outgoing_mu_law
+        if self.pressing:
+            narrow = [stream for stream in self.pressing if stream.law is not None]
+            others = ~np.isin(rows, [stream.row for stream in narrow if self._presses(stream)])
+            frames, rows, mu_law = frames[others], rows[others], mu_law[others]
+            row_list = rows.tolist()
+        if row_list:
+            self._outbound.send_all(frames, rows, row_list, mu_law)
+
+    def _presses(self, stream: Stream) -> bool:
+        """Whether what this leg gets now is of a digit and no sound."""
+        if stream not in self.pressing:
+            return False
+        sent = self._outbound.send_key(stream)
+        if not stream.keys.busy:
+            self.pressing.discard(stream)
+        return sent
+
+    def _hear_report(self, stream: Stream, data: bytes, source: tuple[str, int]) -> None:
+        self.reports.receive(stream, data, source, self._now_s)
+
+    # --- now and then
+
+    def _tell_pressed(self, group: Group) -> None:
+        for stream in group.listening:
+            for digit, duration_ms in stream.pressed:
+                self._said.append(Dtmf(stream.context, stream.leg.id, digit, duration_ms))
+            stream.pressed.clear()
+
+    def _tell_played(self, group: Group) -> None:
+        for context, leg, playback in group.playbacks():
+            if playback.done and playback not in self._told:
+                self._told.add(playback)
+                self._said.append(PlayDone(context, leg, playback.play.id, playback.reason))
+
+    def _look_around(self, now_s: float) -> None:
+        for room in self._rooms:
+            for stream in room.streams.values():
+                self._watch(stream, now_s)
+            if not room.is_relayed and len(room.streams) >= _FEWEST_TALKERS:
+                self._tell_talking(room)
+
+    def _watch(self, stream: Stream, now_s: float) -> None:
+        """Tell of silence, and let the socket take packets from everywhere while there is some."""
+        last_s = float(self.columns.last_heard_s[stream.row])
+        told = stream.watch.check(now_s * 1000, last_s * 1000 if last_s >= 0 else -1, stream.leg.receives)
+        if told is not None:
+            self._said.append(Silent(stream.context, stream.leg.id, told))
+        heard = last_s >= 0 and now_s - last_s < _GONE_S
+        remote = stream.latch.remote
+        if stream.pointed and not heard:
+            self._network.unpoint(stream.row, remote)
+            stream.pointed, stream.heard_since_s = False, now_s
+        since_s = now_s - stream.heard_since_s
+        if heard and not stream.pointed and stream.is_settled and remote is not None and since_s >= _POINTED_AFTER_S:
+            self._network.point(stream.row, remote)
+            stream.pointed = True
+
+    def _tell_talking(self, room: Room) -> None:
+        members = list(room.streams.values())
+        rows = np.array([stream.row for stream in members], dtype=np.int64)
+        talking = np.flatnonzero(self._talk.talking(rows))
+        loudest = talking[np.argsort(-self._talk.level[rows[talking]], kind="stable")].tolist()
+        named = tuple(members[place].leg.id for place in loudest)
+        if named != room.talking:
+            room.talking = named
+            self._said.append(Talking(room.name, named))

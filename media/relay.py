@@ -1,0 +1,107 @@
+"""Relayed contexts: packets of one leg go on to the other as they are, under a header of ours.
+
+What may live here: which leg is whose partner, and the numbers in the headers. Whose packets they are was settled
+before, and what is in them is nobody's business here.
+
+Sequence numbers and timestamps of ours go on where they were, shifted against the sender's; a new source gets a new
+shift. So the party sees one stream, whatever happens on the other side, and losses stay visible as gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from media import rtp
+from media.batch import Batch, Network
+from media.columns import NOBODY, Columns
+from media.header import Headers, Numbers
+from media.rtp import HEADER_BYTES, SEQUENCES
+from media.stream import Stream
+from media.wire import Leg
+
+_KINDS = 128
+_MARKER_SHIFT = 7
+_FRAMES_A_SECOND = 50
+
+
+class Relay:
+    """Of all legs, by their rows."""
+
+    def __init__(self, columns: Columns, network: Network, rows: int) -> None:
+        self._columns = columns
+        self._network = network
+        self.partner = np.full(rows, NOBODY, dtype=np.int64)
+        """to which row the packets of each go; of legs that are not relayed NOBODY"""
+        self.busy = False
+        """whether any are relayed"""
+        self._kinds = np.full((rows, _KINDS), NOBODY, dtype=np.int64)
+        """what becomes of each payload type; NOBODY of those that do not go on"""
+        self._source = np.full(rows, NOBODY, dtype=np.int64)
+        """to which the shifts belong"""
+        self._sequence_shift = np.zeros(rows, dtype=np.int64)
+        self._timestamp_shift = np.zeros(rows, dtype=np.int64)
+
+    def arrange(self, pairs: Sequence[tuple[Stream, Stream]]) -> None:
+        """These are the partners from now on."""
+        self.partner[:] = NOBODY
+        self.busy = bool(pairs)
+        for one, other in pairs:
+            for sender, receiver in ((one, other), (other, one)):
+                self.partner[sender.row] = receiver.row
+                self._kinds[sender.row] = NOBODY
+                for kind, becomes in _payload_types(sender.leg, receiver.leg).items():
+                    self._kinds[sender.row, kind] = becomes
+        self._source[self.partner == NOBODY] = NOBODY
+
+    def pass_on(self, batch: Batch, headers: Headers, chosen: Numbers) -> None:
+        """Send these packets of relayed legs to the partners."""
+        rows = batch.rows[chosen]
+        kinds = self._kinds[rows, headers.payload_type[chosen]]
+        if (kinds == NOBODY).any():
+            chosen, rows, kinds = (some[kinds != NOBODY] for some in (chosen, rows, kinds))
+        self._follow(rows, headers.sequence[chosen], headers.timestamp[chosen])
+        columns, to = self._columns, self.partner[rows]
+        sequences = headers.sequence[chosen] + self._sequence_shift[rows]
+        timestamps = headers.timestamp[chosen] + self._timestamp_shift[rows]
+        heads = batch.packets[chosen, :HEADER_BYTES]
+        rtp.write_headers(heads, kinds, sequences, timestamps, columns.sent_source[to], heads[:, 1] >> _MARKER_SHIFT)
+        batch.packets[chosen, :HEADER_BYTES] = heads
+        self._count(to, sequences, timestamps, batch.lengths[chosen])
+        for index, row, length in zip(chosen.tolist(), to.tolist(), batch.lengths[chosen].tolist(), strict=True):
+            self._network.send_one(row, batch.views[index][:length])
+
+    def _follow(self, rows: Numbers, sequences: Numbers, timestamps: Numbers) -> None:
+        """Shift packets of sources that are new here so that they go on with what was sent."""
+        new = self._source[rows] != self._columns.source[rows]
+        for index in np.flatnonzero(new).tolist():
+            row = int(rows[index])
+            if self._source[row] != self._columns.source[row]:
+                to = int(self.partner[row])
+                self._source[row] = self._columns.source[row]
+                self._sequence_shift[row] = self._columns.sequence[to] - sequences[index]
+                self._timestamp_shift[row] = self._columns.timestamp[to] - timestamps[index]
+
+    def _count(self, to: Numbers, sequences: Numbers, timestamps: Numbers, lengths: Numbers) -> None:
+        columns = self._columns
+        ahead = (sequences + 1 - columns.sequence[to] + SEQUENCES // 2) % SEQUENCES - SEQUENCES // 2
+        np.maximum.at(columns.sequence, to, columns.sequence[to] + ahead)
+        columns.timestamp[to] = timestamps + columns.clock_rate_hz[to] // _FRAMES_A_SECOND
+        np.add.at(columns.sent, to, 1)
+        np.add.at(columns.sent_bytes, to, lengths - HEADER_BYTES)
+
+
+def _payload_types(sender: Leg, receiver: Leg) -> dict[int, int]:
+    """The receiver's payload type for each of the sender's that goes on: codecs that both have, and digits."""
+    if sender.muted or receiver.deaf or not receiver.sends or not sender.receives:
+        return {}
+    theirs = {(one.name.upper(), one.clock_rate_hz, one.channels): one.payload_type for one in receiver.codecs}
+    found = {
+        one.payload_type: theirs[key]
+        for one in sender.codecs
+        if (key := (one.name.upper(), one.clock_rate_hz, one.channels)) in theirs
+    }
+    if sender.dtmf >= 0 and receiver.dtmf >= 0:
+        found[sender.dtmf] = receiver.dtmf
+    return found
