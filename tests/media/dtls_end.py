@@ -23,7 +23,7 @@ Address = tuple[str, int]
 
 NEAR, FAR, NAT = ("127.0.0.1", 4000), ("127.0.0.2", 5000), ("127.0.0.3", 6000)
 MADE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-OURS, THEIRS, OTHER = (self_signed(MADE) for _ in range(3))
+OURS, THEIRS, OTHER = (self_signed(bytes((n,)), 2026) for n in range(3))
 START = 1000.0
 AES_80 = b"SRTP_AES128_CM_SHA1_80"
 
@@ -97,7 +97,7 @@ class Phone:
 
 def issued() -> tuple[Certificate, Certificate]:
     """A phone's certificate as its maker issues it, and the maker's."""
-    leaf, authority = self_signed(MADE), self_signed(MADE)
+    leaf, authority = self_signed(b"leaf", 2026), self_signed(b"authority", 2026)
     certificate, issuer = (load_pem_x509_certificate(each.certificate) for each in (leaf, authority))
     signer = load_pem_private_key(authority.key, None)
     assert isinstance(signer, EllipticCurvePrivateKey)

@@ -4,7 +4,6 @@ Just enough SIP for one call over UDP. The SDP, the handshake and SRTP are those
 """
 
 import asyncio
-import datetime as dt
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -168,7 +167,7 @@ class Answerer(asyncio.DatagramProtocol):
         (offered,) = values("setup")
         setup = self._setup or handshake.setup_answer(offered)
         active, fingerprint = handshake.agree(setup, offered, values("fingerprint"))
-        own = self_signed(dt.datetime.now(dt.UTC))
+        own = self_signed(secrets.token_bytes(32), 2026)
         attributes = [f"a=setup:{setup}", f"a=fingerprint:{own.fingerprint}"]
         return Dtls(active, fingerprint, own.certificate, own.key), attributes
 

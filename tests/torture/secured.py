@@ -5,8 +5,6 @@ Refusing is always right; taking something that no key made, or being kept from 
 
 from __future__ import annotations
 
-import datetime as dt
-
 from adapters.media import crypto, handshake
 from adapters.media.certificate import self_signed
 from adapters.sip.message.text import to_text
@@ -16,7 +14,7 @@ from media.libsrtp import LONGEST_PACKET, SUITES
 from media.srtp import Srtp
 from media.wire import Dtls, Sdes
 
-_OURS, _THEIRS = (self_signed(dt.datetime(2026, 1, 1, tzinfo=dt.UTC)) for _ in range(2))
+_OURS, _THEIRS = (self_signed(bytes((n,)), 2026) for n in range(2))
 _NEAR, _FAR, _ELSEWHERE = ("127.0.0.1", 4000), ("127.0.0.1", 5000), ("127.0.0.1", 6000)
 _RTP, _RTCP = b"\x80\x00\x00\x01" + bytes(168), b"\x80\xc8\x00\x06" + bytes(24)
 

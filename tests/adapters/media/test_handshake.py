@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from adapters.media.certificate import self_signed
 from adapters.media.handshake import FINGERPRINTS_LIMIT, Handshake, HandshakeError, agree, choose, setup_answer
 
-FINGERPRINT = self_signed(dt.datetime(2026, 1, 1, tzinfo=dt.UTC)).fingerprint
+FINGERPRINT = self_signed(b"s", 2026).fingerprint
 SHA_1 = "sha-1 " + ":".join(["AB"] * 20)
 SHA_512 = "SHA-512 " + ":".join(["ab"] * 64)
 
