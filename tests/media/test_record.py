@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import resource
-import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +22,7 @@ from media.sealed import SealedWave
 from media.tone import levels, tone
 from media.wav import Track, parse
 from media.wire import Record, RecordClosed
+from tests.fixtures.disk import full_disk
 
 KEY = bytes(range(32))
 KEYS = pytest.mark.parametrize("key", [b"", KEY], ids=["plain", "sealed"])
@@ -84,19 +82,6 @@ class Storage:
         self._left -= 1
         if self._left < 0:
             raise OSError(5, "Input/output error")
-
-
-@contextmanager
-def full_disk(limit_bytes: int) -> Iterator[None]:
-    """No file of this process can grow beyond that: the kernel takes a part of a write, then refuses."""
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @settings(max_examples=25)

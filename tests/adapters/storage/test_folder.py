@@ -11,7 +11,7 @@ from adapters.storage.folder import FolderStorage
 from domain.storage import Storage, StorageError
 from tests.conformance.storage import StorageConformance, kept
 from tests.conformance.storage import given_file as given_file
-from tests.media.test_record import full_disk
+from tests.fixtures.disk import full_disk
 
 
 @pytest.fixture
