@@ -40,6 +40,23 @@ def addresses(text: str) -> tuple[Address, ...]:
     return tuple(address(one.strip()) for one in text.split(",")) if text else ()
 
 
+def port_range(text: str) -> tuple[int, int]:
+    """Parse `first-last`, two UDP ports or more that need no rights. Raises ValueError."""
+    first, _, last = text.partition("-")
+    numbers = [int(one) if one.isascii() and one.isdigit() else 0 for one in (first, last)]
+    if not 1024 <= numbers[0] < numbers[1] <= 65535:
+        raise ValueError(f"{text!r} is no range of ports: write such as 20000-29999, not below 1024")
+    return numbers[0], numbers[1]
+
+
+def numeric(text: str) -> str:
+    """An address, not a name. Raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an address: use such as 192.0.2.1") from None
+
+
 def networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     """Parse networks or addresses separated by commas. Raises ValueError."""
     found = []

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 from uuid import UUID
 
 import structlog
@@ -32,40 +32,12 @@ from domain.switchboard import NotOwned
 from domain.values import Contact
 from switchlog.alarms import EXPIRES, LOOK, Alarms
 from switchlog.offer_index import OfferIndex
+from switchlog.outlet import Outlets
 from switchlog.shard import Shard
 from switchlog.submission import Owner, Submissions, nothing
 from switchlog.takeover import take
 
 _log = structlog.get_logger(__name__)
-
-
-def _always(shard: int) -> bool:
-    """All belong to the only node."""
-    return True
-
-
-def nowhere(tenant: str, number: str) -> tuple[Contact, ...]:
-    """The only node knows of no bindings but its own."""
-    return ()
-
-
-class Outlets(NamedTuple):
-    """What a board is connected to; all are called on the loop's thread."""
-
-    perform: Callable[[Call, tuple[Effect, ...]], None]
-    lost: Callable[[int, str], None]
-    """(shard, reason): ownership is lost, the shard was dropped"""
-    settled: Callable[[], None]
-    """something was answered: send what waits"""
-    told: Callable[[tuple[Event, ...]], None]
-    """events of a call that are durable now, for the log"""
-    clock: Callable[[], datetime]
-    chance: Callable[[int], bytes]
-    """so many random bytes"""
-    mine: Callable[[int], bool] = _always
-    """whether a shard that is not owned here is to be, so that it is claimed again"""
-    elsewhere: Callable[[str, str], tuple[Contact, ...]] = nowhere
-    """(tenant, number) -> the bindings that hold now, of an extension whose shard another node owns"""
 
 
 class Board:
@@ -93,7 +65,7 @@ class Board:
         """streams that were left out because they do not fold"""
         self._alarms = Alarms()
         owner = Owner(self._owns_term, self.drop, outlets.lost, outlets.settled)
-        self._submissions = Submissions(journal, encode, owner)
+        self.submissions = Submissions(journal, encode, owner)
 
     # --- ownership
 
@@ -127,6 +99,15 @@ class Board:
             self._say(call, partial(outstanding, call, self._outlets.clock()))
 
     @property
+    def shards(self) -> Collection[Shard]:
+        """All that are owned here."""
+        return self._shards.values()
+
+    def shard(self, number: int) -> Shard | None:
+        """What it holds, if it is owned here."""
+        return self._shards.get(number)
+
+    @property
     def live_calls(self) -> tuple[Call, ...]:
         """Every call in memory, also those kept only to repeat what was said."""
         return tuple(call for shard in self._shards.values() for call in shard.calls.values())
@@ -152,7 +133,7 @@ class Board:
     @property
     def waiting(self) -> tuple[int, int]:
         """How many submissions there were, and how many of them the journal has answered."""
-        return self._submissions.submitted, self._submissions.answered
+        return self.submissions.submitted, self.submissions.answered
 
     def owns(self, shard: int) -> bool:
         return shard in self._shards
@@ -175,7 +156,7 @@ class Board:
             settled()
 
         with suppress(JournalError):  # the shard is lost, and that was told
-            self._submissions.submit(shard, (), None, over, over)
+            self.submissions.submit(shard, (), None, over, over)
 
     def abandon(self, number: int) -> None:
         """Forget a shard at once: what is under way for it is not said any more."""
@@ -233,15 +214,15 @@ class Board:
                 yield call
 
     def handle(self, call: UUID, inp: Input, done: Callable[[bool], None], lost: Callable[[], None] = nothing) -> None:
-        shard = self._owned(shard_of(call))
+        shard = self.owned(shard_of(call))
         if isinstance(inp, Offer):
-            self._submissions.make_room()
+            self.submissions.make_room()
         now = self._outlets.clock()
         world = World(self._directory(), self.contacts, self._identifiers, self._node, shard.epoch, self._session_s)
         known = shard.calls.get(call)
         events = decide(known, inp, world, now)
         owed = outstanding(known, now) if events and known is not None else ()
-        with self._submissions.ahead(shard):  # a fault before this line changed nothing
+        with self.submissions.ahead(shard):  # a fault before this line changed nothing
             turn = advance(known, events, owed, now) if events else Turn(known, (), ())
             until = self._keep(shard, turn, now)
         after, effects, accepted = turn.call, turn.effects, bool(events)
@@ -252,7 +233,7 @@ class Board:
                 self._say(after, lambda: effects)
                 self._outlets.told(turn.events)
 
-        self._submissions.submit(shard, events, until, durable, lost)
+        self.submissions.submit(shard, events, until, durable, lost)
 
     def repeat(self, call: Call, legs: Collection[str]) -> None:
         """Say again what a call owes to some legs, once all that it was decided on is durable.
@@ -260,13 +241,13 @@ class Board:
         Raises JournalFull and NotOwned.
         """
         owed = tuple(effect for effect in outstanding(call, self._outlets.clock()) if effect.leg in legs)
-        self._submissions.submit(self._owned(shard_of(call.id)), (), None, lambda: self._say(call, lambda: owed))
+        self.submissions.submit(self.owned(shard_of(call.id)), (), None, lambda: self._say(call, lambda: owed))
 
     def register(
         self, ask: Register, done: Callable[[tuple[Contact, ...]], None], lost: Callable[[], None] = nothing
     ) -> None:
-        shard = self._owned(shard_of_registration(ask.tenant, ask.number))
-        self._submissions.make_room()
+        shard = self.owned(shard_of_registration(ask.tenant, ask.number))
+        self.submissions.make_room()
         registration = shard.registration(ask.tenant, ask.number)
         now_ms = int(self._outlets.clock().timestamp() * 1000)
         chance = self._outlets.chance(8)
@@ -274,27 +255,27 @@ class Board:
         actor = f"sip:{ask.device}"
         step = self._step(shard, stream, registration, ask.tenant, f"{ask.call_id} {ask.cseq}", actor)
         events = register(registration, ask, step)
-        with self._submissions.ahead(shard):
+        with self.submissions.ahead(shard):
             registration = self._apply(shard, registration, events)
             contacts = registration.at(step.at) if registration else ()
             until = held_until(registration) if registration else None
-        self._submissions.submit(shard, events, until, lambda: done(contacts), lost)
+        self.submissions.submit(shard, events, until, lambda: done(contacts), lost)
 
     def append(self, shard: int, make: Callable[[int], tuple[Event, ...]]) -> None:
         """Facts about something that nobody holds in memory; `make` gets the epoch. Raises JournalFull and NotOwned."""
-        owned = self._owned(shard)
-        self._submissions.make_room()
-        self._submissions.submit(owned, make(owned.epoch), 0.0, nothing)
+        owned = self.owned(shard)
+        self.submissions.make_room()
+        self.submissions.submit(owned, make(owned.epoch), 0.0, nothing)
 
     # --- time
 
     def next_deadline(self) -> datetime | None:
         """When `on_deadline` is due. None also while the journal is busy: then what it has done asks again."""
-        return None if self._submissions.busy else self._alarms.first()
+        return None if self.submissions.busy else self._alarms.first()
 
     def on_deadline(self, now: datetime) -> None:
         """Let every call and registration act whose moment has come."""
-        while not self._submissions.busy and (alarm := self._alarms.due(now)) is not None:
+        while not self.submissions.busy and (alarm := self._alarms.due(now)) is not None:
             shard = self._shards.get(shard_of(alarm.stream))
             if shard is None:
                 continue
@@ -329,10 +310,10 @@ class Board:
         step = self._step(shard, stream, registration, registration.tenant, "deadline:expires", "system")
         events = expire(registration, step)
         if events:
-            with self._submissions.ahead(shard):
+            with self.submissions.ahead(shard):
                 self._apply(shard, registration, events)
                 until = held_until(registration)
-            self._submissions.submit(shard, events, until, nothing)
+            self.submissions.submit(shard, events, until, nothing)
         elif registration.contacts:
             self._alarms.arm_registration(registration)
 
@@ -350,7 +331,8 @@ class Board:
                 tenant=call.tenant,
             )
 
-    def _owned(self, number: int) -> Shard:
+    def owned(self, number: int) -> Shard:
+        """A shard that is owned here. Raises NotOwned."""
         shard = self._shards.get(number)
         if shard is None:
             raise NotOwned(f"shard {number} is not owned by {self._node} at the moment")

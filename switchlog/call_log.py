@@ -1,4 +1,4 @@
-"""The log lines of calls: one when a call comes, is connected, and ends, each with the call and its tenant."""
+"""The log lines of calls and conferences: one for what an operator wants to see of each, with what it is about."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from functools import partial
 from logging import INFO
 from typing import Any
 
+import structlog
+
 from domain.base import Event
 from domain.call.call import Call
+from domain.conference.conference import Conference
 from switchlog.log import Line, later
+
+_log = structlog.get_logger(__name__)
 
 _LINES: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
     Call.Offered: ("call offered", lambda event: {"caller": event.extension, "dialled": event.dialled}),
@@ -23,6 +28,11 @@ _LINES: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
             "reason": event.why.reason,
         },
     ),
+    Conference.Opened: ("conference opened", lambda event: {"room": event.number}),
+    Conference.Joined: ("conference joined", lambda event: {"leg": event.leg, "moderator": event.moderator}),
+    Conference.Expelled: ("conference member expelled", lambda event: {"leg": event.leg, "reason": event.why.reason}),
+    Conference.Left: ("conference left", lambda event: {"leg": event.leg}),
+    Conference.Closed: ("conference closed", lambda event: {}),
 }
 
 
@@ -33,6 +43,12 @@ def log_events(events: tuple[Event, ...]) -> None:
             later(INFO, partial(_line, event))
 
 
+def tell_jump(ahead_s: float) -> None:
+    """The machine's clock was set (`SteadyClock`)."""
+    _log.warning("the machine's clock was set; deadlines keep their time and follow slowly", ahead_s=round(ahead_s, 1))
+
+
 def _line(event: Event) -> Line:
     text, details = _LINES[type(event)]
-    return Line(text, event.timestamp, {"call": event.originator_id, "tenant": event.context.tenant, **details(event)})
+    stream = "call" if text.startswith("call") else "conference"
+    return Line(text, event.timestamp, {stream: event.originator_id, "tenant": event.context.tenant, **details(event)})

@@ -17,6 +17,11 @@ from switchlog.folder import HANDLE
 from switchlog.journal import is_shared
 from switchlog.settings import Settings
 
+_CONFERENCES = """\
+    conferences:
+      - {number: "7000", name: Everybody}
+"""
+"""More of the tenant in `demo.yaml`."""
 _TRY_EVERY_S = 0.2
 _TRY_FOR_S = 120.0
 
@@ -32,7 +37,7 @@ def start(settings: Settings) -> None:
 
 
 def _declare(settings: Settings) -> None:
-    text = files("switchlog").joinpath("demo.yaml").read_text()
+    text = demo_text(settings)
     pause = threading.Event()
     for _ in range(int(_TRY_FOR_S / _TRY_EVERY_S)):
         if _applied(settings, text):
@@ -41,6 +46,12 @@ def _declare(settings: Settings) -> None:
             return
         pause.wait(_TRY_EVERY_S)
     note(f"the server was not ready within {_TRY_FOR_S:g} s: the demo tenant is not declared")
+
+
+def demo_text(settings: Settings) -> str:
+    """What is declared: a conference too, where there can be one."""
+    text = files("switchlog").joinpath("demo.yaml").read_text()
+    return text + _CONFERENCES if settings.media_range else text
 
 
 def _applied(settings: Settings, text: str) -> bool:
@@ -72,6 +83,7 @@ def _welcome(settings: Settings, tenant: dict[str, Any]) -> str:
         f"  outbound proxy of both: {proxy}",
         "",
         f"Dial {second} from {first}, or {first} from {second}; {third} (password {spare}) is free for a third phone.",
+        *(f"Dial {room['number']} from several of them: a conference." for room in tenant.get("conferences", ())),
         "",
         f"  API and its documentation   http://{settings.http}/docs",
         f"  operator key                {settings.data / HANDLE}",

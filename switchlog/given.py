@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from switchlog.address import same_family
+from switchlog.address import addresses, port_range, same_family
 
 if TYPE_CHECKING:
     from switchlog.settings import Settings
@@ -23,6 +23,10 @@ class Derived:
         data: Path
         journal: str
         master_key_file: str
+        media_ports: str
+        sip_udp: str
+        sip_tcp: str
+        sip_tls: str
         sip_advertise: str
         sip_digest: str
 
@@ -40,6 +44,22 @@ class Derived:
         """What stands for a listener's host in messages: the first advertised one that fits its family, or nothing."""
         names = [one.strip().strip("[]") for one in self.sip_advertise.split(",")]
         return next((name for name in names if name and same_family(name, host)), "")
+
+    @property
+    def media_range(self) -> tuple[int, int] | None:
+        """The first and the last port of our own media; None if there are none."""
+        if not self.media_ports or self.journal.startswith("kafka:"):  # there a room's calls may be at different nodes
+            return None
+        return port_range(self.media_ports)
+
+    @property
+    def media_host(self) -> str:
+        """The address that ports of media are bound to: that of SIP, or all if SIP has several."""
+        listeners = (address for where in (self.sip_udp, self.sip_tcp, self.sip_tls) for address in addresses(where))
+        hosts = {one.host for one in listeners}
+        if len(hosts) == 1:
+            return hosts.pop()
+        return "::" if hosts and all(":" in host for host in hosts) else "0.0.0.0"
 
     @property
     def digest_algorithms(self) -> tuple[str, ...]:

@@ -60,13 +60,14 @@ class Office:
         history: Iterable[Sequence[Stored]] = (),
         keeper: Keeper | None = None,
         no_rooms: str = "",
+        no_pins: str = "",
     ) -> None:
         """`history`: every configuration stream whole, as `Journal.live` gives them. `clock` is aware UTC.
 
         `keeper` of `store`, if it is not one of a node that is alone; `no_rooms` says why no conference can be declared
-        here, if none can. Raises JournalError if a record cannot be read.
+        here, if none can, `no_pins` the same of their PINs. Raises JournalError if a record cannot be read.
         """
-        self._no_rooms = no_rooms
+        self._no_rooms, self._no_pins = no_rooms, no_pins
         self._application, self._store, self._writer, self._clock = application, store, writer, clock
         self._keeper = keeper or LoneKeeper(store)
         self._lock, self._learning = threading.Lock(), threading.Lock()
@@ -122,7 +123,7 @@ class Office:
                 _check_scope(wanted, only_tenant, self._state)
             context = self._context(actor, cause)
             self._kept(self._keeper.current)
-            plan = plan_of(wanted, self._state, self._store, context, self._clock(), self._no_rooms)
+            plan = plan_of(wanted, self._state, self._store, context, self._clock(), self._no_rooms, self._no_pins)
             self._keep(Change(plan.events, plan.secrets, plan.gone))
             return Applied(tuple(plan.rows), tuple(plan.warnings), self._state.directory.version)
 

@@ -60,14 +60,18 @@ def plan_of(
     context: Callable[[str], Context],
     at: datetime,
     no_rooms: str = "",
+    no_pins: str = "",
 ) -> Plan:
     """Raises Refusal with source, line and field if any part contradicts another or what exists.
 
-    `no_rooms` says why there can be no conferences here, if there can be none.
+    `no_rooms` says why there can be no conferences here, if there can be none, `no_pins` the same of their PINs.
     """
     _check_domains(declared, state)
-    for room in (room for one in declared for room in one.conferences if no_rooms):
-        room.place.refuse(no_rooms)
+    for room in (room for one in declared for room in one.conferences):
+        if no_rooms:
+            room.place.refuse(no_rooms)
+        if no_pins and (room.pin or room.moderator_pin):
+            room.place.refuse(no_pins)
     planner = _Planner(state, store, context, at)
     for one in declared:
         planner.tenant(one)

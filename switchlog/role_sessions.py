@@ -31,7 +31,7 @@ from switchlog.vault import open_store
 if TYPE_CHECKING:
     from switchlog.settings import Settings
 
-_NO_ROOMS = "this version has no conferences yet"
+_NO_ROOMS = "there are no ports for conferences: set SWITCHLOG_MEDIA_PORTS and restart"
 _log = structlog.get_logger(__name__)
 
 
@@ -79,7 +79,13 @@ async def _serve(settings: Settings, store: SecretStore, journal: Journal, vigil
     application = JournalApplication(journal, epoch=term, lost=term.lost)
     office = await asyncio.to_thread(
         lambda: Office(
-            application, store, Writer(node, term), utc_now, journal.live(CONFIG_SHARD, 0.0), no_rooms=_NO_ROOMS
+            application,
+            store,
+            Writer(node, term),
+            utc_now,
+            journal.live(CONFIG_SHARD, 0.0),
+            no_rooms="" if settings.media_range else _NO_ROOMS,
+            no_pins="PINs of conferences are not asked for yet in this version: leave them out",
         )
     )
     tap = tap_of(settings)

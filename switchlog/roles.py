@@ -23,7 +23,7 @@ from switchlog.workers import SESSIONS, parts_of, role_of, seated
 if TYPE_CHECKING:
     from switchlog.settings import Settings
 
-ROLES = ("api", "sessions", "projector", "analytics")
+ROLES = ("api", "sessions", "media", "projector", "analytics")
 NICE: Mapping[str, int] = {"api": 5, "projector": 5, "analytics": 5}
 """How much a role gives way (nice(2)): calls come before their records, also while everything starts at once."""
 _VITAL = SESSIONS
@@ -68,7 +68,8 @@ def serve(settings: Settings, roles: Sequence[str] = (), early: EarlyChild | Non
 
 
 def _needed(settings: Settings) -> tuple[str, ...]:
-    return tuple(role for role in ROLES if role != "analytics" or settings.clickhouse == "embedded")
+    needless = {"analytics": settings.clickhouse != "embedded", "media": settings.media_range is None}
+    return tuple(role for role in ROLES if not needless.get(role))
 
 
 async def _supervise(parts: Sequence[str], settings: Settings, early: EarlyChild | None) -> int:

@@ -34,15 +34,16 @@ from domain.ids import SHARDS
 from domain.ports import JournalFull
 from domain.switchboard import NotOwned
 from domain.values import UNREACHABLE, Contact, Flow
-from switchlog.call_log import log_events
+from switchlog.call_log import log_events, tell_jump
 from switchlog.clock import SteadyClock
 from switchlog.holding import holder_of, read_live
+from switchlog.media_links import MediaLinks
 from switchlog.nodes import Nodes
 from switchlog.role import utc_now
 from switchlog.sentry import Sentry
 from switchlog.strain import Strain, worst
 from switchlog.warden import Streams, Warden, always
-from switchlog.wiring import Hooks, SessionParts, new_call, wire
+from switchlog.wiring import Hooks, SessionParts, dues_of, new_call, wire
 
 _log = structlog.get_logger(__name__)
 _GONE_GRACE_S = 4.0
@@ -61,7 +62,7 @@ class Session:
     ) -> None:
         """`client_tls` is for connections that we open (default: the system's authorities, no certificate of ours)."""
         self._parts, self._loop = parts, loop
-        self._clock = SteadyClock(loop.time, time.time, _jumped)
+        self._clock = SteadyClock(loop.time, time.time, tell_jump)
         self._moment = Now(loop.time(), self._clock.utc())
         identifiers = SipIdentifiers(parts.identifier_secret)
         knowledge = Knowledge(
@@ -84,11 +85,14 @@ class Session:
         )
         outlets = (self._edge.send, self._fail, self._closed, self._pump_soon)
         self.nodes = Nodes(parts.roster, *outlets, parts.near) if parts.roster else None
+        self._media = MediaLinks(parts.media, self._pump_soon)
         switch = wire(parts, self._hooks())
         self._send = self.nodes.connect(switch) if self.nodes else self._edge.send
         self._layer, self._peers, self._addresses = switch.layer, switch.peers, switch.addresses
         self.board, self._application, self._perform = switch.board, switch.application, switch.perform
         self._prober = switch.prober
+        self.studio = self._media.studio = switch.studio
+        self._dues = dues_of(switch)
         self.warden = self._new_warden(parts)
         self._open = self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
@@ -110,6 +114,7 @@ class Session:
             chance=os.urandom,
             witness=self._sentry,
             outward=self.nodes.outward if self.nodes else None,
+            media_send=self._media.send,
         )
 
     def _new_warden(self, parts: SessionParts) -> Warden:
@@ -180,12 +185,14 @@ class Session:
         """Say what is owed and arm the timers: after a start, as after a take-over. Then `open`."""
         resumed = tuple(calls)
         self.board.resume(resumed)
+        self._media.resume()
         self._prober.take_up(resumed, self._clock.utc())
         self._pump_soon()
 
     async def open(self) -> None:
         """Hear the phones. Not before `resume`: a request that was taken before a restart would count as a new one."""
         self._open = True
+        self._media.serve(self._spawn)
         await self._edge.open()
 
     async def close(self) -> None:
@@ -336,6 +343,7 @@ class Session:
 
     def _pump(self) -> None:
         """Send what the layer holds; tell it of streams that are gone; arm the next timer."""
+        self._media.flush()
         self._pumping = False
         for flow, data in self._layer.to_send():
             if not self._send(flow, data):
@@ -363,10 +371,8 @@ class Session:
             self._timer, self._rings_at = self._loop.call_at(at, self._on_timer), at
 
     def _board_due(self) -> float | None:
-        """When the board's next deadline is, by the loop's clock; reckoned anew whenever the timer rings."""
-        deadline, probe = self.board.next_deadline(), self._prober.next_due()
-        if deadline is None or (probe is not None and probe < deadline):
-            deadline = probe
+        """When the next deadline is, by the loop's clock; reckoned anew whenever the timer rings."""
+        deadline = min((at for at in (due.next() for due in self._dues) if at is not None), default=None)
         if deadline is None:
             return None
         if self._due is None or self._due[0] is not deadline:
@@ -380,8 +386,8 @@ class Session:
         try:
             for event in self._layer.on_timer(now.monotonic):
                 self._handle(event, now)
-            self.board.on_deadline(now.utc)
-            self._prober.on_due(now.utc)
+            for due in self._dues:
+                due.act(now.utc)
         finally:
             self._pump_soon()
 
@@ -391,7 +397,3 @@ class Session:
             self._application.handle(event, now)
         except Exception:  # noqa: BLE001  boundary: one transaction's fault is not the others'
             _log.exception("a timer or a lost connection was not handled; this is a fault of ours: report these lines")
-
-
-def _jumped(ahead_s: float) -> None:
-    _log.warning("the machine's clock was set; deadlines keep their time and follow slowly", ahead_s=round(ahead_s, 1))

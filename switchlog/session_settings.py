@@ -11,8 +11,10 @@ from adapters.sip.gate.source import SourceLimits
 from adapters.sip.message.via import join_host_port
 from domain.ports import Journal
 from switchlog.address import addresses, networks
+from switchlog.folder import MEDIA_SOCKET
 from switchlog.office import Office
 from switchlog.session import Session
+from switchlog.studio import MediaSettings
 from switchlog.tls import Tls
 from switchlog.wiring import SessionParts
 
@@ -37,7 +39,14 @@ def session_parts(
         session_s=settings.session_expires,
         gate=_gate(settings),
         probe_s=settings.probe_s,
+        media=_media(settings),
     )
+
+
+def _media(settings: Settings) -> MediaSettings | None:
+    if settings.media_range is None:
+        return None
+    return MediaSettings(*settings.media_range, (settings.data / MEDIA_SOCKET,), settings.media_advertise)
 
 
 async def listen(settings: Settings, session: Session, tls: Tls) -> None:

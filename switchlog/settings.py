@@ -24,7 +24,7 @@ from adapters.journal.kafka.address import parse
 from domain.call.terms import LEAST_S, USUAL_S
 from domain.ids import SHARDS
 from domain.node import NAME
-from switchlog.address import address, addresses, is_loopback, is_wildcard, networks
+from switchlog.address import address, addresses, is_loopback, is_wildcard, networks, numeric, port_range
 from switchlog.given import Derived
 
 PREFIX = "SWITCHLOG_"
@@ -96,7 +96,12 @@ class Settings(Derived, BaseSettings):
     workers: int = Field(
         1, ge=1, le=SHARDS, description="on Kafka: processes that hold calls; beside several is one for phones' sockets"
     )
-    media_ports: str = Field("", description="of relayed media: not in this version")
+    media_ports: str = Field(
+        "20000-29999", description="UDP ports of conferences, first-last: two for each call; empty = no conferences"
+    )
+    media_advertise: str = Field(
+        "", description="address that phones send media to; empty = the one that they send SIP to"
+    )
     tls_cert: str = Field("", description="certificate chain (PEM); empty = self-signed, made at the first start")
     tls_key: str = Field("", description="its private key (PEM)")
     tls_ca: str = Field("", description="authorities (PEM) that peers' certificates are checked against")
@@ -163,7 +168,19 @@ class Settings(Derived, BaseSettings):
             raise ValueError("must not be empty")
         return value
 
-    @field_validator("sip_wss", "media_ports", "webhook_allow")
+    @field_validator("media_ports")
+    @classmethod
+    def _range(cls, value: str) -> str:
+        if value:
+            port_range(value)
+        return value
+
+    @field_validator("media_advertise")
+    @classmethod
+    def _media_address(cls, value: str) -> str:
+        return numeric(value.strip("[]")) if value else ""
+
+    @field_validator("sip_wss", "webhook_allow")
     @classmethod
     def _not_yet(cls, value: str) -> str:
         if value:

@@ -1,17 +1,18 @@
-"""What one shard holds in memory while it is owned here. Data only: what happens to it is the board's."""
+"""What one shard holds in memory while it is owned here. Data only: what happens to it is the board's and hall's."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from domain.call.call import Call
+from domain.conference.conference import Conference
 from domain.registration import Registration
 
 
 class Shard:
     """What one shard holds in memory, in the term `epoch`."""
 
-    __slots__ = ("calls", "epoch", "number", "registrations", "streams")
+    __slots__ = ("calls", "conferences", "epoch", "number", "registrations", "streams")
 
     def __init__(self, number: int, epoch: int) -> None:
         self.number = number
@@ -20,6 +21,8 @@ class Shard:
         self.registrations: dict[UUID, Registration] = {}
         self.streams: dict[tuple[str, str], UUID] = {}
         """(tenant, number) -> the registration that is going on"""
+        self.conferences: dict[tuple[str, str], Conference] = {}
+        """(tenant, number) -> the conference that goes on in that room"""
 
     def hold(self, registration: Registration) -> None:
         """Keep a registration as long as it has bindings."""
@@ -29,6 +32,14 @@ class Shard:
             self.streams[key] = registration.id
         elif self.registrations.pop(registration.id, None) is not None:
             del self.streams[key]
+
+    def hold_conference(self, conference: Conference) -> None:
+        """Keep a conference until it is closed."""
+        key = (conference.tenant, conference.number)
+        if conference.closed_at is None:
+            self.conferences[key] = conference
+        elif self.conferences.get(key, conference).id == conference.id:
+            self.conferences.pop(key, None)
 
     def registration(self, tenant: str, number: str) -> Registration | None:
         """What goes on for an address-of-record."""

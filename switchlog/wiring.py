@@ -14,7 +14,7 @@ from uuid import UUID
 from adapters.journal.codec import encode
 from adapters.sip.application import whom
 from adapters.sip.application.application import Application
-from adapters.sip.application.parts import Now, Parts
+from adapters.sip.application.parts import Now, Parts, no_keys
 from adapters.sip.application.perform import Performer
 from adapters.sip.dialog.dialog import Addresses
 from adapters.sip.dialog.identifier import SipIdentifiers
@@ -34,11 +34,18 @@ from domain.node import Roster
 from domain.ports import Credentials, Journal, Sealer
 from domain.routing.directory import Directory
 from domain.values import Contact, Flow
-from switchlog.board import Board, Outlets, nowhere
+from media.wire import ToWorker
+from switchlog.board import Board
 from switchlog.crossing import Crossing, Faraway, Outward
+from switchlog.outlet import Outlets, nowhere
 from switchlog.probe import Prober
 from switchlog.strain import Strain
+from switchlog.studio import MediaSettings, Studio, StudioParts
 from switchlog.warden import Holder
+
+
+def unsent(worker: str, message: ToWorker) -> None:
+    """There are no media workers."""
 
 
 class Company(NamedTuple):
@@ -76,6 +83,8 @@ class SessionParts(NamedTuple):
     """what those bear for which this process refuses, if there are any"""
     company: Company | None = None
     """the other nodes, if there may be any: then shards come and go while the session runs"""
+    media: MediaSettings | None = None
+    """media of our own, if there are any"""
 
 
 class Hooks(NamedTuple):
@@ -97,6 +106,8 @@ class Hooks(NamedTuple):
     witness: Witness = Unwitnessed()
     outward: Outward | None = None
     """where there are several nodes: what crosses between them"""
+    media_send: Callable[[str, ToWorker], None] = unsent
+    """(worker, message): to a media worker"""
 
 
 class Switch(NamedTuple):
@@ -111,6 +122,21 @@ class Switch(NamedTuple):
     prober: Prober
     perform: Callable[[Call, tuple[Effect, ...]], None]
     crossing: Crossing | None = None
+    studio: Studio | None = None
+
+
+class Due(NamedTuple):
+    """Something that acts by itself: when it does so next, and letting it."""
+
+    next: Callable[[], datetime | None]
+    act: Callable[[datetime], None]
+
+
+def dues_of(switch: Switch) -> tuple[Due, ...]:
+    """All of these parts that do."""
+    board, prober, studio = switch.board, switch.prober, switch.studio
+    dues = (Due(board.next_deadline, board.on_deadline), Due(prober.next_due, prober.on_due))
+    return (*dues, Due(studio.hall.next_due, studio.hall.on_due)) if studio else dues
 
 
 def new_call(shard: int, now: datetime) -> UUID:
@@ -134,16 +160,15 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         sealer=parts.sealer,
         unreachable=hooks.unreachable,
     )
-    outlets = _outlets(parts, hooks, performer, lambda events: prober.told(events))  # noqa: PLW0108  it is made below
-    board = Board(
-        journal=parts.journal,
-        encode=encode,
-        identifiers=identifiers,
-        directory=parts.directory,
-        node=parts.node,
-        session_s=parts.session_s,
-        outlets=outlets,
+    outlets = _outlets(
+        parts,
+        hooks,
+        performer,
+        probes=lambda events: prober.told(events),  # noqa: PLW0108  it is made below
+        media=lambda call, effects: studio.perform(call, effects) if studio else None,
     )
+    board = _board(parts, identifiers, outlets)
+    studio = _studio(parts, hooks, board, addresses)
     crossing = None
     if faraway and hooks.outward:
         steering = Steering(parts.identifier_secret, faraway.roster, identifiers, board, layer, addresses)
@@ -173,19 +198,62 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
             clock=hooks.clock,
             device_back=hooks.device_back,
             witness=crossing or hooks.witness,
+            pressed=studio.pressed if studio else no_keys,
         )
     )
     prober = Prober(parts.probe_s, board.find, application.relay.check)
-    return Switch(layer, peers, moves, addresses, board, application, prober, outlets.perform, crossing)
+    return Switch(layer, peers, moves, addresses, board, application, prober, outlets.perform, crossing, studio)
+
+
+def _board(parts: SessionParts, identifiers: SipIdentifiers, outlets: Outlets) -> Board:
+    return Board(
+        journal=parts.journal,
+        encode=encode,
+        identifiers=identifiers,
+        directory=parts.directory,
+        node=parts.node,
+        session_s=parts.session_s,
+        outlets=outlets,
+    )
+
+
+def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresses) -> Studio | None:
+    """Media of our own, if the settings have any."""
+    if parts.media is None:
+        return None
+    return Studio(
+        StudioParts(
+            settings=parts.media,
+            board=board,
+            directory=parts.directory,
+            sealer=parts.sealer,
+            node=parts.node,
+            epoch=max(parts.epochs.values(), default=0),
+            host=lambda flow: addresses.of(flow).rpartition(":")[0].strip("[]"),
+            clock=lambda: hooks.clock().utc,
+            chance=hooks.chance,
+            send=hooks.media_send,
+            told=hooks.told,
+        )
+    )
 
 
 def _outlets(
-    parts: SessionParts, hooks: Hooks, performer: Performer, probes: Callable[[tuple[Event, ...]], None]
+    parts: SessionParts,
+    hooks: Hooks,
+    performer: Performer,
+    probes: Callable[[tuple[Event, ...]], None],
+    media: Callable[[Call, tuple[Effect, ...]], None],
 ) -> Outlets:
     roster = parts.roster
 
     def perform(call: Call, effects: tuple[Effect, ...]) -> None:
-        performer.perform(call, effects, hooks.clock().monotonic)
+        now = hooks.clock().monotonic
+        if not call.room:
+            performer.perform(call, effects, now)
+        else:
+            performer.perform(call, tuple(effect for effect in effects if not call.legs[effect.leg].media), now)
+            media(call, effects)
         hooks.settled()
 
     def told(events: tuple[Event, ...]) -> None:

@@ -11,17 +11,19 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from adapters.media.crypto import Chance, CryptoError, agree, choose, new_key, readable
-from domain.sdp import NOWHERE, Sections, connection, direction, media_line, rtpmaps, sections
+from domain.sdp import DIRECTIONS, NOWHERE, Sections, connection, direction, media_line, rtpmaps, sections
 from media.wire import Codec, Leg, Sdes
 
 PTIME_MS = 20
 _DTMF = "telephone-event"
 _STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 """Payload types that need no `a=rtpmap` (RFC 3551 section 6)."""
+CODECS = frozenset({"opus", "G722", "L16", "PCMA", "PCMU"})
+"""All that we have names for."""
 _OURS = (Codec("opus", 96, 48000, 2), Codec("G722", 9), Codec("PCMA", 8), Codec("PCMU", 0))
 """What we offer, the best first."""
-_EVENTS = {"opus": 101, "": 102}
-"""Payload types of telephone-event in our offers: at the clock rate of Opus, and at that of the others."""
+_EVENTS = {48000: 101, 8000: 102}
+"""Payload types of telephone-event in our offers, by their clock rate."""
 _KNOWN = {("pcmu", 8000, 1), ("pcma", 8000, 1), ("g722", 8000, 1), ("opus", 48000, 2)} | {
     ("l16", rate, 1)
     for rate in (8000, 16000, 24000)  # what fits one packet in 20 ms
@@ -43,6 +45,15 @@ class Place(NamedTuple):
     port: int
 
 
+class Means(NamedTuple):
+    """What our side has: how keys are sealed, chance, the codecs that its workers speak, and whether they do SRTP."""
+
+    seal: Callable[[str], str]
+    chance: Chance
+    codecs: frozenset[str] = CODECS
+    secure: bool = True
+
+
 class _Stream(NamedTuple):
     """An audio stream as described: `host` is empty where it is the session's, `codecs` are those that we know."""
 
@@ -58,40 +69,51 @@ class _Stream(NamedTuple):
     """what stands in each `a=crypto`"""
 
 
-class _Origin(NamedTuple):
-    """Of `o=`: what stays for the whole session, and the number that a change raises (RFC 8866 section 5.2)."""
-
-    session: str
-    version: int
-
-
-def answer(offered: str, place: Place, seal: Callable[[str], str], chance: Chance, before: str = "") -> str:
+def answer(offered: str, place: Place, means: Means, before: str = "") -> str:
     """The answer to `offered` that takes its first audio stream that we can have, in its first codec that we know.
 
     `before` is what we said last in this session. Raises NoCommonMedia, and ValueError for what is no description.
     """
     described = sections(offered)
-    chosen, stream = _choose(described)
-    codec = stream.codecs[0]
+    chosen, stream = _choose(described, means)
+    if before and _taken(sections(before))[1].muxes != stream.muxes:
+        raise NoCommonMedia("whether RTCP shares the port of RTP cannot be changed")
+    codec = next(codec for codec in stream.codecs if codec.name in means.codecs)
     lines = [*_head(place), *(_refused(one) for one in described.streams[:chosen])]
     lines += _body(stream.profile, place.port, (codec,), _events_for(codec, stream.events))
     lines.append(f"a={_REVERSED[stream.direction]}")
     lines += ["a=rtcp-mux"] if stream.muxes else []
-    lines += _keys(stream, before, seal, chance)
+    lines += _keys(stream, before, means)
     lines += [_refused(one) for one in described.streams[chosen + 1 :]]
-    return _written(lines, place, before, chance)
+    return _written(lines, place, before, means.chance)
 
 
-def offer(place: Place, chance: Chance, before: str = "") -> str:
+def offer(place: Place, means: Means) -> str:
     """All that we have, unencrypted, for a party that is to answer."""
-    events = tuple((payload, 48000 if codec else 8000) for codec, payload in _EVENTS.items())
-    lines = [*_head(place), *_body("RTP/AVP", place.port, _OURS, events), "a=sendrecv"]
-    return _written(lines, place, before, chance)
+    codecs = [codec for codec in _OURS if codec.name in means.codecs]
+    rates = {codec.clock_rate_hz for codec in codecs}
+    events = [(payload, rate) for rate, payload in _EVENTS.items() if rate in rates]
+    lines = [*_head(place), *_body("RTP/AVP", place.port, codecs, events), "a=sendrecv"]
+    return _written(lines, place, "", means.chance)
 
 
-def port_of(ours: str) -> int:
-    """Our port for RTP in a description of ours. Raises ValueError for what is none of ours."""
-    return _taken(sections(ours))[1].port
+def offer_again(before: str) -> str:
+    """What we said last, both ways: for a party that asks for an offer within a session (RFC 3261 14.2)."""
+    head, *lines = before.rstrip("\r\n").split("\r\n")
+    said = ["a=sendrecv" if line.removeprefix("a=") in DIRECTIONS else line for line in lines[1:]]
+    return "\r\n".join([head, _origin_line(lines[0], said != lines[1:]), *said, ""])
+
+
+def place_of(ours: str) -> Place:
+    """Where our end is by a description of ours. Raises ValueError for what is none of ours."""
+    _, stream = _taken(sections(ours))
+    return Place(stream.host, stream.port)
+
+
+def leg_alone(leg: str, ours: str) -> Leg:
+    """Our end of a stream of which the party has said nothing yet: its port is open, and silent."""
+    _, mine = _taken(sections(ours))
+    return Leg(leg, mine.port, None, mine.codecs, sends=False, receives=False, rtcp_mux=mine.muxes)
 
 
 def leg_of(leg: str, theirs: str, ours: str) -> Leg:
@@ -159,31 +181,32 @@ def _parameters(lines: list[str]) -> dict[str, str]:
     return {payload: text.strip() for payload, _, text in found}
 
 
-def _choose(described: Sections) -> tuple[int, _Stream]:
+def _choose(described: Sections, means: Means) -> tuple[int, _Stream]:
     """The first audio stream that we can have. Raises NoCommonMedia, which says of the first one what it lacks."""
     missing = "no audio is offered"
     for at, lines in enumerate(described.streams):
         if not lines[0].startswith("m=audio"):
             continue
         stream = _stream(lines, described.session)
-        lacks = _lacks(stream)
+        lacks = _lacks(stream, means)
         if not lacks:
             return at, stream
         missing = lacks if missing == "no audio is offered" else missing
     raise NoCommonMedia(missing)
 
 
-def _lacks(stream: _Stream) -> str:
+def _lacks(stream: _Stream, means: Means) -> str:
     if not stream.port:
         return "the audio that is offered has no port"
-    if stream.profile in _SECURE:
+    if stream.profile in _SECURE and means.secure:
         try:
             choose(stream.crypto)
         except CryptoError as error:
             return str(error)
     elif stream.profile not in _PLAIN:
         return f"{stream.profile} is not known here"
-    return "" if stream.codecs else "no codec that is offered is known here"
+    known = any(codec.name in means.codecs for codec in stream.codecs)
+    return "" if known else "no codec that is offered is known here"
 
 
 def _taken(ours: Sections) -> tuple[int, _Stream]:
@@ -214,14 +237,14 @@ def _events_for(codec: Codec, events: Sequence[tuple[int, int]]) -> tuple[tuple[
 # --- keys
 
 
-def _keys(stream: _Stream, before: str, seal: Callable[[str], str], chance: Chance) -> list[str]:
+def _keys(stream: _Stream, before: str, means: Means) -> list[str]:
     """The same key as before for the same suite: what was sent with it may still be on the way."""
     if stream.profile not in _SECURE:
         return []
     chosen = choose(stream.crypto)
     former = _taken(sections(before))[1].crypto if before else ()
     key = next((one.key for one in readable(former) if one.suite == chosen.suite), "")
-    return [f"{_CRYPTO}{chosen._replace(key=key or seal(new_key(chosen.suite, chance)))}"]
+    return [f"{_CRYPTO}{chosen._replace(key=key or means.seal(new_key(chosen.suite, means.chance)))}"]
 
 
 def _secure(theirs: _Stream, ours: _Stream) -> Sdes | None:
@@ -263,14 +286,15 @@ def _refused(lines: list[str]) -> str:
 
 
 def _written(lines: list[str], place: Place, before: str, chance: Chance) -> str:
-    """The whole text; the version is raised only if anything is other than before (RFC 3264 section 8)."""
-    old = before.split("\r\n")
-    origin = _origin(old[1]) if len(old) > 1 else _Origin(str(int.from_bytes(chance(4), "big")), 0)
-    same = [line for line in old[2:] if line] == lines
-    version = origin.version if same else origin.version + 1
-    return "\r\n".join(["v=0", f"o=- {origin.session} {version} {_address(place)}", *lines, ""])
+    """The version is raised only if anything is other than before (RFC 3264 section 8)."""
+    old = before.rstrip("\r\n").split("\r\n")
+    if before:
+        origin = _origin_line(old[1], old[2:] != lines)
+    else:
+        origin = f"o=- {int.from_bytes(chance(4), 'big')} 1 {_address(place)}"
+    return "\r\n".join(["v=0", origin, *lines, ""])
 
 
-def _origin(line: str) -> _Origin:
-    words = line.split()
-    return _Origin(words[1], int(words[2]))
+def _origin_line(before: str, changed: bool) -> str:
+    name, session, version, *address = before.split()
+    return " ".join([name, session, str(int(version) + changed), *address])

@@ -52,6 +52,11 @@ def fold(conference: Conference | None, events: tuple[Event, ...]) -> Conference
     return conference
 
 
+def refusal(conference: Conference, door: Door) -> Cause | None:
+    """Why nobody may come in, whoever it is; None if somebody may."""
+    return LOCKED if conference.locked and not door.room.moderator_pin else None
+
+
 def expelled(conference: Conference) -> tuple[tuple[str, Cause], ...]:
     """The legs whose calls are to be ended, each with the reason: owed until they have left."""
     return tuple((one.leg, one.why) for one in conference.members.values() if one.why is not None)
@@ -93,12 +98,13 @@ class _Scene:
 def _arrive(scene: _Scene, inp: Arrive) -> tuple[Event, ...]:
     if inp.leg in scene.members:
         return ()
-    room, asks = scene.door.room, scene.door.asks
-    events = [] if scene.conference else [scene.event(Conference.Opened, Conference.TOPIC, room.number)]
+    number = scene.door.room.number
+    events = [] if scene.conference else [scene.event(Conference.Opened, Conference.TOPIC, number)]
     events.append(scene.event(Conference.Arrived, inp.leg, inp.number, inp.name))
-    if scene.conference and scene.conference.locked and not room.moderator_pin:
-        events.append(scene.event(Conference.Expelled, inp.leg, LOCKED))
-    elif not asks:
+    why = refusal(scene.conference, scene.door) if scene.conference else None
+    if why is not None:
+        events.append(scene.event(Conference.Expelled, inp.leg, why))
+    elif not scene.door.asks:
         events.append(scene.event(Conference.Joined, inp.leg, False))
     return tuple(events)
 

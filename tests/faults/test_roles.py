@@ -25,7 +25,7 @@ from tests.faults.caller import KEY, Caller, RawCall, call
 from tests.fixtures.server import ADMIN_KEY, Server, tenant
 
 WAIT_S = 40.0
-ROLES = ("api", "sessions", "projector", "analytics")
+ROLES = ("api", "sessions", "media", "projector", "analytics")
 
 
 @pytest.fixture

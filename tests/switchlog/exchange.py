@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -22,9 +23,11 @@ from domain.node import Roster
 from domain.ports import Batch, Cursor, Done, JournalFull, OwnershipLost, Record, Stored
 from domain.routing.directory import Directory
 from domain.values import Contact, Flow
-from switchlog.board import nowhere
+from media.wire import ToWorker
 from switchlog.crossing import Outward
-from switchlog.wiring import Hooks, SessionParts, Switch, wire
+from switchlog.outlet import nowhere
+from switchlog.studio import MediaSettings
+from switchlog.wiring import Hooks, SessionParts, Switch, dues_of, unsent, wire
 from tests.domain.world import START, directory, seconds
 
 SERVER = "127.0.0.1:5060"
@@ -121,6 +124,19 @@ class Cluster(Protocol):
         """Let what is between nodes arrive."""
 
 
+class MediaWorker(Protocol):
+    """A media worker of a test."""
+
+    def meet(self, exchange: Exchange) -> None:
+        """An exchange connects; after whichever it knew before."""
+
+    def told(self, worker: str, message: ToWorker) -> None:
+        """What the exchange says."""
+
+    def answer(self) -> bool:
+        """Say what follows from that; False if there is nothing."""
+
+
 class Exchange:
     """One worker. `sent[address]` is what a phone has received, oldest first."""
 
@@ -134,8 +150,9 @@ class Exchange:
         alive: Callable[[Flow], bool] = lambda flow: True,
         node: str = "a",
         cluster: Cluster | None = None,
+        media: MediaWorker | None = None,
     ) -> None:
-        """Owns the shards that `epoch` names; as one of several nodes if there is a `cluster`."""
+        """Owns the shards that `epoch` names; as one of several nodes if there is a `cluster`; with `media` or none."""
         self.journal = journal or HeldJournal()
         self.clock_s = start_s
         self.sent: dict[str, list[Request | Response]] = {}
@@ -146,7 +163,7 @@ class Exchange:
         self.lost: list[int] = []
         self.back: list[Device] = []
         """phones that are heard on another stream than before"""
-        self.node, self._cluster = node if cluster else "", cluster
+        self.node, self._cluster, self._media = node if cluster else "", cluster, media
         self.server = cluster.address(node) if cluster else SERVER
         epochs = dict.fromkeys(range(64), epoch) if isinstance(epoch, int) else epoch
         shards = tuple(epochs)
@@ -164,6 +181,7 @@ class Exchange:
                 probe_s=probe_s,
                 roster=cluster.roster(node) if cluster else None,
                 elsewhere=cluster.contacts if cluster else nowhere,
+                media=MediaSettings(20000, 20099, (Path("worker"),)) if media else None,
             ),
             self._hooks(alive),
         )
@@ -174,6 +192,10 @@ class Exchange:
             decode,
         )
         self.board.resume(calls)
+        if self.studio is not None:
+            self.studio.hall.resume()
+        if media is not None:
+            media.meet(self)
         self.prober.take_up(calls, self._utc())
         self.deliver()
 
@@ -188,13 +210,15 @@ class Exchange:
             device_back=self.back.append,
             new_call=self._new_call,
             chance=self._chance,
+            media_send=self._media.told if self._media else unsent,
             outward=Outward(self._by_flow, self._by_link, self.flow_failed, self.flow_closed, lambda: None),
         )
 
     def _connect(self, switch: Switch) -> None:
         self.layer, self.board, self.application = switch.layer, switch.board, switch.application
         self.moves, self.addresses, self.peers = switch.moves, switch.addresses, switch.peers
-        self.crossing, self.prober = switch.crossing, switch.prober
+        self.crossing, self.prober, self.studio = switch.crossing, switch.prober, switch.studio
+        self._dues = dues_of(switch)
         for transport in ("udp", "tcp"):
             self.addresses.announce(transport, self.server)
 
@@ -219,7 +243,7 @@ class Exchange:
         while True:
             due = self.layer.next_timer()
             times = [due] if due is not None else []
-            for deadline in (self.board.next_deadline(), self.prober.next_due()):
+            for deadline in (one.next() for one in self._dues):
                 if deadline is not None:
                     times.append(self.clock_s + (deadline - self._utc()).total_seconds())
             if not times or min(times) > end_s:
@@ -227,13 +251,17 @@ class Exchange:
             self.clock_s = max(self.clock_s, min(times))
             for event in self.layer.on_timer(self.clock_s):
                 self.application.handle(event, self.now())
-            self.board.on_deadline(self._utc())
-            self.prober.on_due(self._utc())
+            for one in self._dues:
+                one.act(self._utc())
             self.deliver()
         self.clock_s = end_s
 
     def deliver(self) -> None:
-        """What was said reaches the phones: after something that did not come by `send` or `wait`."""
+        """What was said reaches phones and media: after something that did not come by `send` or `wait`."""
+        if self.studio is not None and self._media is not None:
+            self.studio.performer.flush()
+            while self._media.answer():
+                self.studio.performer.flush()
         send = self._by_flow if self.crossing is None else self.crossing.send
         for flow, data in self.layer.to_send():
             if not send(flow, data):

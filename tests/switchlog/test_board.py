@@ -20,7 +20,8 @@ from domain.call.input import Reoffered
 from domain.ids import shard_of, shard_of_call, shard_of_registration
 from domain.ports import Stored
 from domain.registration import Registration
-from switchlog.board import Board, Outlets
+from switchlog.board import Board
+from switchlog.outlet import Outlets
 from switchlog.shard import Shard
 from tests.domain.world import START, directory, seconds
 from tests.switchlog.exchange import Exchange

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -25,6 +24,8 @@ from api.app import create_app
 from domain.apikey import Role
 from domain.refusal import Refusal
 from switchlog import cli
+from switchlog.cli_demo import demo_text
+from switchlog.settings import load
 from tests.api.fakes import FakeCommands, FakeKeys, FakeQueries, key_of
 from tests.switchlog.offices import Desk
 
@@ -296,8 +297,9 @@ def test_an_unknown_role_is_named(run: Run, tmp_path: Path) -> None:
     assert "unknown role 'king'" in ended.err
 
 
-def test_the_demo_file_can_be_applied(tmp_path: Path) -> None:
-    text = files("switchlog").joinpath("demo.yaml").read_text()
+@pytest.mark.parametrize(("journal", "rooms"), [("sqlite:", 1), ("kafka://127.0.0.1", 0)])
+def test_the_demo_file_can_be_applied(tmp_path: Path, journal: str, rooms: int) -> None:
     desk = Desk(tmp_path)
-    desk.apply(text)
+    desk.apply(demo_text(load(environment={}, journal=journal, node="a")))
     assert desk.office.directory().tenant_of("demo.example") == "demo"
+    assert len(desk.office.directory().rooms) == rooms

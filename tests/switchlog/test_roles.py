@@ -22,8 +22,8 @@ from switchlog.start import first_child
 
 
 def test_an_unknown_role_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RoleError, match="there is no role media: use api, sessions, projector, analytics"):
-        serve(load(environment={}, data=tmp_path / "data"), ("api", "media"))
+    with pytest.raises(RoleError, match="there is no role king: use api, sessions, media, projector, analytics"):
+        serve(load(environment={}, data=tmp_path / "data"), ("api", "king"))
     assert not (tmp_path / "data").exists()
 
 
@@ -52,12 +52,12 @@ async def test_an_api_without_the_others_says_where_to_ask() -> None:
 
 
 def test_what_takes_work_from_outside_ends_first_and_what_is_written_to_last() -> None:
-    assert ROLES == ("api", "sessions", "projector", "analytics")
+    assert ROLES == ("api", "sessions", "media", "projector", "analytics")
 
 
 def test_calls_come_first() -> None:
     assert FIRST in ROLES
-    assert set(NICE) == set(ROLES) - {FIRST}
+    assert set(NICE) == set(ROLES) - {FIRST, "media"}
     assert all(value > 0 for value in NICE.values())
 
 
@@ -70,6 +70,7 @@ def test_calls_come_first() -> None:
             "switchlog.role_sessions",
             "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy typer pydantic cryptography.x509",
         ),
+        ("switchlog.role_media", "numpy structlog.dev typer pydantic media"),
         ("switchlog.role_projector", "fastapi uvicorn httpx chdb pandas numpy typer"),
         ("switchlog.role_analytics", "fastapi uvicorn httpx clickhouse_driver pandas typer"),
         ("switchlog.cli", "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy pydantic_settings"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,11 @@ BAD = [
     ("SWITCHLOG_HTTP", "127.0.0.1:70000", "is not host:port"),
     ("SWITCHLOG_HTTP", "", "must not be empty"),
     ("SWITCHLOG_SIP_WSS", "127.0.0.1:5062", "does not have it yet"),
-    ("SWITCHLOG_MEDIA_PORTS", "20000-29999", "does not have it yet"),
+    ("SWITCHLOG_MEDIA_PORTS", "20000", "'20000' is no range of ports: write such as 20000-29999"),
+    ("SWITCHLOG_MEDIA_PORTS", "29999-20000", "is no range of ports"),
+    ("SWITCHLOG_MEDIA_PORTS", "80-90", "not below 1024"),
+    ("SWITCHLOG_MEDIA_PORTS", "20000-70000", "is no range of ports"),
+    ("SWITCHLOG_MEDIA_ADVERTISE", "pbx.example", "'pbx.example' is not an address"),
     ("SWITCHLOG_WEBHOOK_ALLOW", "127.0.0.0/8", "does not have it yet"),
     ("SWITCHLOG_JOURNAL", "postgres:", "is not a journal: use sqlite: or kafka://"),
     ("SWITCHLOG_JOURNAL", "kafka:", "SWITCHLOG_JOURNAL: "),
@@ -224,3 +229,23 @@ def test_the_link_between_nodes_is_set_whole_or_not_at_all(without: str, words: 
 def test_the_link_is_an_address() -> None:
     with pytest.raises(SettingsError, match="SWITCHLOG_LINK: 'here' is not host:port"):
         load(environment=LINK | {"SWITCHLOG_LINK": "here"})
+
+
+@pytest.mark.parametrize(
+    ("listening", "host"),
+    [
+        ({}, "127.0.0.1"),
+        ({"sip_tls": "", "sip_tcp": "192.0.2.1:5060", "sip_udp": "192.0.2.1:5060"}, "192.0.2.1"),
+        ({"sip_udp": "192.0.2.1:5060"}, "0.0.0.0"),
+        ({"sip_udp": "[::1]:5060", "sip_tcp": "[2001:db8::1]:5060", "sip_tls": ""}, "::"),
+        ({"sip_udp": "", "sip_tcp": "", "sip_tls": ""}, "0.0.0.0"),
+    ],
+)
+def test_media_are_where_sip_is(listening: dict[str, Any], host: str) -> None:
+    assert load(environment={}, **listening).media_host == host
+
+
+def test_media_have_ports_unless_they_are_switched_off_or_rooms_would_be_torn() -> None:
+    assert load(environment={}).media_range == (20000, 29999)
+    assert load(environment={}, media_ports="").media_range is None
+    assert load(environment={}, journal="kafka://127.0.0.1", node="a").media_range is None

@@ -18,6 +18,7 @@ from adapters.sip.dialog.peer import Device, Peers
 from adapters.sip.digest.challenge import Challenger
 from adapters.sip.gate.gate import Unwitnessed, Witness
 from adapters.sip.transaction.layer import TransactionLayer
+from domain.call.call import Call
 from domain.ports import Credentials, Sealer
 from domain.switchboard import Switchboard
 
@@ -27,6 +28,10 @@ class Now(NamedTuple):
 
     monotonic: float
     utc: datetime
+
+
+def no_keys(call: Call, digit: str) -> None:
+    """Without media of our own nobody presses keys for us."""
 
 
 class Parts(NamedTuple):
@@ -50,3 +55,5 @@ class Parts(NamedTuple):
     """A device is heard on another stream than before: what is owed to it can be said now."""
     witness: Witness = Unwitnessed()
     """Told who proved itself and who failed, for the budgets of sources."""
+    pressed: Callable[[Call, str], None] = no_keys
+    """The caller of a call to media of our own says that it pressed a key."""

@@ -15,6 +15,7 @@ from adapters.sip.application.parts import Now, Parts
 from adapters.sip.dialog.reason import cause_of, heard, passed_on
 from adapters.sip.message.error import NotAllowed
 from adapters.sip.message.message import Message, Request, Response, response_to
+from adapters.sip.request.digit import DIGITS, digit_of
 from adapters.sip.transaction.event import RequestReceived, ResponseReceived, TimedOut, TransportFailed
 from adapters.sip.transaction.key import ClientKey, ServerKey
 from domain.call.call import Call, CallState
@@ -71,6 +72,9 @@ class Relay:
             other, tag = call.legs[early] if leg.caller else call.caller, call.legs[early].dialog.local_tag
         else:
             raise NotAllowed(480, "there is no other party yet")
+        if other.media:
+            self._press(event, call)
+            return
         parts, number = self._parts, 0
 
         def durable(accepted: bool) -> None:
@@ -84,11 +88,21 @@ class Relay:
         parts.switchboard.handle(call.id, inp, durable, lost)
         number = other.sent_cseq  # as decided now: another may be decided before this one is durable
 
+    def _press(self, event: RequestReceived, call: Call) -> None:
+        """Our own media take keys, and nothing else that phones send. Raises NotAllowed."""
+        digit = digit_of(event.request)
+        if not digit:
+            raise NotAllowed(415, "", (("Accept", ", ".join(DIGITS)),))
+        self._parts.pressed(call, digit)
+        self._answer(event.key, response_to(event.request, 200))
+
     def check(self, call: Call) -> None:
         """Ask both parties whether they are still there; who does not answer, or knows no such call, is gone."""
-        for name in call.talked:
+        for leg in (call.legs[name] for name in call.talked):
+            if leg.media:
+                continue
             try:
-                self._check(call, call.legs[name])
+                self._check(call, leg)
             except (JournalFull, NotOwned):
                 return  # there is a next time
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.media.crypto import SUITES
-from adapters.media.offer import NoCommonMedia, Place, answer, leg_of, offer, port_of
+from adapters.media.offer import Means, NoCommonMedia, Place, answer, leg_alone, leg_of, offer, offer_again, place_of
 from domain.sdp import LIMIT, Sdp, map_crypto, sections
 from media.wire import Codec, Sdes
 
@@ -36,8 +36,11 @@ def chance(count: int) -> bytes:
     return bytes([7]) * count
 
 
+MEANS = Means(seal, chance)
+
+
 def answered(*lines: str, before: str = "", place: Place = PLACE) -> str:
-    return answer(description(*lines), place, seal, chance, before)
+    return answer(description(*lines), place, MEANS, before)
 
 
 def test_the_whole_answer_to_a_plain_offer() -> None:
@@ -83,7 +86,7 @@ def test_the_first_codec_that_is_known_is_taken_under_the_number_that_it_was_off
     formats: str, maps: list[str], codec: Codec, dtmf: int
 ) -> None:
     offered = description(f"m=audio 4000 RTP/AVP {formats}", *maps)
-    ours = answer(offered, PLACE, seal, chance)
+    ours = answer(offered, PLACE, MEANS)
     leg = leg_of("l", offered, ours)
     assert (leg.codecs, leg.dtmf) == ((codec,), dtmf)
     assert str(codec.payload_type) in Sdp.parse(ours).codecs or codec.name in ours
@@ -100,7 +103,7 @@ def test_the_first_codec_that_is_known_is_taken_under_the_number_that_it_was_off
 )
 def test_direction(offered: str, said: str, sends: bool, receives: bool, muted: bool) -> None:
     text = description(AUDIO, f"a={offered}")
-    ours = answer(text, PLACE, seal, chance)
+    ours = answer(text, PLACE, MEANS)
     leg = leg_of("l", text, ours)
     assert Sdp.parse(ours).direction == said
     assert (leg.sends, leg.receives, leg.muted) == (sends, receives, muted)
@@ -108,19 +111,19 @@ def test_direction(offered: str, said: str, sends: bool, receives: bool, muted: 
 
 def test_the_hold_of_rfc_2543_names_no_address() -> None:
     text = description(AUDIO, host="0.0.0.0")
-    leg = leg_of("l", text, answer(text, PLACE, seal, chance))
+    leg = leg_of("l", text, answer(text, PLACE, MEANS))
     assert (leg.remote, leg.sends) == (None, False)
 
 
 def test_a_name_is_no_address_either() -> None:
     text = description(AUDIO, host="phone.example")
-    assert leg_of("l", text, answer(text, PLACE, seal, chance)).remote is None
+    assert leg_of("l", text, answer(text, PLACE, MEANS)).remote is None
 
 
 def test_a_stream_that_is_not_taken_is_refused_in_its_place() -> None:
     offered = ["m=video 5000 RTP/AVP 96", "m=audio 0 RTP/AVP 0", AUDIO, "m=audio 4002 RTP/AVP 8", "m=text 1 TCP/MSRP *"]
     text = description(*offered)
-    ours = answer(text, PLACE, seal, chance)
+    ours = answer(text, PLACE, MEANS)
     said = [lines[0] for lines in sections(ours).streams]
     assert said == [
         "m=video 0 RTP/AVP 96",
@@ -130,7 +133,7 @@ def test_a_stream_that_is_not_taken_is_refused_in_its_place() -> None:
         "m=text 0 TCP/MSRP *",
     ]
     assert leg_of("l", text, ours).remote == ("192.0.2.9", 4000)
-    assert port_of(ours) == 20000
+    assert place_of(ours) == PLACE
 
 
 @pytest.mark.parametrize(
@@ -155,10 +158,16 @@ def test_what_we_cannot_have_is_refused_with_what_it_lacks(lines: list[str], mis
 
 def test_rtcp_shares_the_port_where_that_was_offered() -> None:
     text = description(AUDIO, "a=rtcp-mux")
-    ours = answer(text, PLACE, seal, chance)
+    ours = answer(text, PLACE, MEANS)
     assert "a=rtcp-mux\r\n" in ours
     assert leg_of("l", text, ours).rtcp_mux
     assert not leg_of("l", description(AUDIO), answered(AUDIO)).rtcp_mux
+
+
+def test_whether_rtcp_shares_the_port_stays_as_it_was() -> None:
+    for first, then in ([AUDIO], [AUDIO, "a=rtcp-mux"]), ([AUDIO, "a=rtcp-mux"], [AUDIO]):
+        with pytest.raises(NoCommonMedia, match="RTCP"):
+            answered(*then, before=answered(*first))
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -170,7 +179,7 @@ def test_srtp_takes_the_first_suite_that_is_known(suite: str) -> None:
         f"a=crypto:2 {suite} inline:{their_key}|2^31",
     ]
     text = description(*lines)
-    ours = answer(map_crypto(text, seal), PLACE, seal, chance)
+    ours = answer(map_crypto(text, seal), PLACE, MEANS)
     assert Sdp.parse(ours).encrypted
     assert b64encode(chance(SUITES[suite])).decode() not in ours, "the key is sealed"
     leg = leg_of("l", text, map_crypto(ours, unseal))
@@ -180,12 +189,12 @@ def test_srtp_takes_the_first_suite_that_is_known(suite: str) -> None:
 def test_the_key_stays_as_long_as_its_suite_does() -> None:
     lines = ["m=audio 4000 RTP/SAVP 0", f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{THEIR_KEY}"]
     first = answered(*lines)
-    again = answer(description(*lines, "a=sendonly"), PLACE, seal, bytes, first)
+    again = answer(description(*lines, "a=sendonly"), PLACE, Means(seal, bytes), first)
     crypto = [line for line in first.split("\r\n") if "crypto" in line]
     assert crypto == [line for line in again.split("\r\n") if "crypto" in line]
     other = answer(
         description("m=audio 4000 RTP/SAVP 0", f"a=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:{THEIR_KEY}"),
-        PLACE, seal, bytes, first,
+        PLACE, Means(seal, bytes), first,
     )  # fmt: skip
     assert crypto[0].partition("inline:")[2] not in other
 
@@ -193,7 +202,7 @@ def test_the_key_stays_as_long_as_its_suite_does() -> None:
 @pytest.mark.parametrize("key", ["!!!", b64encode(bytes(29)).decode()])
 def test_a_key_that_is_none_makes_no_stream(key: str) -> None:
     text = description("m=audio 4000 RTP/SAVP 0", f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}")
-    ours = map_crypto(answer(text, PLACE, seal, chance), unseal)
+    ours = map_crypto(answer(text, PLACE, MEANS), unseal)
     with pytest.raises(NoCommonMedia, match="key"):
         leg_of("l", text, ours)
 
@@ -206,16 +215,36 @@ def test_a_change_raises_the_version_and_the_same_again_does_not() -> None:
 
 
 def test_what_we_offer_is_understood_by_ourselves() -> None:
-    ours = offer(PLACE, chance)
-    theirs = answer(ours, Place("192.0.2.9", 4000), seal, chance)
+    ours = offer(PLACE, MEANS)
+    theirs = answer(ours, Place("192.0.2.9", 4000), MEANS)
     leg = leg_of("l", theirs, ours)
     assert (leg.port, leg.remote, leg.codecs, leg.dtmf) == (
         20000, ("192.0.2.9", 4000), (Codec("opus", 96, 48000, 2),), 101,
     )  # fmt: skip
 
 
+def test_our_end_is_silent_until_the_party_has_answered() -> None:
+    leg = leg_alone("l", offer(PLACE, MEANS))
+    assert (leg.port, leg.remote, leg.sends, leg.receives) == (20000, None, False, False)
+    assert [codec.name for codec in leg.codecs] == ["opus", "G722", "PCMA", "PCMU"]
+
+
+def test_a_worker_is_asked_for_what_it_has_only() -> None:
+    means = Means(seal, chance, frozenset({"PCMU"}), secure=False)
+    offered = description("m=audio 4000 RTP/AVP 9 96 0", "a=rtpmap:96 opus/48000/2")
+    ours = answer(offered, PLACE, means)
+    assert leg_of("l", offered, ours).codecs == (Codec("PCMU", 0),)
+    assert Sdp.parse(offer(PLACE, means)).codecs == ("PCMU/8000", "telephone-event/8000")
+    for lines in (
+        ["m=audio 4000 RTP/AVP 9"],
+        ["m=audio 4000 RTP/SAVP 0", f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{THEIR_KEY}"],
+    ):
+        with pytest.raises(NoCommonMedia, match="known here"):
+            answer(description(*lines), PLACE, means)
+
+
 def test_an_answer_that_takes_nothing_makes_no_stream() -> None:
-    ours = offer(PLACE, chance)
+    ours = offer(PLACE, MEANS)
     for line in ("m=audio 0 RTP/AVP 0", "m=audio 4000 RTP/AVP 18"):
         with pytest.raises(NoCommonMedia, match="nothing"):
             leg_of("l", description(line), ours)
@@ -228,8 +257,10 @@ def test_an_ipv6_place_is_named_as_one() -> None:
 
 
 def test_a_late_offer_goes_on_from_what_was_said_before() -> None:
-    before = answered(AUDIO)
-    assert "o=- 117901063 2 " in offer(PLACE, chance, before)
+    before = answered("m=video 5000 RTP/AVP 96", AUDIO)
+    assert offer_again(before) == before
+    held = answered("m=video 5000 RTP/AVP 96", AUDIO, "a=sendonly", before=before)
+    assert offer_again(held) == before.replace("117901063 1 ", "117901063 3 ")
 
 
 TEXT = st.text(alphabet="v=0mcoa audiovideoRTP/SAVP:;-1234567890\r\ninline|", max_size=300)
@@ -243,12 +274,12 @@ TEXT = st.text(alphabet="v=0mcoa audiovideoRTP/SAVP:;-1234567890\r\ninline|", ma
 def test_any_offer_is_answered_stream_by_stream_or_refused(lines: list[str], more: str) -> None:
     text = description(*lines, more)
     try:
-        ours = answer(text, PLACE, seal, chance)
+        ours = answer(text, PLACE, MEANS)
     except ValueError:
         return
     assert len(sections(ours).streams) == len(sections(text).streams)
     assert sum(not lines[0].split()[1].startswith("0") for lines in sections(ours).streams) == 1
-    assert answer(text, PLACE, seal, chance, ours) == ours
+    assert answer(text, PLACE, MEANS, ours) == ours
     leg = leg_of("l", text, map_crypto(ours, unseal))
     assert (leg.port, len(leg.codecs) > 0) == (20000, True)
 

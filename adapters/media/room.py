@@ -1,0 +1,62 @@
+"""What a media worker is to make of a room: the streams of its legs, and who of them may be heard and may hear.
+
+What may live here: that, as values and pure functions. Which stream a leg has is known from its call, who it is in the
+room from the conference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from media.wire import Context, Leg, Play
+
+TONES = {"door": "tone:beep", "refused": "tone:special"}
+"""What somebody at the door hears: that a PIN is wanted, and that it was the wrong one."""
+
+
+class RoomName(NamedTuple):
+    """A room anywhere; `str` of it is the name of its context."""
+
+    tenant: str
+    number: str
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.number}"
+
+    @classmethod
+    def of(cls, context: str) -> RoomName:
+        """Neither part has a slash in it."""
+        tenant, _, number = context.partition("/")
+        return cls(tenant, number)
+
+
+class Seat(NamedTuple):
+    """What the conference says of a leg. `tone` is one of `TONES` or empty; it is heard again when `round` rises."""
+
+    muted: bool = True
+    deaf: bool = True
+    tone: str = ""
+    round: int = 0
+
+
+NO_SEAT = Seat()
+"""A leg of which the conference says nothing yet: its port is open, and that is all."""
+
+
+def context_of(streams: Iterable[Leg], seats: Mapping[str, Seat]) -> Context:
+    """The room as its worker shall make it."""
+    return Context(tuple(_seated(stream, seats.get(stream.id, NO_SEAT)) for stream in streams))
+
+
+def _seated(stream: Leg, seat: Seat) -> Leg:
+    plays = (Play(f"{seat.tone}-{seat.round}", TONES[seat.tone]),) if seat.tone else ()
+    return msgspec.structs.replace(
+        stream,
+        muted=stream.muted or seat.muted,
+        deaf=seat.deaf,
+        inband_dtmf=stream.dtmf < 0 and stream.receives,
+        plays=plays,
+    )

@@ -1,0 +1,191 @@
+"""The conferences of this process's shards: decided and journaled as calls are, told to the media that make them.
+
+What may live here: the one way in which a conference changes, and what it owes: who sits where is told to the media,
+who is expelled to its call. Both are said again after a restart, and whoever left meanwhile is found to be gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+import structlog
+
+from adapters.media.room import RoomName, Seat
+from domain.base import Context, Event, Step
+from domain.call.call import Call, CallState
+from domain.call.input import Released
+from domain.conference.conference import Conference, Standing, live_until
+from domain.conference.input import Arrive, Input, Leave, Tire
+from domain.conference.keypad import press
+from domain.conference.turn import Door, deadline, decide, expelled, fold, refusal
+from domain.ids import call_of_leg, conference_id, shard_of_room, text_of
+from domain.ports import JournalError
+from domain.routing.directory import Directory, Room
+from domain.switchboard import NotOwned
+from domain.values import Cause
+from switchlog.board import Board
+
+_log = structlog.get_logger(__name__)
+_TALKING = frozenset({CallState.TALKING, CallState.RENEGOTIATING})
+
+
+class HallParts(NamedTuple):
+    """What a hall is built from."""
+
+    board: Board
+    directory: Callable[[], Directory]
+    unseal: Callable[[str], str]
+    node: str
+    clock: Callable[[], datetime]
+    chance: Callable[[int], bytes]
+    seat: Callable[[RoomName, Mapping[str, Seat]], None]
+    """tell the media who may be heard in a room, and may hear"""
+    told: Callable[[tuple[Event, ...]], None]
+    """events of a conference that are durable now, for the log"""
+
+
+class Hall:
+    """All methods are of the loop's thread. It is the `Attendance` of the media."""
+
+    def __init__(self, parts: HallParts) -> None:
+        self._parts = parts
+        self._keys: dict[str, str] = {}
+        """leg -> what its party pressed and means nothing yet; a PIN is nowhere else, and not for long"""
+        self._doors: dict[RoomName, tuple[datetime, str]] = {}
+        """rooms with somebody at the door: until when, and whose leg that is"""
+
+    def conferences(self) -> Iterator[Conference]:
+        """All that go on here."""
+        for shard in self._parts.board.shards:
+            yield from shard.conferences.values()
+
+    def find(self, room: RoomName) -> Conference | None:
+        """What goes on in a room, None if nobody is there."""
+        shard = self._parts.board.shard(shard_of_room(*room))
+        return shard.conferences.get(room) if shard else None
+
+    def handle(self, room: RoomName, inp: Input, done: Callable[[bool], None] = lambda accepted: None) -> None:
+        """Let the conference in a room decide; `done(True)` once the events are durable, `done(False)` if it meant
+        nothing.
+
+        Raises JournalError and NotOwned.
+        """
+        board, now = self._parts.board, self._parts.clock()
+        shard = board.owned(shard_of_room(*room))
+        before = shard.conferences.get(room)
+        stream = before.id if before else conference_id(*room, int(now.timestamp() * 1000), self._parts.chance(8))
+        context = Context(room.tenant, text_of(stream), inp.cause, inp.actor, self._parts.node, shard.epoch)
+        events = decide(before, inp, self._door(room), Step(stream, before.version if before else 0, now, context))
+        if not events:
+            done(False)
+            return
+        with board.submissions.ahead(shard):
+            after = fold(before, events)
+            assert after is not None
+            shard.hold_conference(after)
+            self._watch(room, after)
+            seats, going = _seats(after), expelled(after)
+
+        def durable() -> None:
+            done(True)
+            self._parts.seat(room, seats)
+            self._release(going)
+            self._parts.told(events)
+
+        board.submissions.submit(shard, events, live_until(after), durable)
+
+    def resume(self) -> None:
+        """Say again what all conferences owe; after the calls of their shards have done so."""
+        for conference in list(self.conferences()):
+            room = RoomName(conference.tenant, conference.number)
+            for leg in list(conference.members):
+                if not self._talks(leg):
+                    self._try(room, Leave("resume", "system", leg))
+            self._watch(room, conference)
+            self._parts.seat(room, _seats(conference))
+            self._release(expelled(conference))
+
+    # --- adapters.media.perform.Attendance
+
+    def refuses(self, room: RoomName) -> Cause | None:
+        conference = self.find(room)
+        return refusal(conference, self._door(room)) if conference else None
+
+    def came(self, call: Call, leg: str) -> None:
+        caller = call.caller
+        arrive = Arrive(f"call:{call.id}", f"leg:{leg}", leg, caller.number, call.display)
+        self._try(RoomName(call.tenant, call.room), arrive)
+
+    def gone(self, room: RoomName, leg: str) -> None:
+        self._keys.pop(leg, None)
+        self._try(room, Leave(f"call:{call_of_leg(leg)}", f"leg:{leg}", leg))
+
+    def pressed(self, room: RoomName, leg: str, digit: str) -> None:
+        conference = self.find(room)
+        member = conference.members.get(leg) if conference else None
+        if conference is None or member is None:
+            return
+        self._keys[leg], meant = press(conference, member, self._keys.get(leg, ""), digit)
+        if meant is not None:
+            self._try(room, meant)
+
+    # --- time
+
+    def next_due(self) -> datetime | None:
+        """When `on_due` is to be called."""
+        return min((at for at, _ in self._doors.values()), default=None)
+
+    def on_due(self, now: datetime) -> None:
+        """Nobody stands at the door for ever."""
+        for room, (at, leg) in list(self._doors.items()):
+            if at <= now:
+                del self._doors[room]
+                self._try(room, Tire("deadline:door", "system", leg))
+
+    def _watch(self, room: RoomName, conference: Conference) -> None:
+        due = deadline(conference)
+        if due is not None:
+            self._doors[room] = due
+        else:
+            self._doors.pop(room, None)
+
+    # --- parts
+
+    def _try(self, room: RoomName, inp: Input) -> None:
+        """What cannot be written down now is found again when the shard is taken again."""
+        try:
+            self.handle(room, inp)
+        except (JournalError, NotOwned) as error:
+            _log.warning("what happens in a conference has to wait", room=str(room), reason=str(error))
+
+    def _door(self, room: RoomName) -> Door:
+        declared = self._parts.directory().room(*room)
+        return Door(declared or Room(*room, room.number), self._parts.unseal)
+
+    def _talks(self, leg: str) -> bool:
+        call = self._parts.board.find(call_of_leg(leg))
+        return call is not None and call.state in _TALKING
+
+    def _release(self, going: tuple[tuple[str, Cause], ...]) -> None:
+        for leg, why in going:
+            inp = Released(f"conference:{leg}", "system", leg, why)
+            try:
+                self._parts.board.handle(call_of_leg(leg), inp, lambda accepted: None)
+            except (JournalError, NotOwned) as error:
+                _log.warning("who is expelled stays for the moment", leg=leg, reason=str(error))
+
+
+def _seats(conference: Conference) -> dict[str, Seat]:
+    """What the media make of each member."""
+    return {leg: _seat(leg, conference) for leg in conference.members}
+
+
+def _seat(leg: str, conference: Conference) -> Seat:
+    member = conference.members[leg]
+    if member.standing is Standing.INSIDE:
+        return Seat(member.muted, member.deaf)
+    if member.standing is Standing.DOOR:
+        return Seat(tone="refused" if member.tries else "door", round=member.tries)
+    return Seat()

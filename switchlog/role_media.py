@@ -1,0 +1,21 @@
+"""The role `media`: a media worker in place of this process, which knows nothing of ours and so is soon there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from switchlog.folder import MEDIA_SOCKET
+from switchlog.role import at_start
+
+if TYPE_CHECKING:
+    from switchlog.settings import Settings
+
+
+async def run(settings: Settings) -> None:
+    """Never returns: the worker has this process's id, parent and end. Raises RoleError when it cannot be started."""
+    control = settings.data / MEDIA_SOCKET
+    words = [sys.executable, "-m", "media", "--control", str(control), "--host", settings.media_host]
+    with at_start():
+        os.execv(sys.executable, words)

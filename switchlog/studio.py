@@ -1,0 +1,105 @@
+"""Media of our own and the conferences made of them, put together: for the sessions role and for tests.
+
+What may live here: which part is told what by which. Sans-IO: what goes to media workers leaves by a hook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+
+from adapters.media.offer import Means
+from adapters.media.perform import MediaParts, MediaPerformer
+from adapters.media.pool import Pool
+from adapters.media.port import Ports
+from adapters.media.room import RoomName
+from domain.base import Event
+from domain.call.call import Call
+from domain.call.effect import Effect
+from domain.call.input import Input
+from domain.ports import JournalFull, Sealer
+from domain.routing.directory import Directory
+from domain.switchboard import NotOwned
+from domain.values import Flow
+from media.wire import ToWorker
+from switchlog.board import Board
+from switchlog.hall import Hall, HallParts
+
+_log = structlog.get_logger(__name__)
+
+
+class MediaSettings(NamedTuple):
+    """What the sessions role is told of media: the ports, where workers are found, and what phones are told.
+
+    `host` is empty for the address at which a phone reaches us for SIP; `codecs` and `secure` (SRTP) say what the
+    workers can do.
+    """
+
+    first_port: int
+    last_port: int
+    workers: tuple[Path, ...]
+    host: str = ""
+    codecs: frozenset[str] = frozenset({"PCMA", "PCMU"})
+    secure: bool = False
+
+
+class StudioParts(NamedTuple):
+    """What a studio is built from."""
+
+    settings: MediaSettings
+    board: Board
+    directory: Callable[[], Directory]
+    sealer: Sealer
+    node: str
+    epoch: int
+    host: Callable[[Flow], str]
+    """the address at which the peer of a flow reaches us for SIP"""
+    clock: Callable[[], datetime]
+    chance: Callable[[int], bytes]
+    send: Callable[[str, ToWorker], None]
+    told: Callable[[tuple[Event, ...]], None]
+
+
+class Studio:
+    """The parts that a driver talks to."""
+
+    def __init__(self, parts: StudioParts) -> None:
+        self._board = parts.board
+        self.pool = Pool(parts.epoch, parts.send)
+        self.hall = Hall(
+            HallParts(
+                board=parts.board,
+                directory=parts.directory,
+                unseal=parts.sealer.unseal,
+                node=parts.node,
+                clock=parts.clock,
+                chance=parts.chance,
+                seat=lambda room, seats: self.performer.seat(room, seats),  # noqa: PLW0108  it is made below
+                told=parts.told,
+            )
+        )
+        ports = Ports(parts.settings.first_port, parts.settings.last_port)
+        means = Means(parts.sealer.seal, parts.chance, parts.settings.codecs, parts.settings.secure)
+        host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
+        self.performer = MediaPerformer(
+            MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell), self.hall
+        )
+
+    def perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
+        """Of a call to our own media; after what its phones are told, since a room may send somebody away at once."""
+        self.performer.perform(call, tuple(effect for effect in effects if call.legs[effect.leg].media))
+
+    def pressed(self, call: Call, digit: str) -> None:
+        """The caller says by SIP that it pressed a key."""
+        self.hall.pressed(RoomName(call.tenant, call.room), call.callee_leg, digit)
+
+    def _tell(self, call: UUID, inp: Input) -> None:
+        try:
+            self._board.handle(call, inp, lambda accepted: None)
+        except (JournalFull, NotOwned) as error:  # what is owed is said again once the shard is owned again
+            _log.warning("what media of our own say has to wait", call=str(call), reason=str(error))

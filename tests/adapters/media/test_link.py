@@ -1,0 +1,107 @@
+"""The connection to a worker: it comes again, and what comes over it is told in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from adapters.media.link import Link
+from media.wire import Drop, Frames, FromWorker, Inventory, Load, Ready, frame, to_worker
+
+pytestmark = pytest.mark.asyncio
+
+
+class Worker:
+    """A control socket as a worker has it, and what was said to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.said: asyncio.Queue[object] = asyncio.Queue()
+        self.writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self.path)
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+        self.writers.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        writer.write(frame(Inventory()))
+        frames = Frames()
+        with suppress(OSError):
+            while data := await reader.read(1 << 16):
+                for body in frames.feed(data):
+                    self.said.put_nowait(to_worker.decode(body))
+
+
+class Ear:
+    """What a link tells, one after the other."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[FromWorker | None] = asyncio.Queue()
+
+    async def next(self) -> FromWorker | None:
+        return await asyncio.wait_for(self.told.get(), 5)
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+@pytest_asyncio.fixture
+async def link(tmp_path: Path, ear: Ear) -> AsyncIterator[Link]:
+    made = Link(tmp_path / "media.sock", ear.told.put_nowait, lambda: ear.told.put_nowait(None))
+    running = asyncio.create_task(made.run())
+    yield made
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_it_waits_for_a_worker_and_tells_what_that_says(tmp_path: Path, link: Link, ear: Ear) -> None:
+    link.send(Drop("nobody hears it", 1))
+    worker = Worker(tmp_path / "media.sock")
+    await worker.start()
+    assert await ear.next() == Inventory()
+    worker.writers[0].write(frame(Ready("room", 1)) + frame(Load(3, 4)))
+    assert [await ear.next(), await ear.next()] == [Ready("room", 1), Load(3, 4)]
+    link.send(Drop("room", 7))
+    assert await asyncio.wait_for(worker.said.get(), 5) == Drop("room", 7)
+    await worker.stop()
+
+
+async def test_a_worker_that_is_started_again_is_found(tmp_path: Path, link: Link, ear: Ear) -> None:
+    worker = Worker(tmp_path / "media.sock")
+    for _ in range(2):
+        await worker.start()
+        assert await ear.next() == Inventory()
+        await worker.stop()
+        assert await ear.next() is None
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\xff" * 8, lambda: frame(Ready("room", 1))[:4] + b"\xc1" * 100], ids=["no frame", "no message"]
+)
+async def test_what_is_no_message_ends_the_connection_and_not_the_link(
+    tmp_path: Path, link: Link, ear: Ear, noise: bytes | Callable[[], bytes]
+) -> None:
+    worker = Worker(tmp_path / "media.sock")
+    await worker.start()
+    assert await ear.next() == Inventory()
+    worker.writers[0].write(noise if isinstance(noise, bytes) else noise())
+    assert await ear.next() is None
+    assert await ear.next() == Inventory()
+    await worker.stop()

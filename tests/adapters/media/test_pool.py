@@ -1,0 +1,154 @@
+"""The pool: what a worker is told, and told again; whatever happens, it ends up with what it shall have."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.media.pool import Pool
+from media.wire import Codec, Context, Drop, Inventory, Leg, Put, ToWorker
+
+EPOCH = 7
+
+
+def context(*legs: str) -> Context:
+    return Context(tuple(Leg(leg, 20000, None, (Codec("PCMU", 0),)) for leg in legs))
+
+
+class Workers:
+    """Workers that do as they are told, and keep what they have when they are only disconnected."""
+
+    def __init__(self, *names: str, capacity_legs: int = 100) -> None:
+        self.pool = Pool(EPOCH, self._told)
+        self.has: dict[str, dict[str, Put]] = {name: {} for name in names}
+        self.connected: set[str] = set()
+        self.told: list[tuple[str, ToWorker]] = []
+        self._capacity_legs = capacity_legs
+
+    def connect(self, name: str) -> None:
+        self.connected.add(name)
+        held = tuple((put.context, put.rev, put.epoch) for put in self.has[name].values())
+        self.pool.arrived(name, Inventory(held, self._capacity_legs))
+
+    def part(self, name: str) -> None:
+        self.connected.discard(name)
+        self.pool.parted(name)
+
+    def die(self, name: str) -> None:
+        self.part(name)
+        self.has[name].clear()
+
+    def _told(self, name: str, message: ToWorker) -> None:
+        assert name in self.connected
+        self.told.append((name, message))
+        held = self.has[name]
+        if isinstance(message, Drop):
+            held.pop(message.context, None)
+            return
+        before = held.get(message.context)
+        assert before is None or (message.epoch, message.rev) > (before.epoch, before.rev), "it would be refused"
+        held[message.context] = message
+
+    @property
+    def desired(self) -> dict[str, Context]:
+        return {put.context: put.desired for held in self.has.values() for put in held.values()}
+
+
+def test_a_context_waits_for_a_worker() -> None:
+    workers = Workers("one")
+    assert not workers.pool.there
+    workers.pool.put("room", context("a"))
+    workers.connect("one")
+    assert workers.desired == {"room": context("a")}
+    assert workers.pool.there
+
+
+def test_a_change_raises_the_rev_by_which_the_worker_answers() -> None:
+    workers = Workers("one")
+    workers.connect("one")
+    revs = [workers.pool.put("room", context(*legs)) for legs in ("a", "ab", "b")]
+    assert revs == [1, 2, 3]
+    assert workers.pool.rev("room") == 3
+    assert workers.desired == {"room": context("b")}
+
+
+def test_a_worker_that_died_is_told_all_again() -> None:
+    workers = Workers("one")
+    workers.connect("one")
+    workers.pool.put("room", context("a"))
+    workers.die("one")
+    workers.pool.put("room", context("a", "b"))
+    workers.connect("one")
+    assert workers.desired == {"room": context("a", "b")}
+
+
+def test_a_new_pool_goes_on_from_what_the_worker_has() -> None:
+    workers = Workers("one")
+    workers.connect("one")
+    for legs in ("a", "ab", "abc"):
+        workers.pool.put("room", context(*legs))
+    workers.pool.put("gone", context("x"))
+    workers.pool = Pool(EPOCH, workers._told)
+    workers.pool.put("room", context("a", "b"))
+    workers.connect("one")
+    assert workers.desired == {"room": context("a", "b")}
+    assert workers.pool.rev("room") > 3
+
+
+def test_contexts_go_where_there_is_most_room_and_stay_there() -> None:
+    workers = Workers("one", "two")
+    for name in workers.has:
+        workers.connect(name)
+    workers.pool.put("big", context(*"abc"))
+    workers.pool.put("small", context("d"))
+    workers.pool.put("next", context("e"))
+    assert [set(held) for held in workers.has.values()] == [{"big"}, {"small", "next"}]
+    workers.pool.put("small", context(*"dfghijk"))
+    assert set(workers.has["two"]) == {"small", "next"}
+
+
+def test_what_another_worker_has_meanwhile_is_dropped() -> None:
+    workers = Workers("one", "two")
+    workers.has["two"]["room"] = Put("room", 3, EPOCH, context("a"))
+    workers.connect("one")
+    workers.pool.put("room", context("a"))
+    workers.connect("two")
+    assert [set(held) for held in workers.has.values()] == [{"room"}, set()]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "drop", "connect", "part", "die", "forget"]),
+        st.sampled_from(["one", "two"]),
+        st.sampled_from(["x", "y", "z"]),
+        st.sampled_from(["a", "ab", "b"]),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+def test_whatever_happens_the_workers_end_up_with_what_shall_be(steps: list[tuple[str, str, str, str]]) -> None:
+    workers, wanted = Workers("one", "two"), dict[str, Context]()
+    for step, worker, name, legs in steps:
+        if step == "put":
+            wanted[name] = context(*legs)
+            workers.pool.put(name, wanted[name])
+        elif step == "drop":
+            wanted.pop(name, None)
+            workers.pool.drop(name)
+        elif step == "connect" and worker not in workers.connected:
+            workers.connect(worker)
+        elif step == "part":
+            workers.part(worker)
+        elif step == "die":
+            workers.die(worker)
+        elif step == "forget":  # the sessions process was killed: another one knows the contexts by its events
+            workers.connected.clear()
+            workers.pool = Pool(EPOCH, workers._told)
+            for context_name, desired in wanted.items():
+                workers.pool.put(context_name, desired)
+    for worker in set(workers.has) - workers.connected:
+        workers.connect(worker)
+    assert workers.desired == wanted
+    assert sum(map(len, workers.has.values())) == len(wanted), "each at one worker"

@@ -1,0 +1,102 @@
+"""Real phones of two makers in a room: each hears exactly the others, checked by their tones, and the records agree."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from media.tone import levels
+from tests.e2e.talk import CLOCK_RATE_HZ, HEARD_S, LOUD_DBFS, QUIET_DBFS, TONES_HZ, phone
+from tests.fixtures.server import Server, tenant
+from tests.phones.call import PhoneCall
+from tests.phones.factory import Phones
+
+MAKERS = {"1001": "pjsua", "1002": "baresip", "1003": "pjsua"}
+ROOM = "7000"
+
+
+def with_room(slug: str = "acme", **fields: Any) -> dict[str, Any]:
+    """A tenant with a room."""
+    return tenant(slug) | {"conferences": [{"number": ROOM, "name": "Board", **fields}]}
+
+
+async def enter(server: Server, phones: Phones, *numbers: str, **options: Any) -> dict[str, PhoneCall]:
+    """Phones that have dialled the room and were answered, by their numbers."""
+    calls = {}
+    for number in numbers:
+        one = await phone(server, phones, MAKERS[number], number, **options)
+        calls[number] = await one.dial(ROOM)
+        await calls[number].state("answered", 10)
+    return calls
+
+
+async def hears_only(call: PhoneCall, *numbers: str) -> None:
+    """The call hears the tones of exactly these phones, once what was on its way has been played."""
+    samples = await call.heard(2 * HEARD_S)
+    wanted = [TONES_HZ[number] for number in numbers]
+    others = [hz for hz in TONES_HZ.values() if hz not in wanted]
+    found = levels(samples[len(samples) // 2 :], CLOCK_RATE_HZ, [*wanted, *others])
+    heard, quiet = found[: len(wanted)], found[len(wanted) :]
+    assert all(level > LOUD_DBFS for level in heard), f"expected {wanted}, found {found} of {[*wanted, *others]}"
+    assert all(level < QUIET_DBFS for level in quiet), f"expected only {wanted}, found {found} of {[*wanted, *others]}"
+
+
+async def all_hear_the_others(calls: dict[str, PhoneCall]) -> None:
+    others = {number: [one for one in calls if one != number] for number in calls}
+    await asyncio.gather(*(hears_only(call, *others[number]) for number, call in calls.items()))
+
+
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+async def test_three_phones_hear_each_other_and_not_themselves(server: Server, phones: Phones, transport: str) -> None:
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", "1003", transport=transport)
+    await all_hear_the_others(calls)
+    await calls.pop("1003").hang_up()
+    await all_hear_the_others(calls)
+    await calls["1002"].hang_up()
+    await hears_only(calls["1001"])
+    await calls["1001"].hang_up()
+    cdrs = await server.cdrs(3)
+    assert [(one["from_number"], one["to_number"], one["answered_by"]) for one in cdrs] == [
+        (number, ROOM, ROOM) for number in ("1001", "1002", "1003")
+    ]
+    assert {(one["disposition"], one["hangup_by"], one["route_rule"], one["legs"]) for one in cdrs} == {
+        ("answered", "caller", "conference", 2)
+    }
+    assert [one["talk_ms"] > 1000 for one in cdrs] == [True] * 3
+    segments = server.query("SELECT party_a, party_b FROM cdr_segments ORDER BY party_a")
+    assert segments == [{"party_a": number, "party_b": ROOM} for number in ("1001", "1002", "1003")]
+
+
+async def test_who_holds_is_not_heard_and_hears_the_room_again_afterwards(server: Server, phones: Phones) -> None:
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", "1003")
+    await calls["1001"].hold()
+    await calls["1001"].state("held", 10)
+    await asyncio.gather(hears_only(calls["1002"], "1003"), hears_only(calls["1003"], "1002"))
+    await calls["1001"].resume()
+    await calls["1001"].state("answered", 10)
+    await all_hear_the_others(calls)
+
+
+async def test_rooms_of_two_tenants_are_two_rooms(server: Server, phones: Phones) -> None:
+    await server.apply(with_room(), with_room("globex"))
+    calls = await enter(server, phones, "1001", "1002")
+    stranger = await enter(server, phones, "1003", tenant="globex")
+    await asyncio.gather(all_hear_the_others(calls), hears_only(stranger["1003"]))
+
+
+@pytest.mark.parametrize("role", ["media", "sessions"])
+async def test_a_room_outlives_its_processes(server: Server, phones: Phones, role: str) -> None:
+    """Without a word to the phones: the ports are the same, and nobody leaves."""
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", "1003")
+    await all_hear_the_others(calls)
+    await server.replace_role(role)
+    await all_hear_the_others(calls)
+    assert [change.state for call in calls.values() for change in call.changes].count("answered") == 3
+    await calls["1001"].hang_up()
+    del calls["1001"]
+    await all_hear_the_others(calls)

@@ -1,0 +1,141 @@
+"""A media worker that only remembers: what it was told of rooms, and what a test wants it to say."""
+
+from __future__ import annotations
+
+import msgspec
+
+from adapters.media.room import RoomName
+from adapters.sip.message.message import Response
+from domain.conference.conference import Conference
+from domain.conference.input import Kick, Lock, Mute
+from domain.routing.directory import Directory, Room
+from media.wire import Drop, Dtmf, FromWorker, Inventory, Leg, Put, Ready, Refused, ToWorker
+from switchlog.studio import Studio
+from tests.domain.world import directory
+from tests.switchlog.exchange import Exchange
+from tests.switchlog.phone import ALICE, SDP, Phone
+
+WORKER = "worker"
+CAROL = "127.0.0.1:6003"
+ROOM = RoomName("acme", "7000")
+BOTH, NEITHER = (True, True), (False, False)
+"""Whether a leg is heard, and hears."""
+
+
+class RememberedRooms:
+    """Keeps to the rules of `rev` and `epoch`, and has contexts whole or not at all, as `media` does."""
+
+    def __init__(self) -> None:
+        self.has: dict[str, Put] = {}
+        self.puts: list[Put] = []
+        self.taken_ports: set[int] = set()
+        """those that somebody else has"""
+        self.there = True
+        self._exchange: Exchange | None = None
+        self._answers: list[FromWorker] = []
+
+    # --- tests.switchlog.exchange.MediaWorker
+
+    def meet(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        if self.there:
+            held = tuple((put.context, put.rev, put.epoch) for put in self.has.values())
+            self.say(Inventory(held, 100))
+
+    def told(self, worker: str, message: ToWorker) -> None:
+        assert worker == WORKER
+        assert self.there
+        before = self.has.get(message.context)
+        assert before is None or message.epoch >= before.epoch
+        if isinstance(message, Drop):
+            self.has.pop(message.context, None)
+            return
+        assert before is None or (message.epoch, message.rev) > (before.epoch, before.rev)
+        self.puts.append(message)
+        if any(leg.port in self.taken_ports for leg in message.desired.legs):
+            self._answers.append(Refused(message.context, message.rev, "a port is taken"))
+            return
+        self.has[message.context] = message
+        self._answers.append(Ready(message.context, message.rev))
+
+    def answer(self) -> bool:
+        answers, self._answers = self._answers, []
+        for message in answers:
+            self._heard(message)
+        return bool(answers)
+
+    # --- what a test does
+
+    def say(self, message: FromWorker) -> None:
+        assert self._exchange is not None
+        self._heard(message)
+        self._exchange.deliver()
+
+    def press(self, leg: str, keys: str, room: str = "acme/7000") -> None:
+        for key in keys:
+            self.say(Dtmf(room, leg, key, 100))
+
+    def die(self) -> None:
+        """`kill -9`."""
+        self.there = False
+        self.has.clear()
+        self._answers.clear()
+        self._studio.pool.parted(WORKER)
+
+    def start(self) -> None:
+        assert self._exchange is not None
+        self.there = True
+        self.meet(self._exchange)
+
+    def room(self, name: str = "acme/7000") -> dict[str, Leg]:
+        """The legs of a room by their ids; none if there is no such room."""
+        put = self.has.get(name)
+        return {leg.id: leg for leg in put.desired.legs} if put else {}
+
+    def heard_in(self, name: str = "acme/7000") -> list[tuple[bool, bool]]:
+        """Of each leg, in their order, whether the others hear it and whether it hears them."""
+        return [(not leg.muted, not leg.deaf) for leg in self.room(name).values()]
+
+    @property
+    def _studio(self) -> Studio:
+        assert self._exchange is not None
+        assert self._exchange.studio is not None
+        return self._exchange.studio
+
+    def _heard(self, message: FromWorker) -> None:
+        self._studio.performer.heard(WORKER, message)
+
+
+def closed() -> Directory:
+    """A room with PINs, sealed as the exchange's sealer does it."""
+    room = Room(*ROOM, "Board", "sealed.4321", "sealed.9999")
+    return msgspec.structs.replace(directory(), rooms={ROOM: room})
+
+
+def joined(exchange: Exchange, number: str = "1001", address: str = ALICE, sdp: str = SDP) -> tuple[Phone, Response]:
+    """A phone whose call to the room was answered, and acknowledged."""
+    phone = Phone(exchange, number, address)
+    assert phone.register().status == 200
+    phone.invite("7000", sdp, call_id=f"call-{number}")
+    answered = exchange.last(address)
+    assert isinstance(answered, Response)
+    assert answered.status == 200, answered.reason
+    phone.within(answered, "ACK")
+    return phone, answered
+
+
+def conference(exchange: Exchange) -> Conference:
+    assert exchange.studio is not None
+    found = exchange.studio.hall.find(ROOM)
+    assert found is not None
+    return found
+
+
+def wish(exchange: Exchange, inp: Mute | Lock | Kick) -> None:
+    assert exchange.studio is not None
+    exchange.studio.hall.handle(ROOM, inp)
+    exchange.deliver()
+
+
+def conference_types(exchange: Exchange) -> list[str]:
+    return [one.record.type.split(".")[1] for one in exchange.journal.stored if one.record.category == "conferences"]

@@ -1,0 +1,268 @@
+"""Calls to a room as ladders of real messages: what phones are told, what the media worker is, what is journaled."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from adapters.journal.codec import decode
+from adapters.sip.message.message import Request, Response
+from media.wire import Codec
+from projections.cdr import fold_cdr
+from tests.switchlog.exchange import Exchange, HeldJournal
+from tests.switchlog.mixing import BOTH, CAROL, NEITHER, RememberedRooms, conference, conference_types, joined
+from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods
+
+
+@pytest.fixture
+def rooms() -> RememberedRooms:
+    return RememberedRooms()
+
+
+@pytest.fixture
+def exchange(rooms: RememberedRooms) -> Exchange:
+    return Exchange(media=rooms)
+
+
+def test_the_ladder_of_a_call_to_a_room(exchange: Exchange, rooms: RememberedRooms) -> None:
+    phone = Phone(exchange, "1001", ALICE)
+    phone.register()
+    phone.invite("7000")
+    trying, answered = exchange.take(ALICE)
+    assert methods([trying, answered]) == ["100 INVITE", "200 INVITE"]
+    assert isinstance(answered, Response)
+    assert re.search(rb"m=audio 20000 RTP/AVP 0\r\n", answered.body)
+    assert b"c=IN IP4 127.0.0.1\r\n" in answered.body
+    (leg,) = rooms.room().values()
+    assert (leg.port, leg.remote, leg.codecs) == (20000, ("127.0.0.1", 4000), (Codec("PCMU", 0),))
+    phone.within(answered, "ACK")
+    assert exchange.types == ["offered", "routed", "legs_dialed", "connected"]
+    assert conference_types(exchange) == ["opened", "arrived", "joined"]
+    phone.within(answered, "BYE")
+    assert methods(exchange.take(ALICE)) == ["200 BYE"]
+    assert rooms.has == {}
+    assert conference_types(exchange)[3:] == ["left", "closed"]
+    exchange.wait(60)
+    assert exchange.take(ALICE) == []
+
+
+def test_members_hear_each_other_until_they_leave(exchange: Exchange, rooms: RememberedRooms) -> None:
+    alice, answered = joined(exchange)
+    joined(exchange, "1002", BOB)
+    joined(exchange, "1003", CAROL)
+    assert rooms.heard_in() == [BOTH] * 3
+    assert len({leg.port for leg in rooms.room().values()}) == 3
+    assert [one.number for one in conference(exchange).members.values()] == ["1001", "1002", "1003"]
+    alice.within(answered, "BYE")
+    assert rooms.heard_in() == [BOTH] * 2
+    assert len(conference(exchange).members) == 2
+
+
+def test_the_record_of_such_a_call(exchange: Exchange) -> None:
+    phone, answered = joined(exchange)
+    exchange.wait(5)
+    phone.within(answered, "BYE")
+    stored = [one.record for one in exchange.journal.stored if one.record.category == "calls"]
+    record = fold_cdr(decode(one.type, one.data) for one in stored)
+    assert record is not None
+    cdr = record.cdr
+    assert (cdr.to_number, cdr.answered_by, cdr.disposition, cdr.hangup_by) == ("7000", "7000", "answered", "caller")
+    assert (cdr.route_rule, cdr.talk_ms, cdr.legs, cdr.final) == ("conference", 5000, 2, True)
+    (segment,) = record.segments
+    assert (segment.party_a, segment.party_b) == ("1001", "7000")
+
+
+def test_nobody_is_answered_before_the_port_is_open(exchange: Exchange, rooms: RememberedRooms) -> None:
+    rooms.die()
+    phone = Phone(exchange, "1001", ALICE)
+    phone.register()
+    phone.invite("7000")
+    assert methods(exchange.take(ALICE)) == ["100 INVITE"]
+    exchange.wait(3)
+    rooms.start()
+    assert methods(exchange.take(ALICE)) == ["200 INVITE"]
+
+
+def test_without_a_media_worker_the_call_fails(exchange: Exchange, rooms: RememberedRooms) -> None:
+    rooms.die()
+    phone = Phone(exchange, "1001", ALICE)
+    phone.register()
+    phone.invite("7000")
+    exchange.wait(6)
+    refused = exchange.take(ALICE)[1]
+    assert isinstance(refused, Response)
+    assert (refused.status, refused.get("Reason")) == (480, 'Q.850;cause=41;text="no media worker has answered"')
+    rooms.start()
+    assert rooms.has == {}
+
+
+def test_a_port_that_somebody_else_has_is_another_leg_s(exchange: Exchange, rooms: RememberedRooms) -> None:
+    joined(exchange)
+    rooms.taken_ports = {20002, 20004}
+    joined(exchange, "1002", BOB)
+    assert [leg.port for leg in rooms.room().values()] == [20000, 20006]
+
+
+def test_a_worker_that_refuses_every_port_is_told_of_no_more_of_them(
+    exchange: Exchange, rooms: RememberedRooms
+) -> None:
+    joined(exchange)
+    rooms.taken_ports = set(range(20002, 20100))
+    bob = Phone(exchange, "1002", BOB)
+    bob.register()
+    bob.invite("7000")
+    refused = exchange.last(BOB)
+    assert isinstance(refused, Response)
+    assert (refused.status, "the media worker refused" in (refused.get("Reason") or "")) == (480, True)
+    assert rooms.heard_in() == [BOTH]
+
+
+@pytest.mark.parametrize(
+    ("sdp", "status"),
+    [
+        (SDP.replace("AVP 0", "AVP 18"), 488),
+        (SDP.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF"), 488),
+        (SDP.replace("m=audio", "m=video"), 488),
+    ],
+)
+def test_what_we_cannot_have_is_not_acceptable(
+    exchange: Exchange, rooms: RememberedRooms, sdp: str, status: int
+) -> None:
+    phone = Phone(exchange, "1001", ALICE)
+    phone.register()
+    phone.invite("7000", sdp)
+    refused = exchange.last(ALICE)
+    assert isinstance(refused, Response)
+    assert refused.status == status
+    assert rooms.puts == []
+
+
+def test_hold_silences_who_holds_and_resume_gives_its_voice_back(exchange: Exchange, rooms: RememberedRooms) -> None:
+    phone, answered = joined(exchange)
+    joined(exchange, "1002", BOB)
+    phone.within(answered, "INVITE", HOLD, branch="z9hG4bKhold")
+    held = exchange.last(ALICE)
+    assert isinstance(held, Response)
+    assert (held.status, b"a=recvonly" in held.body) == (200, True)
+    phone.within(answered, "ACK")
+    first = next(iter(rooms.room().values()))
+    assert (first.muted, first.sends, first.port) == (True, False, 20000)
+    phone.within(answered, "INVITE", SDP, branch="z9hG4bKresume")
+    resumed = exchange.last(ALICE)
+    assert isinstance(resumed, Response)
+    assert (resumed.status, b"a=sendrecv" in resumed.body, b" 3 IN IP4 " in resumed.body) == (200, True, True)
+    assert rooms.heard_in() == [BOTH] * 2
+
+
+def test_a_change_that_we_cannot_have_changes_nothing(exchange: Exchange, rooms: RememberedRooms) -> None:
+    phone, answered = joined(exchange)
+    before = rooms.room()
+    phone.within(answered, "INVITE", SDP.replace("AVP 0", "AVP 18"))
+    refused = exchange.last(ALICE)
+    assert isinstance(refused, Response)
+    assert refused.status == 488
+    assert rooms.room() == before
+
+
+def test_a_phone_that_makes_no_offer_answers_ours(exchange: Exchange, rooms: RememberedRooms) -> None:
+    phone = Phone(exchange, "1001", ALICE)
+    phone.register()
+    phone.invite("7000", sdp="")
+    answered = exchange.last(ALICE)
+    assert isinstance(answered, Response)
+    assert b"m=audio 20000 RTP/AVP 8 0 102\r\n" in answered.body
+    assert rooms.heard_in() == [NEITHER]
+    phone.within(answered, "ACK", SDP)
+    (leg,) = rooms.room().values()
+    assert (leg.remote, leg.codecs, leg.sends, leg.receives) == (("127.0.0.1", 4000), (Codec("PCMU", 0),), True, True)
+    assert rooms.heard_in() == [BOTH]
+
+
+def test_an_answer_that_takes_nothing_of_ours_ends_the_call(exchange: Exchange, rooms: RememberedRooms) -> None:
+    phone = Phone(exchange, "1001", ALICE)
+    phone.register()
+    phone.invite("7000", sdp="")
+    answered = exchange.last(ALICE)
+    assert isinstance(answered, Response)
+    phone.within(answered, "ACK", SDP.replace("AVP 0", "AVP 18"))
+    bye = exchange.last(ALICE)
+    assert isinstance(bye, Request)
+    assert bye.method == "BYE"
+    assert rooms.has == {}
+
+
+def test_a_caller_that_gives_up_leaves_nothing(exchange: Exchange, rooms: RememberedRooms) -> None:
+    rooms.die()
+    phone = Phone(exchange, "1001", ALICE)
+    phone.register()
+    branch = phone.invite("7000")
+    trying = exchange.last(ALICE)
+    assert isinstance(trying, Response)
+    exchange.send(
+        ALICE,
+        f"CANCEL sip:7000@acme.example SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch={branch}\n"
+        f"From: {trying.get('From')}\nTo: <sip:7000@acme.example>\nCall-ID: call-1\nCSeq: {phone.cseq} CANCEL",
+    )
+    assert methods(exchange.take(ALICE)) == ["200 CANCEL", "487 INVITE"]
+    rooms.start()
+    assert rooms.has == {}
+
+
+# --- deaths
+
+
+def test_a_worker_that_is_started_again_gets_the_room_with_the_same_ports(
+    exchange: Exchange, rooms: RememberedRooms
+) -> None:
+    joined(exchange)
+    joined(exchange, "1002", BOB)
+    before = rooms.room()
+    rooms.die()
+    joined_while_away = Phone(exchange, "1003", CAROL)
+    joined_while_away.register()
+    rooms.start()
+    assert rooms.room() == before
+    assert exchange.take(ALICE) == exchange.take(BOB) == []
+
+
+def test_after_a_restart_of_the_sessions_the_room_goes_on(rooms: RememberedRooms) -> None:
+    journal = HeldJournal()
+    first = Exchange(journal, media=rooms)
+    alice, answered = joined(first)
+    joined(first, "1002", BOB)
+    before, events = rooms.room(), len(journal.stored)
+    again = Exchange(journal, epoch=2, start_s=60, media=rooms)
+    assert rooms.room() == before
+    assert len(journal.stored) == events, "nothing happened"
+    assert rooms.has["acme/7000"].epoch == 2
+    alice.exchange = again
+    joined(again, "1003", CAROL)
+    assert [leg.port for leg in rooms.room().values()] == [20000, 20002, 20004]
+    alice.within(answered, "BYE")
+    assert len(rooms.room()) == 2
+    assert [one.number for one in conference(again).members.values()] == ["1002", "1003"]
+
+
+def test_who_left_while_nobody_looked_is_found_to_be_gone(rooms: RememberedRooms) -> None:
+    """The call's end was journaled, and then the process died before the conference had its word."""
+    journal = HeldJournal()
+    first = Exchange(journal, media=rooms)
+    joined(first)
+    alice, answered = joined(first, "1002", BOB)
+    last = len(journal.stored)
+    alice.within(answered, "BYE")
+    journal.stored = [one for one in journal.stored[:] if one.position <= last + 1]  # the call's end, nothing more
+    journal = _copy(journal)
+    again = Exchange(journal, epoch=2, start_s=100, media=rooms)
+    assert [one.number for one in conference(again).members.values()] == ["1001"]
+    assert conference_types(again)[-1] == "left"
+    assert rooms.heard_in() == [BOTH]
+
+
+def _copy(journal: HeldJournal) -> HeldJournal:
+    """The same records, as a process that knows nothing else finds them."""
+    made = HeldJournal()
+    for one in journal.stored:
+        made.submit(one.shard, one.epoch, [one.record], lambda result: None)
+    return made
