@@ -23,6 +23,8 @@ LONGEST_PACKET_BYTES = 2048
 PACKETS_A_ROUND = 16
 """Of one socket at most: what else waits there is left to the kernel, which drops what it has no room for."""
 REPORTS_A_ROUND = 64
+_PITCH_BYTES = 64
+"""Between packets: at a distance of a power of two their headers would drive each other out of the cache."""
 
 Address = tuple[str, int]
 Guard = Callable[[bytes], bytes | None]
@@ -35,6 +37,7 @@ class Batch(NamedTuple):
     """What came: `packets` (packets, LONGEST_PACKET_BYTES), in the order of arrival for each leg; `views` are its rows.
 
     `sources` tells by packet where it came from, unless its socket is pointed. `reports` are datagrams of RTCP sockets.
+    `single` says that there is one packet of each leg at most.
     """
 
     packets: Bytes
@@ -44,6 +47,7 @@ class Batch(NamedTuple):
     arrived_s: Seconds
     sources: dict[int, Address]
     reports: list[tuple[int, bytes, Address]]
+    single: bool
 
 
 class _Place(NamedTuple):
@@ -65,13 +69,16 @@ class Network:
         self._senders: list[_Send | None] = [None] * rows
         self._guards: dict[int, Guard] = {}
         self._most = 2 * rows + 4 * PACKETS_A_ROUND
-        self._matrix = np.zeros((self._most, LONGEST_PACKET_BYTES), dtype=np.uint8)
-        self._views = [memoryview(row) for row in self._matrix]  # type: ignore[arg-type]
+        self._matrix = np.zeros((self._most, LONGEST_PACKET_BYTES + _PITCH_BYTES), dtype=np.uint8)[
+            :, :LONGEST_PACKET_BYTES
+        ]
+        self._views = [memoryview(row) for row in self._matrix]
         self._rows: list[int] = []
         self._lengths: list[int] = []
         self._arrived_s: list[float] = []
         self._sources: dict[int, Address] = {}
         self._reports: list[tuple[int, bytes, Address]] = []
+        self._single = True
         self.unsent = 0
         """packets that the kernel did not take"""
 
@@ -87,6 +94,7 @@ class Network:
         """Close a leg's sockets; what came through them and was not taken yet has row -1 from now on."""
         pair = self._pairs.pop(row)
         self._rows = [-1 if one == row else one for one in self._rows]
+        self._single = self._single and not self._rows
         self._reports = [one for one in self._reports if one[0] != row]
         for sock in filter(None, pair):
             self._epoll.unregister(sock)
@@ -128,11 +136,12 @@ class Network:
 
     def receive(self, now_s: float) -> None:
         """Read what waits, as far as it is bounded, behind what was read since the last `batch`."""
-        for _ in range(PACKETS_A_ROUND):
+        for turn in range(PACKETS_A_ROUND):
             free = self._most - len(self._rows)
             ready = self._epoll.poll(0, free) if free else ()
             if not ready:
                 break
+            self._single = self._single and turn == 0 and not self._arrived_s
             self._read(ready)
         self._arrived_s += [now_s] * (len(self._rows) - len(self._arrived_s))
 
@@ -147,7 +156,9 @@ class Network:
             np.array(self._arrived_s, dtype=np.float64),
             self._sources,
             self._reports,
+            self._single,
         )
+        self._single = True
         self._rows, self._lengths, self._arrived_s, self._sources, self._reports = [], [], [], {}, []
         return found
 

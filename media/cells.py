@@ -30,6 +30,7 @@ _WINDOW_TICKS = 50
 _SKIP_TICKS = 5
 _DRY_CELLS = 20
 _FAR_CELLS = _CELLS - MOST_DELAY_CELLS - CELLS_A_TICK
+_TICK = np.arange(CELLS_A_TICK)
 _CELL = np.dtype((np.void, CELL_BYTES))
 _NEVER = np.iinfo(np.int64).max
 _CYCLE = 1 << 32
@@ -52,6 +53,7 @@ class Cells:
     def __init__(self, rows: int) -> None:
         self._sound = np.zeros(rows * _CELLS, dtype=_CELL)
         self._filled = np.zeros(rows * _CELLS, dtype=np.bool_)
+        self._base = np.arange(rows, dtype=np.int64) * _CELLS
         self.playing = np.zeros(rows, dtype=np.bool_)
         """what has started and not run dry"""
         self.late = np.zeros(rows, dtype=np.int64)
@@ -80,38 +82,41 @@ class Cells:
         self._awaited[row] = -1
         self._spare[row] = self._gap[row] = self._closed[row] = 0
 
-    def put(self, rows: Numbers, timestamps: Numbers, payloads: Bytes) -> None:
-        """What came, equally long payloads of whole cells, (packets, bytes), in the order of arrival."""
-        waiting = ~self.playing[rows]
-        if waiting.any():
+    def put(self, rows: Numbers, timestamps: Numbers, payloads: Bytes, single: bool = False) -> None:
+        """What came, equally long payloads of whole cells, (packets, bytes), in the order of arrival.
+
+        `single` says that there is one of each row at most.
+        """
+        if not self.playing[rows].all():
+            waiting = ~self.playing[rows]
             self._start(rows[waiting], timestamps[waiting])
         lead, odd = np.divmod(self._ahead(rows, timestamps), CELL_BYTES)
-        strange = (odd != 0) | (lead >= _FAR_CELLS) | (lead < -_FAR_CELLS)
-        if strange.any():
-            self._resolve(rows[strange], timestamps[strange], payloads.shape[1])
-            lead, odd = np.divmod(self._ahead(rows, timestamps), CELL_BYTES)
-            usable = (odd == 0) & (lead < _FAR_CELLS) & (lead >= -_FAR_CELLS)
-            rows, lead, payloads = rows[usable], lead[usable], payloads[usable]
-        late = lead < 0
-        if late.any():
-            lead = lead + self._wait(rows[late], lead[late])[rows]
-        np.minimum.at(self._least, rows, lead)
-        np.maximum.at(self._most, rows, lead)
+        if odd.any() or lead.min() < 0 or lead.max() >= _FAR_CELLS:
+            rows, lead, payloads = self._sort_out(rows, timestamps, payloads)
+        if single:
+            self._least[rows] = np.minimum(self._least[rows], lead)
+            self._most[rows] = np.maximum(self._most[rows], lead)
+        else:
+            np.minimum.at(self._least, rows, lead)
+            np.maximum.at(self._most, rows, lead)
         self._place(rows, lead, payloads)
 
     def take(self, rows: Numbers) -> Taken:
         """The next 20 ms of each row; rows that do not play have nothing, and nothing is lost there."""
-        cells = (self._cell[rows, None] + np.arange(CELLS_A_TICK)) % _CELLS + rows[:, None] * _CELLS
-        present = self._filled[cells]
-        codes = self._sound[cells].view(np.uint8)
+        cell = self._cell[rows]
+        cells = (cell[:, None] + _TICK) % _CELLS + self._base[rows, None]
+        present = self._filled.take(cells)
+        codes = self._sound.take(cells).view(np.uint8)
         self._filled[cells] = False
+        if present.all():
+            self._cell[rows] = cell + CELLS_A_TICK
+            self._turn[rows] += FRAME_BYTES
+            self._gap[rows] = 0
+            return Taken(codes, present, np.zeros(len(rows), dtype=np.bool_))
         playing = self.playing[rows]
         lost = playing & ~present.all(axis=1)
-        self._advance(rows[playing] if not playing.all() else rows, CELLS_A_TICK)
-        if lost.any():
-            self._miss(rows, present)
-        else:
-            self._gap[rows] = 0
+        self._advance(rows[playing], CELLS_A_TICK)
+        self._miss(rows, present)
         return Taken(codes, present, lost)
 
     def turn(self) -> None:
@@ -131,15 +136,28 @@ class Cells:
     # --- where a packet belongs
 
     def _ahead(self, rows: Numbers, timestamps: Numbers) -> Numbers:
-        """Samples from what is played next to these timestamps, which wrap around."""
-        half = _CYCLE // 2
-        return (timestamps - self._turn[rows] + half) % _CYCLE - half
+        """Samples from what is played next to these timestamps; both wrap around, as numbers of 32 bits do."""
+        return (timestamps - self._turn[rows]).astype(np.int32).astype(np.int64)
+
+    def _sort_out(self, rows: Numbers, timestamps: Numbers, payloads: Bytes) -> tuple[Numbers, Numbers, Bytes]:
+        """Packets some of which are late or strange: those that have a place, as (rows, lead, payloads)."""
+        lead, odd = np.divmod(self._ahead(rows, timestamps), CELL_BYTES)
+        strange = (odd != 0) | (lead >= _FAR_CELLS) | (lead < -_FAR_CELLS)
+        if strange.any():
+            self._resolve(rows[strange], timestamps[strange], payloads.shape[1])
+            lead, odd = np.divmod(self._ahead(rows, timestamps), CELL_BYTES)
+            usable = (odd == 0) & (lead < _FAR_CELLS) & (lead >= -_FAR_CELLS)
+            rows, lead, payloads = rows[usable], lead[usable], payloads[usable]
+        late = lead < 0
+        if late.any():
+            lead = lead + self._wait(rows[late], lead[late])[rows]
+        return rows, lead, payloads
 
     def _start(self, rows: Numbers, timestamps: Numbers) -> None:
         """Begin to play `_START_CELLS` before the newest of each row; later entries overwrite earlier ones."""
         self._filled.reshape(-1, _CELLS)[rows] = False
         self.playing[rows] = True
-        self._turn[rows] = (timestamps - _START_CELLS * CELL_BYTES) % _CYCLE
+        self._turn[rows] = timestamps - _START_CELLS * CELL_BYTES
         self._cell[rows] = 0
         self._most[rows] = self._most_before[rows] = 0
         self._gap[rows] = self._closed[rows] = self._spare[rows] = 0
@@ -166,8 +184,8 @@ class Cells:
         wanted += wanted % CELLS_A_TICK
         allowed = MOST_DELAY_CELLS - np.maximum(self._most, self._most_before)
         shift = np.where(wanted <= MOST_DELAY_CELLS, np.clip(allowed, 0, wanted), 0)
-        self._turn = (self._turn - shift * CELL_BYTES) % _CYCLE
-        self._cell = (self._cell - shift) % _CELLS
+        self._turn -= shift * CELL_BYTES
+        self._cell -= shift
         self._most += shift
         reopened = np.minimum(shift, self._gap)
         self._gap -= reopened
@@ -177,22 +195,19 @@ class Cells:
     def _place(self, rows: Numbers, lead: Numbers, payloads: Bytes) -> None:
         count = payloads.shape[1] // CELL_BYTES
         sound = payloads.view(_CELL)
-        leads = lead[:, None] + np.arange(count)
-        cells = (self._cell[rows, None] + leads) % _CELLS + rows[:, None] * _CELLS
-        in_time = leads >= self._closed[rows, None]
+        cells = ((self._cell[rows] + lead)[:, None] + np.arange(count)) % _CELLS + self._base[rows, None]
+        in_time = (lead - self._closed[rows])[:, None] >= -np.arange(count)
         if not in_time.all():
             np.add.at(self.late, rows, (~in_time).sum(axis=1))
-            self._sound[cells[in_time]] = sound[in_time]
-            self._filled[cells[in_time]] = True
-            return
-        self._sound[cells.ravel()] = sound.ravel()
-        self._filled[cells.ravel()] = True
+            cells, sound = cells[in_time], sound[in_time]
+        self._sound[cells] = sound
+        self._filled[cells] = True
 
     # --- the turn
 
     def _advance(self, rows: Numbers, cells: int) -> None:
-        self._turn[rows] = (self._turn[rows] + cells * CELL_BYTES) % _CYCLE
-        self._cell[rows] = (self._cell[rows] + cells) % _CELLS
+        self._turn[rows] += cells * CELL_BYTES
+        self._cell[rows] += cells
 
     def _miss(self, rows: Numbers, present: Flags) -> None:
         """Count how much was missing; who misses too much does not play any more."""
@@ -205,7 +220,7 @@ class Cells:
     def _skip(self, rows: NDArray[np.int64], count: int = 1) -> None:
         """Leave out the cell whose turn it is, or so many."""
         for _ in range(count):
-            self._filled[rows * _CELLS + self._cell[rows]] = False
+            self._filled[self._base[rows] + self._cell[rows] % _CELLS] = False
             self._advance(rows, 1)
         self._spare[rows] -= count
         self._closed[rows] = np.maximum(self._closed[rows] - count, 0)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from media.cells import CELL_BYTES
-from media.header import Flags, Headers, Numbers, Seconds
+from media.cells import CELL_BYTES, FRAME_BYTES
+from media.header import KINDS, Flags, Headers, Numbers, Seconds
 from media.rtcp import Block
 from media.rtp import HEADER_BYTES, SEQUENCES, TIMESTAMPS
 
@@ -72,7 +72,7 @@ class Columns:
         self.lost_before[row] += self._lost_here(row)
         self.source[row] = source
         self.highest[row] = self.first[row] = sequence - 1
-        self.received_here[row] = self.transit[row] = 0
+        self.received_here[row], self.transit[row] = 0, np.nan
         self._reported[row] = 0
 
     def send_as(self, row: int, source: int, sequence: int, timestamp: int) -> None:
@@ -82,40 +82,51 @@ class Columns:
 
     def known(self, headers: Headers, rows: Numbers, lengths: Numbers) -> Flags:
         """Which packets have a plain header and are of the source that is heard."""
-        found: Flags = (
-            headers.plain & (headers.ssrc == self.source[rows]) & (lengths >= HEADER_BYTES) & (rows != NOBODY)
-        )
+        plain = (headers.kind < KINDS) & (lengths >= HEADER_BYTES) & (rows != NOBODY)
+        found: Flags = plain & (headers.ssrc == self.source[rows])
         return found
 
     def usual(self, headers: Headers, rows: Numbers, lengths: Numbers) -> Flags:
         """Which packets of known sources are whole cells of G.711."""
         cells, odd = np.divmod(lengths - HEADER_BYTES, CELL_BYTES)
-        found: Flags = (
-            (headers.payload_type == self.payload_type[rows]) & (odd == 0) & (cells > 0) & (cells <= _MOST_CELLS)
-        )
+        found: Flags = (headers.kind == self.payload_type[rows]) & (odd == 0) & (cells > 0) & (cells <= _MOST_CELLS)
         return found
 
-    def count_in(self, headers: Headers, rows: Numbers, chosen: Numbers, arrived_s: Seconds) -> None:
-        """These packets of known sources came (RFC 3550 appendix A, for all of them at once)."""
-        here = rows[chosen]
-        ahead = (headers.sequence[chosen] - self.highest[here] + SEQUENCES // 2) % SEQUENCES - SEQUENCES // 2
-        np.maximum.at(self.highest, here, self.highest[here] + ahead)
-        np.add.at(self.received_here, here, 1)
-        self.last_heard_s[here] = arrived_s[chosen]
-        self._time(headers, rows, chosen, arrived_s)
+    def are_frames(self, headers: Headers, rows: Numbers, lengths: Numbers) -> bool:
+        """Whether all packets are 20 ms of G.711 of known sources, as nearly always; the rows are somebody's."""
+        same = (headers.kind == self.payload_type[rows]) & (headers.ssrc == self.source[rows])
+        return bool((same & (lengths == HEADER_BYTES + FRAME_BYTES)).all())
 
-    def _time(self, headers: Headers, rows: Numbers, chosen: Numbers, arrived_s: Seconds) -> None:
-        """Learn the jitter. Timestamps of events and of silence say nothing of when they were sent."""
-        kinds = headers.payload_type[chosen]
-        untimed = (kinds == self.event_type[rows[chosen]]) | (kinds == _COMFORT_NOISE)
-        timed = chosen if not untimed.any() else chosen[~untimed]
-        here = rows[timed]
-        clock_rate_hz = self.clock_rate_hz[here]
-        transit = arrived_s[timed] * clock_rate_hz - headers.timestamp[timed]
-        change = np.abs(transit - self.transit[here])
-        change[(change > _LONGEST_DIFFERENCE_S * clock_rate_hz) | (self.received_here[here] <= 1)] = 0
-        self.transit[here] = transit
-        self.jitter[here] += (change - self.jitter[here]) / 16
+    def count_in(self, headers: Headers, rows: Numbers, arrived_s: Seconds, single: bool) -> None:
+        """These packets of known sources came (RFC 3550 appendix A); `single` if there is one of each at most."""
+        highest = self.highest[rows]
+        ahead = (headers.sequence - highest + SEQUENCES // 2) % SEQUENCES - SEQUENCES // 2
+        if single:
+            self.highest[rows] = highest + np.maximum(ahead, 0)
+            self.received_here[rows] += 1
+        else:
+            np.maximum.at(self.highest, rows, highest + ahead)
+            np.add.at(self.received_here, rows, 1)
+        self.last_heard_s[rows] = arrived_s
+        self._time(headers.timestamp, rows, arrived_s)
+
+    def count_all(self, headers: Headers, rows: Numbers, arrived_s: Seconds, single: bool) -> None:
+        """As `count_in`, of packets of any kind: timestamps of events and of silence do not say when they were sent."""
+        untimed = (headers.kind == self.event_type[rows]) | (headers.kind == _COMFORT_NOISE)
+        before = self.transit[rows[untimed]]
+        self.transit[rows[untimed]] = np.nan
+        self.count_in(headers, rows, arrived_s, single)
+        self.transit[rows[untimed]] = before
+
+    def _time(self, timestamps: Numbers, rows: Numbers, arrived_s: Seconds) -> None:
+        """Learn the jitter; nothing from a packet whose transit, or that of the one before, says nothing."""
+        clock_rate_hz = self.clock_rate_hz[rows]
+        transit = arrived_s * clock_rate_hz - timestamps
+        change = np.abs(transit - self.transit[rows])
+        self.transit[rows] = transit
+        jitter = self.jitter[rows]
+        usable = change < _LONGEST_DIFFERENCE_S * clock_rate_hz
+        self.jitter[rows] = jitter + np.where(usable, (change - jitter) / 16, 0)
 
     def received(self, row: int) -> int:
         """Packets of a leg, of all its sources."""

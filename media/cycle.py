@@ -70,8 +70,6 @@ class Cycle:
         self._groups: dict[int, Group] = {}
         self._incoming: Numbers = np.zeros(0, dtype=np.int64)
         self._outgoing: Numbers = np.zeros(0, dtype=np.int64)
-        self._outgoing_list: list[int] = []
-        self._outgoing_mu_law = np.zeros(0, dtype=np.bool_)
         self._told: set[Playback] = set()
         """plays whose end was told"""
         self._ticks = 0
@@ -88,8 +86,14 @@ class Cycle:
         self._gains[row] = 1
         self.reports.join(row, now_s)
 
+    def settle(self) -> None:
+        """Bring the columns up to date: before they are read or changed from outside of a tick."""
+        self._outbound.settle()
+
     def renew(self, stream: Stream) -> None:
         """Begin a new stream to a party: no key may ever see one of its numbers again (`media.srtp`)."""
+        self.settle()
+        self._outbound.stale = True
         self.columns.send_as(stream.row, *map(self._chance, (32, 15, 32)))
 
     def end(self, stream: Stream) -> None:
@@ -116,10 +120,11 @@ class Cycle:
             starts = group.incoming.part.stop, group.outgoing.part.stop
         nobody: list[Numbers] = [np.zeros(0, dtype=np.int64)]
         self._incoming = np.concatenate([group.incoming.rows for group in self._groups.values()] or nobody)
-        self._outgoing = np.concatenate([group.outgoing.rows for group in self._groups.values()] or nobody)
-        self._outgoing_list = self._outgoing.tolist()
-        laws = [stream.law if (stream := self.streams[row]) is not None else None for row in self._outgoing_list]
-        self._outgoing_mu_law = np.array([law is g711.MU_LAW for law in laws], dtype=np.bool_)
+        outgoing = np.concatenate([group.outgoing.rows for group in self._groups.values()] or nobody)
+        laws = [stream.law if (stream := self.streams[row]) is not None else None for row in outgoing.tolist()]
+        self.settle()
+        self._outbound.board(outgoing, np.array([law is g711.MU_LAW for law in laws], dtype=np.bool_))
+        self._outgoing = outgoing
 
     @property
     def relays(self) -> bool:
@@ -146,7 +151,9 @@ class Cycle:
             self._look_around(now_s)
         if self._ticks % _KEYING_TICKS == 0:
             self.keying.check(now_s)
-        self.reports.send_due(now_s)
+        if self.reports.are_due(now_s):
+            self.settle()
+            self.reports.send_due(now_s)
 
     def _mix(self, now_s: float) -> None:
         narrow = self._decode()
@@ -180,14 +187,14 @@ class Cycle:
         return spoken
 
     def _send(self, frames: Samples) -> None:
-        rows, row_list, mu_law = self._outgoing, self._outgoing_list, self._outgoing_mu_law
-        if self.pressing:
-            narrow = [stream for stream in self.pressing if stream.law is not None]
-            others = ~np.isin(rows, [stream.row for stream in narrow if self._presses(stream)])
-            frames, rows, mu_law = frames[others], rows[others], mu_law[others]
-            row_list = rows.tolist()
-        if row_list:
-            self._outbound.send_all(frames, rows, row_list, mu_law)
+        if not len(frames):
+            return
+        pressing = [stream for stream in self.pressing if stream.law is not None]
+        if not pressing:
+            self._outbound.send_all(frames)
+            return
+        self.settle()
+        self._outbound.send_some(frames, ~np.isin(self._outgoing, [one.row for one in pressing if self._presses(one)]))
 
     def _presses(self, stream: Stream) -> bool:
         """Whether what this leg gets now is of a digit and no sound."""

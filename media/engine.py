@@ -91,6 +91,7 @@ class Engine:
 
     def put(self, put: Put, now_s: float) -> None:
         """Make a context so, whole or not at all; `Ready` or `Refused` is said."""
+        self._cycle.settle()
         try:
             self._rooms.check(put.context, put.epoch)
             room = self._rooms.here.get(put.context)
@@ -105,6 +106,7 @@ class Engine:
 
     def drop(self, drop: Drop, now_s: float) -> None:
         """End a context, if it is here; its recordings are closed, its legs measured."""
+        self._cycle.settle()
         try:
             room = self._rooms.drop(drop.context, drop.epoch)
         except StaleError as error:

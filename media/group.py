@@ -50,6 +50,7 @@ class Group:
     def __init__(self, rate_hz: int, rooms: Sequence[Room], starts: tuple[int, int]) -> None:
         """`starts` is where the parts of the shared matrices begin, of what comes and of what is sent."""
         self.rate_hz = rate_hz
+        rooms = sorted(rooms, key=lambda room: len(room.streams))
         self.rooms = tuple(rooms)
         self.streams = tuple(stream for room in rooms for stream in room.streams.values())
         self.rows: Numbers = np.array([stream.row for stream in self.streams], dtype=np.int64)

@@ -18,30 +18,30 @@ Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Seconds = NDArray[np.float64]
 
-_PLAIN = 0x80
-_MARKER = 0x80
-_LAYOUT = np.dtype(
-    [("first", "u1"), ("second", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")], align=False
-)
+KINDS = 128
+_PLAIN_UNMARKED = 0x8000
+_ALL_BUT_MARKER = 0xFF7F
 
 
 class Headers(NamedTuple):
-    """One entry for each packet. `plain`: version 2 without padding, extension or contributing sources."""
+    """One entry for each packet.
 
-    plain: Flags
-    payload_type: Numbers
+    `kind` is the payload type of packets with a plain header (version 2 without padding, extension or contributing
+    sources), and `KINDS` or more of others.
+    """
+
+    kind: Numbers
     sequence: Numbers
     timestamp: Numbers
     ssrc: Numbers
 
+    def of(self, chosen: Numbers) -> Headers:
+        """Those of some packets."""
+        return Headers(*(field[chosen] for field in self))
+
 
 def read(packets: Bytes) -> Headers:
     """The headers of packets, a row each of at least 12 bytes; what is in a row that is no packet means nothing."""
-    fields = packets[:, :HEADER_BYTES].view(_LAYOUT)[:, 0]
-    return Headers(
-        fields["first"] == _PLAIN,
-        (fields["second"] & ~np.uint8(_MARKER)).astype(np.int64),
-        fields["sequence"].astype(np.int64),
-        fields["timestamp"].astype(np.int64),
-        fields["ssrc"].astype(np.int64),
-    )
+    words = packets[:, :HEADER_BYTES].view(">u4").astype(np.int64)
+    first = words[:, 0]
+    return Headers((first >> 16 & _ALL_BUT_MARKER) ^ _PLAIN_UNMARKED, first & 0xFFFF, words[:, 1], words[:, 2])

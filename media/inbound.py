@@ -12,10 +12,10 @@ import numpy as np
 
 from media import demux, g711, header, rtp
 from media.batch import LONGEST_PACKET_BYTES, Address, Batch, Network
-from media.cells import CELL_BYTES, Cells
+from media.cells import CELL_BYTES, FRAME_BYTES, Cells
 from media.columns import NOBODY, Columns
 from media.demux import Kind
-from media.header import Flags, Headers, Numbers
+from media.header import KINDS, Flags, Headers, Numbers
 from media.keying import Keying
 from media.latch import Claim
 from media.relay import Relay
@@ -73,15 +73,24 @@ class Inbound:
             return
         opened = self._open(batch) if self._columns.secure.any() else None
         headers = header.read(batch.packets)
+        if batch.single and not batch.sources and self._columns.are_frames(headers, batch.rows, batch.lengths):
+            self._columns.count_in(headers, batch.rows, batch.arrived_s, single=True)
+            frames = batch.packets[:, HEADER_BYTES : HEADER_BYTES + FRAME_BYTES]
+            self._cells.put(batch.rows, headers.timestamp, frames, single=True)
+            return
+        self._sort(batch, headers, opened)
+
+    def _sort(self, batch: Batch, headers: Headers, opened: set[int] | None) -> None:
+        """Deal with packets of all kinds."""
         known = self._columns.known(headers, batch.rows, batch.lengths)
         if batch.sources:
             self._doubt(batch, known)
         every = np.arange(len(known))
-        self._columns.count_in(headers, batch.rows, every[known], batch.arrived_s)
+        self._columns.count_all(headers.of(every[known]), batch.rows[known], batch.arrived_s[known], batch.single)
         relayed = known & (self._relay.partner[batch.rows] != NOBODY)
         usual = known & ~relayed & self._columns.usual(headers, batch.rows, batch.lengths)
         self._place(batch, headers, every[usual])
-        events = headers.payload_type == self._columns.event_type[batch.rows]
+        events = headers.kind == self._columns.event_type[batch.rows]
         odd = ~usual & (~relayed | events)
         if odd.any():
             self._examine_odd(batch, headers, every[odd].tolist(), known, opened)
@@ -124,7 +133,7 @@ class Inbound:
             length = int(lengths[0])
             same = lengths == length
             payloads = batch.packets[chosen[same], HEADER_BYTES:length]
-            self._cells.put(rows[same], timestamps[same], payloads)
+            self._cells.put(rows[same], timestamps[same], payloads, batch.single)
             rest = ~same
             rows, lengths, timestamps, chosen = rows[rest], lengths[rest], timestamps[rest], chosen[rest]
 
@@ -155,7 +164,7 @@ class Inbound:
                 self._hear(stream, packet, now_s)
             elif not self._meet(stream, packet, source, authentic, now_s):
                 self.refused += 1
-            elif self._relay.partner[row] != NOBODY and headers.plain[index]:
+            elif self._relay.partner[row] != NOBODY and headers.kind[index] < KINDS:
                 self._relay.pass_on(batch, headers, np.array([index]))
         self.refused += max(0, len(odd) - MOST_ODD_PACKETS)
 
@@ -181,8 +190,8 @@ class Inbound:
         if packet.ssrc != columns.source[row]:
             columns.hear(row, packet.ssrc, packet.sequence)
             self._cells.reset(row)
-        one = Headers(*(np.array([value]) for value in (True, packet.payload_type, *packet[2:5])))
-        columns.count_in(one, np.array([row]), np.array([0]), np.array([now_s]))
+        one = Headers(*(np.array([value]) for value in (packet.payload_type, *packet[2:5])))
+        columns.count_all(one, np.array([row]), np.array([now_s]), single=True)
         self._hear(stream, packet, now_s)
         return True
 
@@ -212,7 +221,7 @@ class Inbound:
             stream.hearing.put(packet, now_s * 1000)
         elif len(packet.payload) and not len(packet.payload) % CELL_BYTES:
             payload = np.frombuffer(packet.payload, dtype=np.uint8)[None]
-            self._cells.put(np.array([stream.row]), np.array([packet.timestamp]), payload)
+            self._cells.put(np.array([stream.row]), np.array([packet.timestamp]), payload, single=True)
         else:
             self.refused += 1
 

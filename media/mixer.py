@@ -10,6 +10,7 @@ what is too loud meanwhile is bent towards full scale.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -28,22 +29,42 @@ _RELEASE = np.float32(10 ** (0.5 / 20))
 _ATTACK_SHARE = 4
 
 
+class Block(NamedTuple):
+    """Rooms of one size that follow each other, and their legs."""
+
+    size: int
+    rooms: slice
+    legs: slice
+
+
 class Rooms(NamedTuple):
-    """Which rows belong together: the first row of each room, and the room of each row, both ascending."""
+    """Which rows belong together: the first row of each room, the room of each row, and the rooms by their sizes."""
 
     starts: Indices
     of: Indices
+    blocks: tuple[Block, ...]
 
     @classmethod
     def of_sizes(cls, sizes: list[int]) -> Rooms:
-        """Rooms of so many legs, one or more each, in this order."""
+        """Rooms of so many legs, one or more each, in this order. The fewer changes of size, the cheaper their sums."""
         counts = np.array(sizes, dtype=np.int64)
-        return cls(np.cumsum(counts) - counts, np.repeat(np.arange(len(sizes)), counts))
+        starts = np.cumsum(counts) - counts
+        blocks: list[Block] = []
+        for size, same in groupby(range(len(sizes)), key=sizes.__getitem__):
+            rooms = list(same)
+            first = int(starts[rooms[0]])
+            blocks.append(Block(size, slice(rooms[0], rooms[-1] + 1), slice(first, first + size * len(rooms))))
+        return cls(starts, np.repeat(np.arange(len(sizes)), counts), tuple(blocks))
 
 
 def sums(frames: Samples, rooms: Rooms) -> Sums:
     """What is said in each room altogether: (rooms, samples)."""
-    return np.add.reduceat(frames, rooms.starts, axis=0, dtype=np.int32)
+    # Sums along an axis are ten times faster than `reduceat`, which would need no blocks.
+    totals: Sums = np.empty((len(rooms.starts), frames.shape[1]), dtype=np.int32)
+    for block in rooms.blocks:
+        members = frames[block.legs].reshape(-1, block.size, frames.shape[1])
+        members.sum(axis=1, dtype=np.int32, out=totals[block.rooms])
+    return totals
 
 
 def others(frames: Samples, rooms: Rooms, totals: Sums) -> Sums:
@@ -67,10 +88,10 @@ def limit(heard: Sums, gains: Gains) -> tuple[Samples, Gains]:
 
     Rows that stay below the ceiling and had gain 1 are as they were, to the sample.
     """
+    if heard.max() <= CEILING and heard.min() >= -CEILING and gains.min() == 1:
+        return heard.astype(np.int16), gains
     tops = peaks(heard)
     loud = np.flatnonzero((tops > CEILING) | (gains < 1))
-    if not len(loud):
-        return heard.astype(np.int16), gains
     before = gains[loud]
     wanted = np.minimum(CEILING / np.maximum(tops[loud], 1), 1).astype(np.float32)
     after = np.where(wanted < before, wanted, np.minimum(wanted, before * _RELEASE))

@@ -5,8 +5,6 @@ What may live here: payloads, headers and their order. What is heard is the mixe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from media import g711, rtp
@@ -19,35 +17,76 @@ from media.rtp import HEADER_BYTES
 from media.stream import Stream
 
 _FRAMES_A_SECOND = 50
+_ALL_BUT_MARKER = 0x7F
 _PACKET_BYTES = HEADER_BYTES + FRAME_BYTES
 
 
 class Outbound:
-    """Of all legs."""
+    """Of all legs. G.711 legs get a packet each tick; theirs are one matrix that lasts, so a tick writes what changes.
+
+    The numbers in those packets are ahead of `media.columns` until `settle` is called.
+    """
 
     def __init__(self, columns: Columns, network: Network) -> None:
         self._columns = columns
         self._network = network
+        self.board(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_))
 
-    def send_all(self, frames: Samples, rows: Numbers, row_list: Sequence[int], mu_law: Flags) -> None:
-        """Send G.711 legs their frames of 20 ms, (legs, 160); `mu_law` says who gets which law."""
-        packets = np.empty((len(rows), _PACKET_BYTES), dtype=np.uint8)
-        _encode(frames, mu_law, packets)
-        columns = self._columns
+    def board(self, rows: Numbers, mu_law: Flags) -> None:
+        """From now on these G.711 legs get a packet each tick; `mu_law` says who gets which law. Settle before."""
+        self._rows, self._mu_law = rows, mu_law
+        self._row_list: list[int] = rows.tolist()
+        self._packets = np.zeros((len(rows), _PACKET_BYTES), dtype=np.uint8)
+        self._ticks = 0
+        self.stale = True
+        """whether the columns say something new about headers"""
+
+    def settle(self) -> None:
+        """Bring the columns up to date: before they are read, and before anything in them is changed."""
+        columns, rows = self._columns, self._rows
+        if self._ticks:
+            columns.sequence[rows] += self._ticks
+            columns.timestamp[rows] += self._ticks * FRAME_BYTES
+            columns.sent[rows] += self._ticks
+            columns.sent_bytes[rows] += self._ticks * FRAME_BYTES
+            self._ticks = 0
+
+    def send_all(self, frames: Samples) -> None:
+        """Send the G.711 legs on board their frames of 20 ms, (legs, 160)."""
+        if self.stale:
+            self._write_headers()
+        else:
+            self._packets[:, 1] &= _ALL_BUT_MARKER
+            self._sequence += 1
+            self._timestamp += FRAME_BYTES
+            self._packets[:, 2:4].view(">u2")[:, 0] = self._sequence
+            self._packets[:, 4:8].view(">u4")[:, 0] = self._timestamp
+        _encode(frames, self._mu_law, self._packets)
+        self._ticks += 1
+        self._network.send(self._row_list, self._packets.tobytes(), _PACKET_BYTES)
+
+    def send_some(self, frames: Samples, others: Flags) -> None:
+        """As `send_all`, but only to some of them: the rest gets something else in this tick."""
+        self.settle()
+        rows, mu_law = self._rows, self._mu_law
+        self.board(rows[others], mu_law[others])
+        self.send_all(frames[others])
+        self.settle()
+        self.board(rows, mu_law)
+
+    def _write_headers(self) -> None:
+        columns, rows = self._columns, self._rows
+        self._sequence, self._timestamp = columns.sequence[rows], columns.timestamp[rows]
         rtp.write_headers(
-            packets,
+            self._packets,
             columns.sent_type[rows],
-            columns.sequence[rows],
-            columns.timestamp[rows],
+            self._sequence,
+            self._timestamp,
             columns.sent_source[rows],
             columns.marked[rows],
         )
         columns.marked[rows] = False
-        columns.sequence[rows] += 1
-        columns.timestamp[rows] += FRAME_BYTES
-        columns.sent[rows] += 1
-        columns.sent_bytes[rows] += FRAME_BYTES
-        self._network.send(row_list, packets.tobytes(), _PACKET_BYTES)
+        self.stale = False
 
     def send_one(self, stream: Stream, frame: Samples) -> None:
         """Send a leg with a codec of its own what is full with this frame."""

@@ -16,12 +16,11 @@ import numpy as np
 from media import rtp
 from media.batch import Batch, Network
 from media.columns import NOBODY, Columns
-from media.header import Headers, Numbers
+from media.header import KINDS, Headers, Numbers
 from media.rtp import HEADER_BYTES, SEQUENCES
 from media.stream import Stream
 from media.wire import Leg
 
-_KINDS = 128
 _MARKER_SHIFT = 7
 _FRAMES_A_SECOND = 50
 
@@ -36,7 +35,7 @@ class Relay:
         """to which row the packets of each go; of legs that are not relayed NOBODY"""
         self.busy = False
         """whether any are relayed"""
-        self._kinds = np.full((rows, _KINDS), NOBODY, dtype=np.int64)
+        self._kinds = np.full((rows, KINDS), NOBODY, dtype=np.int64)
         """what becomes of each payload type; NOBODY of those that do not go on"""
         self._source = np.full(rows, NOBODY, dtype=np.int64)
         """to which the shifts belong"""
@@ -51,6 +50,7 @@ class Relay:
             for sender, receiver in ((one, other), (other, one)):
                 self.partner[sender.row] = receiver.row
                 self._kinds[sender.row] = NOBODY
+                self._columns.payload_type[sender.row] = NOBODY
                 for kind, becomes in _payload_types(sender.leg, receiver.leg).items():
                     self._kinds[sender.row, kind] = becomes
         self._source[self.partner == NOBODY] = NOBODY
@@ -58,7 +58,7 @@ class Relay:
     def pass_on(self, batch: Batch, headers: Headers, chosen: Numbers) -> None:
         """Send these packets of relayed legs to the partners."""
         rows = batch.rows[chosen]
-        kinds = self._kinds[rows, headers.payload_type[chosen]]
+        kinds = self._kinds[rows, headers.kind[chosen]]
         if (kinds == NOBODY).any():
             chosen, rows, kinds = (some[kinds != NOBODY] for some in (chosen, rows, kinds))
         self._follow(rows, headers.sequence[chosen], headers.timestamp[chosen])

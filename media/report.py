@@ -53,12 +53,15 @@ class Reports:
         self._network = network
         self._chance = chance
         self._due_s = np.full(len(streams), _NEVER)
+        self._next_s = _NEVER
+        """the least of them, or less"""
         self._parties: dict[int, Party] = {}
 
     def join(self, row: int, now_s: float) -> None:
         """A leg is at this row from now on."""
         self._parties[row] = Party(f"{self._chance(_NAME_BITS):024x}")
         self._due_s[row] = now_s + self._interval_s(first=True)
+        self._next_s = min(self._next_s, float(self._due_s[row]))
 
     def leave(self, stream: Stream, now_s: float) -> Party:
         """Say goodbye for a leg; what its party said last."""
@@ -84,6 +87,10 @@ class Reports:
             if isinstance(message, (SenderReport, ReceiverReport)):
                 self._learn(stream.row, party, message.blocks, now_s)
 
+    def are_due(self, now_s: float) -> bool:
+        """Whether there may be some to send."""
+        return now_s >= self._next_s
+
     def send_due(self, now_s: float) -> None:
         """Send the reports whose time has come."""
         for row in np.flatnonzero(self._due_s <= now_s).tolist():
@@ -91,6 +98,7 @@ class Reports:
             if stream is not None:
                 self._send(stream, None, now_s)
                 self._due_s[row] = now_s + self._interval_s(first=False)
+        self._next_s = float(self._due_s.min())
 
     def _learn(self, row: int, party: Party, blocks: Sequence[Block], now_s: float) -> None:
         for block in blocks:
