@@ -95,6 +95,8 @@ class JitterBuffer:
         self._noise_frames = 0
         self._excess = 0.0
         self._strange = 0
+        """Packets in order that fit nothing, and where the last one was."""
+        self._strange_at = at
         self._window: list[float] = []
         self._window_end_ms = now_ms + WINDOW_MS
         self._playout = Playout(transit, self._per_ms)
@@ -275,13 +277,14 @@ class JitterBuffer:
     def _believe(self, at: int, transit: float, now_ms: float) -> bool:
         """Whether a packet that is far from the time of all others is taken.
 
-        A much quicker one is, a stall is over. One that fits nothing is not, before more of its kind have come.
+        A much quicker one is, a stall is over. One that fits nothing is not, before more have come that follow it.
         """
         if -self._slower < transit - self._base < 0:
             self._playout.quicker(transit)
             self._heed()
             return True
-        self._strange += 1
+        self._strange = self._strange + 1 if at > self._strange_at else 1
+        self._strange_at = at
         if self._strange < _STRANGE_PACKETS:
             self.overflowed += 1
             return False

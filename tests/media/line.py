@@ -53,7 +53,7 @@ def sent(stream: Sequence[Packet], ptime_ms: int = 20, first_ms: float = 0.0) ->
 
 def hear(into: JitterBuffer, arrivals: Iterable[Arrival], until_ms: int, quiet: bool = False) -> list[Heard]:
     """What comes out up to a time. Packets that arrive between two ticks are there at the later one."""
-    waiting = sorted(arrivals, key=lambda arrival: arrival[0], reverse=True)
+    waiting = sorted(arrivals, key=lambda arrival: arrival[0])[::-1]
     heard = []
     for now_ms in range(0, until_ms, 20):
         while waiting and waiting[-1][0] <= now_ms:
@@ -69,10 +69,15 @@ def positions(heard: Iterable[Heard]) -> list[int]:
     return [position for one in heard if not isinstance(one.what, Absent) for position in one.what]
 
 
+def frames(heard: Iterable[Heard]) -> list[Heard]:
+    """The ticks in which there was sound."""
+    return [one for one in heard if not isinstance(one.what, Absent)]
+
+
 def absences(heard: Sequence[Heard]) -> list[Absent]:
     """What was answered in place of frames, between the first frame and the last."""
-    frames = [n for n, one in enumerate(heard) if not isinstance(one.what, Absent)]
-    between = heard[frames[0] : frames[-1]] if frames else []
+    sound = [n for n, one in enumerate(heard) if not isinstance(one.what, Absent)]
+    between = heard[sound[0] : sound[-1]] if sound else []
     return [one.what for one in between if isinstance(one.what, Absent)]
 
 

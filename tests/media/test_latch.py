@@ -129,6 +129,7 @@ def test_an_old_packet_does_not_move_back_what_moved() -> None:
         latch.accept(SIGNALLED, packet(n), 20 * n, authenticated=True)
     latch.accept(BEHIND_NAT, packet(12), 220, authenticated=True)
     assert not latch.accept(SIGNALLED, packet(11), 230, authenticated=True)
+    assert not latch.accept(SIGNALLED, packet(12), 230, authenticated=True)
     assert latch.remote == BEHIND_NAT
 
 

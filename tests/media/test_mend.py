@@ -92,3 +92,18 @@ def test_another_stream_on_a_row_has_no_history() -> None:
     mender.mend(frames, ALL, np.zeros((ROWS, PARTS), np.bool_), np.ones(ROWS, np.bool_))
     assert not frames[3].any()
     assert frames[2].any()
+
+
+def test_another_stream_on_a_row_has_no_gap() -> None:
+    mender, sound = Mender(ROWS, 8000), sounds(6)
+    all_here, none_lost = np.ones((ROWS, PARTS), np.bool_), np.zeros(ROWS, np.bool_)
+    for frames in sound[:4]:
+        mender.mend(frames.copy(), ALL, all_here, none_lost)
+    mender.mend(np.zeros((ROWS, FRAME), np.int16), ALL, ~all_here, ~none_lost)
+    assert mender.mended.tolist() == [1] * ROWS
+    mender.reset(3)
+    frames = sound[5].copy()
+    mender.mend(frames, ALL, all_here, none_lost)
+    assert np.array_equal(frames[3], sound[5, 3])
+    assert not np.array_equal(frames[2], sound[5, 2])
+    assert mender.mended.tolist() == [1, 1, 1, 0, 1]

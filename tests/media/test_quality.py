@@ -64,9 +64,10 @@ def test_a_source_that_begins_anew_has_lost_nothing_by_it() -> None:
 
 def test_losses_of_an_earlier_source_stay_counted() -> None:
     reception = received([0, 1, 5])
-    for n in range(10):
+    for n in [*range(10), 14]:
         reception.count(packet(n, ssrc=2), 100 + n * 20)
-    assert reception.lost == 3
+    assert reception.lost == 3 + 4
+    assert reception.block().lost == 4
 
 
 @given(st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 2**32 - 1), st.integers(1, 3)), max_size=100))
@@ -118,6 +119,12 @@ def test_a_report_is_about_what_came_since_the_last() -> None:
 def test_opinions_are_those_of_the_model(loss: float, delay_ms: float, expected: int) -> None:
     """R = 93.2 is MOS 4.41; G.711 with concealment at 1 % loss has Ie,eff = 3.6, at 3 % 10.1, at 10 % 27.1."""
     assert mos_x100(rating(loss, delay_ms)) == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(("delay_ms", "impairment"), [(100, 0), (200, 3.04), (400, 24.1), (800, 40.8)])
+def test_delay_impairs_as_the_model_says(delay_ms: float, impairment: float) -> None:
+    """Idd of ITU-T G.107 (7-27), worked out by hand: X is 0, 1, 2 and 3."""
+    assert rating(0, delay_ms) == pytest.approx(93.2 - impairment, abs=0.05)
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 2000), st.floats(0, 2000))

@@ -50,6 +50,14 @@ def test_sources_extension_and_padding_are_stepped_over(
     assert parse(bytes(whole)) == packet
 
 
+@pytest.mark.parametrize(("words", "payload"), [(0, b""), (300, b"payload")])
+def test_an_extension_may_be_empty_or_long(words: int, payload: bytes) -> None:
+    data = b"\x90" + PLAIN[1:HEADER_BYTES] + b"\xbe\xde" + words.to_bytes(2, "big") + bytes(4 * words) + payload
+    packet = parse(data)
+    assert packet is not None
+    assert packet.payload == payload
+
+
 @pytest.mark.parametrize(
     ("first", "rest"),
     [
