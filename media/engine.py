@@ -11,16 +11,16 @@ from collections.abc import Callable
 from media.batch import Network
 from media.cycle import Cycle
 from media.dtls import DtlsSrtp
-from media.keying import handshake
+from media.keying import handshake, silence
 from media.play import Library
 from media.port import PortTakenError
 from media.quality import mos_x100, rating
 from media.record import Recorder
 from media.room import Room, Rooms, StaleError
 from media.srtp import Srtp
-from media.stream import Stream, UnfitLegError, check
+from media.stream import Stream, UnfitLegError, agreement_of, check, keys_of
 from media.studio import Studio
-from media.wire import Drop, Dtls, FromWorker, Inventory, Leg, Measured, Put, Ready, Refused, Sdes
+from media.wire import Drop, Dtls, FromWorker, Inventory, Keyed, Leg, Measured, Put, Ready, Refused
 
 _CELLS_A_PACKET = 2
 _OWN_DELAY_MS = 50
@@ -56,7 +56,8 @@ class Engine:
 
     def inventory(self) -> Inventory:
         """What there is."""
-        return Inventory(self._rooms.inventory(), self._rows)
+        keyed = (self._keyed(stream) for stream in self._legs.values() if isinstance(stream.leg.secure, Dtls))
+        return Inventory(self._rooms.inventory(), self._rows, tuple(one for one in keyed if one is not None))
 
     @property
     def relays(self) -> bool:
@@ -158,13 +159,22 @@ class Engine:
         return wanted
 
     def _handshakes(self, wanted: dict[str, Leg], now_s: float) -> dict[str, DtlsSrtp]:
-        """Those that have to begin now. Raises UnfitLegError."""
+        """Those that have to begin now: of new agreements, and of those that came to nothing. Raises UnfitLegError."""
         found = {}
         for leg in wanted.values():
             here = self._legs.get(leg.id)
-            if isinstance(leg.secure, Dtls) and (here is None or here.leg.secure != leg.secure):
+            if isinstance(leg.secure, Dtls) and leg.secure.keys is None and not self._has_begun(leg, here):
                 found[leg.id] = handshake(leg, leg.secure, now_s)
         return found
+
+    def _has_begun(self, leg: Leg, here: Stream | None) -> bool:
+        if here is None or agreement_of(here.leg) != agreement_of(leg):
+            return False
+        return here.srtp is not None or self._cycle.keying.shakes(here.row)
+
+    def _keyed(self, stream: Stream) -> Keyed | None:
+        keys = self._cycle.keying.keyed(stream.row) or keys_of(stream.leg)
+        return Keyed(stream.context, stream.leg.id, keys) if keys is not None else None
 
     # --- legs
 
@@ -193,15 +203,17 @@ class Engine:
 
     def _adapt(self, stream: Stream, leg: Leg, shaking: DtlsSrtp | None) -> None:
         before = stream.leg
-        if leg == before:
+        if leg == before and shaking is None:
             return
-        if leg.secure != before.secure:
+        late = stream.srtp is None and keys_of(leg) is not None
+        rekeyed = shaking is not None or late or agreement_of(leg) != agreement_of(before)
+        if rekeyed:
             self._rekey(stream, leg)
         if leg.codecs[0] != before.codecs[0]:
             self._cycle.renew(stream)
         stream.apply(leg)
         self._describe(stream)
-        if (leg.remote, leg.fixed, leg.secure) != (before.remote, before.fixed, before.secure):
+        if rekeyed or (leg.remote, leg.fixed) != (before.remote, before.fixed):
             stream.relatch()
             self._aim(stream, shaking)
 
@@ -215,20 +227,21 @@ class Engine:
             columns.payload_type[row] = -1
 
     def _rekey(self, stream: Stream, leg: Leg) -> None:
-        before = stream.leg.secure
+        before, keys = keys_of(stream.leg), keys_of(leg)
         self._cycle.keying.end(stream.row)
-        if not isinstance(leg.secure, Sdes):
+        if keys is None:
             stream.srtp = None
         elif stream.srtp is None:
-            stream.srtp = Srtp(leg.secure)
+            stream.srtp = Srtp(keys)
         else:
-            stream.srtp.rekey(leg.secure)
-        if not isinstance(before, Sdes) or not isinstance(leg.secure, Sdes) or before.local_key != leg.secure.local_key:
+            stream.srtp.rekey(keys)
+        if before is None or keys is None or before.local_key != keys.local_key:
             self._cycle.renew(stream)
 
     def _aim(self, stream: Stream, shaking: DtlsSrtp | None) -> None:
         """Send where the leg said that it is, until it is known better."""
-        self._network.guard(stream.row, stream.srtp.protect if stream.srtp is not None else None)
+        guard = silence if stream.leg.secure is not None else None
+        self._network.guard(stream.row, stream.srtp.protect if stream.srtp is not None else guard)
         if shaking is not None:
             self._cycle.keying.begin(stream, shaking)
         self._network.unpoint(stream.row, stream.leg.remote)

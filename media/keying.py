@@ -17,7 +17,7 @@ from media.dtls import DtlsError, DtlsSrtp
 from media.latch import Latch
 from media.srtp import Srtp
 from media.stream import Stream, UnfitLegError
-from media.wire import Dtls, FromWorker, Keyed, Leg, NotKeyed
+from media.wire import Dtls, FromWorker, Keyed, Leg, NotKeyed, Sdes
 
 _MOST_WAITING = 512
 """datagrams of all legs; a peer repeats what was lost"""
@@ -29,6 +29,10 @@ def handshake(leg: Leg, wanted: Dtls, now_s: float) -> DtlsSrtp:
         return DtlsSrtp(wanted, leg.remote, now_s)
     except DtlsError as error:
         raise UnfitLegError(f"leg {leg.id}: {error}") from error
+
+
+def silence(_: bytes) -> None:
+    """What guards the way to a leg that is to have keys and has none: nothing goes there."""
 
 
 class _Waiting(NamedTuple):
@@ -58,9 +62,17 @@ class Keying:
     def begin(self, stream: Stream, shaking: DtlsSrtp) -> None:
         """A leg has no keys any more, until this handshake is over."""
         stream.srtp = None
-        self._network.guard(stream.row, lambda _: None)
+        self._network.guard(stream.row, silence)
         self._handshakes[stream.row] = stream, shaking
         self._flush(stream, shaking)
+
+    def keyed(self, row: int) -> Sdes | None:
+        """What the handshake of the leg of this row gave."""
+        return self._handshakes[row][1].keys if row in self._handshakes else None
+
+    def shakes(self, row: int) -> bool:
+        """Whether the leg of this row has a handshake, over or not."""
+        return row in self._handshakes
 
     def end(self, row: int) -> None:
         """The leg of this row is gone, or has other keys."""

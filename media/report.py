@@ -74,6 +74,8 @@ class Reports:
         """Take a packet of RTCP. Without encryption only the host that the leg is at is heard."""
         if stream.srtp is not None:
             plain = stream.srtp.unprotect_rtcp(data)
+        elif stream.leg.secure is not None:
+            return
         else:
             remote = stream.latch.remote
             plain = data if remote is not None and remote[0] == source[0] else None
@@ -111,6 +113,8 @@ class Reports:
     def _send(self, stream: Stream, last: Goodbye | None, now_s: float) -> None:
         row, party, signalled = stream.row, self._parties[stream.row], stream.latch.remote
         if signalled is None or not (self._columns.sent[row] or self._columns.received(row)):
+            return
+        if stream.srtp is None and stream.leg.secure is not None:  # it is to have keys
             return
         above = 0 if stream.leg.rtcp_mux else 1
         remote = party.remote or (signalled[0], signalled[1] + above)

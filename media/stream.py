@@ -5,6 +5,8 @@ What may live here: what lasts of one leg and is no array. Most packets pass by 
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from media import codec as codecs
 from media import g711
 from media.codec import UnsupportedCodecError, law
@@ -17,7 +19,7 @@ from media.quality import Watch
 from media.rtp import Packet
 from media.srtp import KeyingError, Srtp
 from media.voice import Hearing, Speaking
-from media.wire import Codec, Leg, Sdes
+from media.wire import Codec, Dtls, Leg, Sdes
 
 ARRAY_PTIME_MS = 20
 _CONSECUTIVE = 2
@@ -35,10 +37,20 @@ def check(leg: Leg) -> None:
     try:
         for one in leg.codecs:
             codecs.sample_rate_hz(one)
-        if isinstance(leg.secure, Sdes):
-            Srtp(leg.secure)
+        if (keys := keys_of(leg)) is not None:
+            Srtp(keys)
     except (UnsupportedCodecError, KeyingError) as error:
         raise UnfitLegError(f"leg {leg.id}: {error}") from error
+
+
+def keys_of(leg: Leg) -> Sdes | None:
+    """The keys that a leg comes with: those of the SDP, or of a handshake that is over."""
+    return leg.secure.keys if isinstance(leg.secure, Dtls) else leg.secure
+
+
+def agreement_of(leg: Leg) -> Sdes | Dtls | None:
+    """What was agreed on for a leg's keys: that a handshake is over makes no other one of it."""
+    return replace(leg.secure, keys=None) if isinstance(leg.secure, Dtls) else leg.secure
 
 
 class Stream:
@@ -74,7 +86,9 @@ class Stream:
         self._candidate = (-1, -1, 0)
         """SSRC that may become the one that is heard, its next sequence number, how many came"""
         self.latch = Latch(leg.remote, leg.fixed)
-        self.srtp = Srtp(leg.secure) if isinstance(leg.secure, Sdes) else None
+        keys = keys_of(leg)
+        self.srtp = Srtp(keys) if keys is not None else None
+        """None for a leg in the clear, and for one that is to have keys and has none yet"""
         self.apply(leg)
 
     def apply(self, leg: Leg) -> None:

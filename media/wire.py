@@ -51,6 +51,8 @@ class Dtls(msgspec.Struct, frozen=True, tag="dtls"):
     fingerprint: str
     certificate: bytes
     key: bytes
+    keys: Sdes | None = None
+    """what this handshake gave, once it is over (`Keyed`): a worker that did not make it takes them, and makes none"""
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -150,10 +152,14 @@ class Drop(msgspec.Struct, frozen=True, tag="drop"):
 
 
 class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
-    """First of all: what there is already, (context, rev, epoch) of each, and how many legs are too many."""
+    """First of all: what there is already, (context, rev, epoch) of each, and how many legs are too many.
+
+    `keyed` is what handshakes gave that are over, for who did not hear it then.
+    """
 
     contexts: tuple[tuple[str, int, int], ...] = ()
     capacity_legs: int = 0
+    keyed: tuple[Keyed, ...] = ()
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from media import rtcp
+from media.demux import Kind, kind
 from media.dtls import DtlsSrtp
 from media.srtp import Srtp
-from media.wire import Dtls, Keyed, Latched, NotKeyed, Ready, Refused, Sdes
+from media.wire import Dtls, Keyed, Latched, Measured, NotKeyed, Ready, Refused, Sdes
 from tests.media.dtls_end import OTHER, OURS, THEIRS
 from tests.media.party import HOST, Phone, Stage, theirs
 
@@ -85,12 +89,11 @@ def test_keys_that_fit_no_suite_are_refused(made: Stage) -> None:
 
 # --- by a handshake
 
+WANTED = Dtls(False, THEIRS.fingerprint, OURS.certificate, OURS.key)
 
-def shaken(made: Stage, fingerprint: str) -> Phone:
-    """A phone that shook hands as well as it could, beside one in the clear."""
-    a, b = made.phone(frequency_hz=A_HZ), made.phone(frequency_hz=B_HZ)
-    wanted = Dtls(False, fingerprint, OURS.certificate, OURS.key)
-    assert made.put([a.leg("a", secure=wanted), b.leg("b")]) == Ready("room", 1)
+
+def shake(made: Stage, a: Phone) -> None:
+    """Let the phone begin a handshake, and take its keys if it comes to any."""
     at = (HOST, a.port)
     peer = DtlsSrtp(Dtls(True, OURS.fingerprint, THEIRS.certificate, THEIRS.key), at, made.now_s)
     for _ in range(20):
@@ -101,21 +104,115 @@ def shaken(made: Stage, fingerprint: str) -> Phone:
             peer.receive(a.other.pop(0), at, made.now_s)
     if peer.keys is not None:
         a.keys, a.srtp = peer.keys, Srtp(peer.keys)
-    return a
+
+
+def pair_by_dtls(made: Stage, wanted: Dtls = WANTED) -> tuple[Phone, Phone]:
+    """One that is to shake hands, beside one in the clear."""
+    a, b = made.phone(frequency_hz=A_HZ), made.phone(frequency_hz=B_HZ)
+    assert made.put([a.leg("a", secure=wanted), b.leg("b")]) == Ready("room", 1)
+    return a, b
 
 
 def test_keys_of_a_handshake_are_told_and_used(made: Stage) -> None:
-    a = shaken(made, THEIRS.fingerprint)
+    a, b = pair_by_dtls(made)
+    shake(made, a)
     (keyed,) = made.words(Keyed)
     assert (keyed.context, keyed.leg, keyed.keys) == ("room", "a", theirs(a.keys))
+    assert made.engine.inventory().keyed == (keyed,)
     a.got.clear()
     made.run(0.7)
-    assert (a.tones(), made.phones[1].tones()) == ((B_HZ,), (A_HZ,))
+    assert (a.tones(), b.tones()) == ((B_HZ,), (A_HZ,))
 
 
 def test_a_stranger_s_certificate_gets_no_keys_and_nothing_goes_there(made: Stage) -> None:
-    a = shaken(made, OTHER.fingerprint)
+    a, _ = pair_by_dtls(made, Dtls(False, OTHER.fingerprint, OURS.certificate, OURS.key))
+    shake(made, a)
     assert made.words(Keyed) == []
     made.run(31.0, silent=[a])
     assert [word.leg for word in made.words(NotKeyed)] == ["a"]
     assert a.got == []
+
+
+def test_without_keys_nothing_is_in_the_clear_whatever_is_put_and_nothing_is_believed(made: Stage) -> None:
+    a, b = pair_by_dtls(made)
+    elsewhere = made.phone(frequency_hz=1100.0)
+    leg = a.leg("a", secure=WANTED)
+    changed = [replace(leg, fixed=True), replace(leg, remote=elsewhere.address), replace(leg, dtmf=101), leg]
+    for rev, each in enumerate(changed, 2):
+        made.put([each, b.leg("b")], rev=rev)
+        made.run(8.0)
+    assert [word.leg for word in made.words(NotKeyed)] == ["a"]
+    made.put([b.leg("b")], rev=9)
+    made.run(0.1)
+    assert b.tones() == ()
+    for phone in (a, elsewhere):
+        assert phone.got == [], "sound"
+        assert [data for data in phone.other if kind(data) is not Kind.DTLS] == [], "reports"
+
+
+def test_reports_wait_for_keys_like_sound(made: Stage) -> None:
+    a, b = made.phone(frequency_hz=A_HZ, keys=KEYS), made.phone(frequency_hz=B_HZ)
+    leg = a.leg("a", rtcp_mux=True)
+    made.put([leg, b.leg("b")])
+    made.run(0.3)
+    made.put([replace(leg, secure=WANTED), b.leg("b")], rev=2)
+    a.other.clear()
+    ours = int(made.engine._cycle.columns.sent_source[made.engine._legs["a"].row])
+    a.send(rtcp.build([rtcp.ReceiverReport(a.ssrc, (rtcp.Block(ours, 0, 77, 0, 0),))]))
+    made.run(8.0, silent=[a])
+    made.put([b.leg("b")], rev=3)
+    made.run(0.1, silent=[a])
+    assert a.other == []
+    assert [word.remote_lost for word in made.words(Measured)] == [-1]
+
+
+def test_a_handshake_that_came_to_nothing_may_begin_anew_when_its_leg_is_put_again(made: Stage) -> None:
+    a, b = pair_by_dtls(made)
+    made.run(31.0, silent=[a])
+    assert len(made.words(NotKeyed)) == 1
+    made.put([a.leg("a", secure=WANTED), b.leg("b")], rev=2)
+    shake(made, a)
+    assert len(made.words(Keyed)) == 1
+
+
+def test_told_again_with_the_keys_that_it_gave_nothing_changes(made: Stage) -> None:
+    a, b = pair_by_dtls(made)
+    shake(made, a)
+    made.run(0.3)
+    sources = {packet.ssrc for packet in a.got}
+    known = replace(WANTED, keys=theirs(a.keys))
+    for rev, secure in enumerate((known, WANTED, known), 2):
+        made.put([a.leg("a", secure=secure), b.leg("b")], rev=rev)
+        made.run(0.3)
+    assert {packet.ssrc for packet in a.got} == sources
+    assert (a.tones(), b.tones()) == ((B_HZ,), (A_HZ,))
+    assert len(made.words(Keyed)) == 1
+
+
+def test_a_worker_that_takes_over_needs_no_handshake(made: Stage) -> None:
+    a, b = made.phone(frequency_hz=A_HZ, keys=KEYS), made.phone(frequency_hz=B_HZ)
+    known = replace(WANTED, keys=theirs(KEYS))
+    assert made.put([a.leg("a", secure=known), b.leg("b")]) == Ready("room", 1)
+    made.run(0.7)
+    assert (a.tones(), b.tones()) == ((B_HZ,), (A_HZ,))
+    assert made.words(Keyed) == []
+    (keyed,) = made.engine.inventory().keyed
+    assert keyed.keys == theirs(KEYS)
+
+
+def test_another_certificate_of_the_peer_makes_another_handshake(made: Stage) -> None:
+    a, b = pair_by_dtls(made, Dtls(False, OTHER.fingerprint, OURS.certificate, OURS.key))
+    shake(made, a)
+    assert made.words(Keyed) == []
+    made.put([a.leg("a", secure=WANTED), b.leg("b")], rev=2)
+    shake(made, a)
+    a.got.clear()
+    made.run(0.7)
+    assert (a.tones(), b.tones()) == ((B_HZ,), (A_HZ,))
+
+
+def test_keys_of_a_handshake_that_cannot_be_are_refused(made: Stage) -> None:
+    a = made.phone()
+    said = made.put([a.leg("a", secure=replace(WANTED, keys=Sdes(SUITE, b"a", b"b")))])
+    assert isinstance(said, Refused)
+    assert "leg a: " in said.reason
