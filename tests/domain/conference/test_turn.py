@@ -10,46 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.journal.codec import decode, encode
-from domain.base import Context, Event, Step
 from domain.catalog import CATEGORIES, topic
 from domain.conference.conference import Conference, Standing, live_until
 from domain.conference.input import Arrive, Deafen, EnterPin, Input, Kick, Leave, Lock, Mute, Tire
-from domain.conference.turn import KICKED, LOCKED, NO_PIN, PATIENCE, WRONG_PIN, Door, deadline, decide, expelled, fold
+from domain.conference.turn import KICKED, LOCKED, NO_PIN, PATIENCE, WRONG_PIN, deadline, expelled, fold
 from domain.ids import conference_id, shard_of, shard_of_room
 from domain.routing.directory import Room
+from tests.domain.conference.meeting import CLOSED, HOSTED, OPEN, STREAM, Meeting
 from tests.domain.world import START, seconds
-
-OPEN = Room("acme", "7000", "Board room")
-CLOSED = Room("acme", "7000", "Board room", "sealed.1234", "sealed.9999")
-HOSTED = Room("acme", "7000", "Board room", "", "sealed.9999")
-STREAM = conference_id("acme", "7000", 1_700_000_000_000, b"12345678")
-
-
-class Meeting:
-    """Plays one room and remembers all that happened."""
-
-    def __init__(self, room: Room = OPEN) -> None:
-        self.door = Door(room, lambda sealed: sealed.removeprefix("sealed."))
-        self.now = START
-        self.conference: Conference | None = None
-        self.events: list[Event] = []
-
-    def play(self, kind: type[Input], *fields: Any, **named: Any) -> list[str]:
-        """The types of the events that follow."""
-        context = Context("acme", "i", "c", "x", "node", 1)
-        step = Step(STREAM, self.conference.version if self.conference else 0, self.now, context)
-        events = decide(self.conference, kind("c", "x", *fields, **named), self.door, step)
-        self.conference = fold(self.conference, events)
-        self.events += events
-        return [type(event).__name__ for event in events]
-
-    def arrive(self, *legs: str) -> None:
-        for leg in legs:
-            self.play(Arrive, leg, f"10{leg}", f"Name {leg}")
-
-    def member(self, leg: str) -> Any:
-        assert self.conference is not None
-        return self.conference.members[leg]
 
 
 def test_the_first_opens_and_the_last_closes() -> None:

@@ -6,16 +6,19 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 
-from domain import extension, tenant
+from domain import extension, room, tenant
 from domain.apikey import ApiKey, apikey_id
 from domain.base import Context, Event, Step
 from domain.catalog import CATEGORIES, topic
+from domain.conference.input import Deafen, EnterPin, Kick, Leave, Lock, Mute
 from domain.extension import Device, Extension, extension_id
 from domain.guard import Failures, GuardStreams
 from domain.ids import CONFIG_SHARD, shard_of
 from domain.ports import Record
+from domain.room import Room, room_id
 from domain.tenant import Tenant, Wanted, tenant_id
 from domain.values import STRIP_ALL, Ability
+from tests.domain.conference.meeting import CLOSED, Meeting
 from tests.domain.history import ENDS, KINDS, play
 from tests.domain.world import START
 from tests.projections.histories import bindings, moved, plain_call, record
@@ -34,7 +37,7 @@ def streams(count: int) -> Iterator[tuple[int, list[Record]]]:
         yield _stream(
             bindings(str(1000 + number), [(0, "desk", 60), (30, "old", 600), (10, "desk", 0), (90, "desk", 60)])
         )
-    for events in (_guarded(), _tenant(), _extension(), _key()):
+    for events in (_guarded(), _tenant(), _extension(), _key(), _room(), _conference()):
         yield _stream(events)
 
 
@@ -85,6 +88,37 @@ def _extension() -> tuple[Event, ...]:
     second = extension.declare(now, "1001", "Alice", 20, devices[:1], Step(stream, 1, START, _CONTEXT))
     assert second is not None
     return first, second
+
+
+def _room() -> tuple[Event, ...]:
+    stream, wanted = room_id("acme", "7000"), room.Wanted("Board room", "sealed", "")
+    first = room.declare(None, "7000", wanted, Step(stream, 0, START, _CONTEXT))
+    assert isinstance(first, Room.Created)
+    now = first.mutate(None)
+    assert isinstance(now, Room)
+    second = room.declare(now, "7000", wanted._replace(pin=""), Step(stream, 1, START, _CONTEXT))
+    assert second is not None
+    return first, second
+
+
+def _conference() -> tuple[Event, ...]:
+    meeting = Meeting(CLOSED)
+    meeting.arrive("a", "b")
+    for kind, fields in (
+        (EnterPin, ("a", "0000")),
+        (EnterPin, ("a", "9999")),
+        (EnterPin, ("b", "1234")),
+        *(
+            (kind, ("a", *fields, on))
+            for kind, fields in ((Mute, ("b",)), (Deafen, ("b",)), (Lock, ()))
+            for on in (True, False)
+        ),
+        (Kick, ("a", "b")),
+        (Leave, ("b",)),
+        (Leave, ("a",)),
+    ):
+        meeting.play(kind, *fields)
+    return tuple(meeting.events)
 
 
 def _key() -> tuple[Event, ...]:
