@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from api import nodes, operation, problem, reading, writing
+from api import conferences, nodes, operation, problem, reading, writing
 from api.ports import Commands, KeyCheck, Queries
 
 VERSION = "1"
@@ -27,6 +27,7 @@ def create_app(queries: Queries, commands: Commands, keys: KeyCheck) -> FastAPI:
     app.include_router(reading.router)
     app.include_router(writing.router)
     app.include_router(nodes.router)
+    app.include_router(conferences.router)
     operation.install(app)
     problem.install(app)
     app.middleware("http")(_measure)

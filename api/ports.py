@@ -100,7 +100,8 @@ class Commands(Protocol):
         `projections.list` {}, `projections.start` {kind: rebuild | verify, name} -> {job},
         `projections.progress` {job} -> {state: waiting | running | done | failed, phase, done, total, detail,
         differences}.
-        `tenant` None = all.
+        `conferences` {tenant}, `conferences.change` {tenant, number, what: lock | unlock, or with a member mute |
+        unmute | deafen | undeafen | kick, member} -> {changed}. `tenant` None = all.
         """
 
 

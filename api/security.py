@@ -14,10 +14,11 @@ from domain.apikey import Principal, Role
 from domain.refusal import Refusal
 
 _TENANT_READS = frozenset({"calls", "registrations", "cdr"})
+_OF_CALLS = _TENANT_READS | {"conferences"}
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    Role.OPERATOR: _TENANT_READS | {"events", "apply", "export", "keys", "projections", "nodes"},
-    Role.TENANT_ADMIN: _TENANT_READS | {"events", "apply", "export"},
-    Role.SUPERVISOR: _TENANT_READS,
+    Role.OPERATOR: _OF_CALLS | {"events", "apply", "export", "keys", "projections", "nodes"},
+    Role.TENANT_ADMIN: _OF_CALLS | {"events", "apply", "export"},
+    Role.SUPERVISOR: _OF_CALLS,
     Role.ANALYST: frozenset({"cdr"}),
     Role.AUDITOR: frozenset({"cdr", "events"}),
     Role.RESELLER: frozenset(),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+_LONGEST_NAME = 108
 
 LOCK = "switchlog.lock"
 """Held by the parent of the roles, which writes into it which they are."""
@@ -19,6 +22,19 @@ HANDLE = "api.json"
 """Where the command line on the same machine finds URL and key of the API."""
 TRACE = "trace"
 """SIP messages as seen on the wire, if they are kept."""
+
+
+def socket_name(path: Path, inherited: bool = False) -> Path:
+    """Another name of a Unix socket if its own is too long for an address (108 bytes): by its folder, which stays open.
+
+    `inherited` is for a program that replaces this process. Raises OSError.
+    """
+    path = path.absolute()
+    if len(os.fsencode(path)) < _LONGEST_NAME:
+        return path
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.set_inheritable(folder, inherited)
+    return Path(f"/proc/self/fd/{folder}/{path.name}")
 
 
 def roles_of(folder: Path) -> frozenset[str]:

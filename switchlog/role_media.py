@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from switchlog.folder import MEDIA_SOCKET
+from switchlog.folder import MEDIA_SOCKET, socket_name
 from switchlog.role import at_start
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 async def run(settings: Settings) -> None:
     """Never returns: the worker has this process's id, parent and end. Raises RoleError when it cannot be started."""
-    control = settings.data / MEDIA_SOCKET
-    words = [sys.executable, "-m", "media", "--control", str(control), "--host", settings.media_host]
     with at_start():
+        control = socket_name(settings.data / MEDIA_SOCKET, inherited=True)
+        words = [sys.executable, "-m", "media", "--control", str(control), "--host", settings.media_host]
         os.execv(sys.executable, words)

@@ -11,7 +11,7 @@ from adapters.sip.gate.source import SourceLimits
 from adapters.sip.message.via import join_host_port
 from domain.ports import Journal
 from switchlog.address import addresses, networks
-from switchlog.folder import MEDIA_SOCKET
+from switchlog.folder import MEDIA_SOCKET, socket_name
 from switchlog.office import Office
 from switchlog.session import Session
 from switchlog.studio import MediaSettings
@@ -46,7 +46,7 @@ def session_parts(
 def _media(settings: Settings) -> MediaSettings | None:
     if settings.media_range is None:
         return None
-    return MediaSettings(*settings.media_range, (settings.data / MEDIA_SOCKET,), settings.media_advertise)
+    return MediaSettings(*settings.media_range, (socket_name(settings.data / MEDIA_SOCKET),), settings.media_advertise)
 
 
 async def listen(settings: Settings, session: Session, tls: Tls) -> None:

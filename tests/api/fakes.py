@@ -33,6 +33,12 @@ STORY: dict[str, Any] = {
 }
 
 
+MEMBER: dict[str, Any] = {
+    "member": "x1", "call_id": str(UUID(int=1)), "number": "1001", "name": "Alice", "standing": "inside",
+    "moderator": False, "muted": True, "deaf": False,
+}  # fmt: skip
+
+
 def key_of(role: Role, tenant: str | None = None) -> str:
     return f"key-{role}-{tenant or 'all'}"
 
@@ -154,6 +160,8 @@ class FakeCommands:
                 return [{"name": "a", "link": "", "draining": False, "shards": 65, "calls": 2, "lag": 0}]
             case "nodes.drain" | "nodes.resume":
                 return {"name": args["name"], "draining": name == "nodes.drain", "shards": self.left}
+            case "conferences" | "conferences.change":
+                return _conference(args)
             case "projections.list":
                 return [{"name": "cdr", "cursor": "gQ", "lag": 0, "state": "live"}]
             case "projections.start":
@@ -163,3 +171,10 @@ class FakeCommands:
                     raise Refusal("unavailable", "the projector is gone")
                 return self.states.pop(0)
         raise AssertionError(f"nobody asks for {name}")
+
+
+def _conference(args: Mapping[str, Any]) -> Any:
+    """The list of them, or what became of a wish; `unlock` changes nothing."""
+    if "what" in args:
+        return {"changed": args["what"] != "unlock"}
+    return [{"tenant": args["tenant"] or "acme", "number": "7000", "locked": False, "members": [MEMBER]}]

@@ -32,6 +32,7 @@ ROUTES = {
     "keys": ("POST", "/v1/keys"),
     "projections": ("GET", "/v1/projections"),
     "nodes": ("GET", "/v1/nodes"),
+    "conferences": ("GET", "/v1/conferences"),
 }
 
 
@@ -282,3 +283,32 @@ async def test_nodes_are_listed_drained_and_resumed(site: Site) -> None:
         answer = await site.ask("POST", f"/v1/nodes/a.example/{what}")
         assert answer.json() == {"name": "a.example", "draining": draining, "shards": 0}
     assert (await site.ask("POST", "/v1/nodes/a/burn")).status_code == 422
+
+
+async def test_conferences_are_listed_and_changed(site: Site) -> None:
+    (conference,) = await site.items("/v1/conferences", key_of(Role.SUPERVISOR, "globex"))
+    assert (conference["tenant"], conference["members"][0]["member"]) == ("globex", "x1")
+    for path, what, member in (
+        ("7000/lock", "lock", ""),
+        ("7000/members/x1/mute", "mute", "x1"),
+        ("%2A7/members/x1/kick", "kick", "x1"),
+    ):
+        answer = await site.ask("POST", f"/v1/conferences/{path}?tenant=acme", headers={"Idempotency-Key": path})
+        assert answer.json() == {"changed": True}
+        name, args, actor, command = site.commands.asked[-1]
+        number = "*7" if what == "kick" else "7000"
+        assert (name, actor) == ("conferences.change", "api:operator-None")
+        assert args == {"number": number, "what": what, "member": member, "tenant": "acme"}
+        assert command.endswith(path)
+    assert (await site.ask("POST", "/v1/conferences/7000/unlock?tenant=acme")).json() == {"changed": False}
+
+
+async def test_a_conference_is_one_tenants(site: Site) -> None:
+    path = "/v1/conferences/7000/lock"
+    assert is_problem(await site.ask("POST", path), 422)["field"] == "tenant"
+    own = key_of(Role.SUPERVISOR, "globex")
+    assert (await site.ask("POST", path, own)).status_code == 200
+    assert site.commands.asked[-1][1]["tenant"] == "globex"
+    is_problem(await site.ask("POST", f"{path}?tenant=acme", own), 404)
+    for wrong in ("7000/burn", "7000/members/x1/lock", "7000/members/x1/burn"):
+        assert (await site.ask("POST", f"/v1/conferences/{wrong}?tenant=acme")).status_code == 422

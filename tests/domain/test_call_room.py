@@ -11,6 +11,7 @@ from domain.call.input import (
     Answered,
     AnswerGiven,
     DeadlineReached,
+    Failed,
     HungUp,
     Released,
     ReofferAccepted,
@@ -122,6 +123,13 @@ def test_a_phone_is_not_released_by_media(index: int) -> None:
     table.play(Released("k", "media", table.leg(index), EXPELLED))
     assert table.events == ()
     assert table.call.state is CallState.TALKING
+
+
+def test_a_room_that_refuses_is_no_callee() -> None:
+    table = Table(dialled="7000")
+    table.play(Failed("f", "media", table.leg(1), Cause(403, 21, "locked")))
+    ended = next(event for event in table.events if isinstance(event, Call.Ended))
+    assert (ended.by, ended.outcome, ended.why.sip_status) == ("system", "rejected", 403)
 
 
 def test_a_room_without_a_media_worker_is_no_person_who_did_not_answer() -> None:

@@ -81,6 +81,55 @@ async def test_who_holds_is_not_heard_and_hears_the_room_again_afterwards(server
     await all_hear_the_others(calls)
 
 
+async def test_others_mute_deafen_kick_and_lock(server: Server, phones: Phones) -> None:
+    """By HTTP; each changes just that."""
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", "1003")
+    async with server.client() as client:
+        (conference,) = (await client.get("/v1/conferences")).json()["items"]
+        members = {one["number"]: one["member"] for one in conference["members"]}
+        assert list(members) == ["1001", "1002", "1003"]
+
+        async def change(path: str) -> None:
+            answer = await client.post(f"/v1/conferences/{ROOM}/{path}?tenant=acme")
+            assert answer.json() == {"changed": True}, answer.text
+
+        await change(f"members/{members['1001']}/mute")
+        await asyncio.gather(
+            hears_only(calls["1001"], "1002", "1003"),
+            hears_only(calls["1002"], "1003"),
+            hears_only(calls["1003"], "1002"),
+        )
+        await change(f"members/{members['1002']}/deafen")
+        await asyncio.gather(hears_only(calls["1002"]), hears_only(calls["1003"], "1002"))
+        await change(f"members/{members['1001']}/unmute")
+        await change(f"members/{members['1002']}/undeafen")
+        await all_hear_the_others(calls)
+        await change("lock")
+        await change(f"members/{members['1003']}/kick")
+        await calls["1003"].state("ended", 10)
+        again = await calls.pop("1003").phone.dial(ROOM)
+        await again.state("ended", 10)
+        assert again.ended[0] == 403
+    await all_hear_the_others(calls)
+    cdrs = await server.cdrs(2)
+    assert [(one["disposition"], one["hangup_by"], one["sip_status"], one["reason"]) for one in cdrs] == [
+        ("answered", "system", 403, "a moderator ended this participation"),
+        ("rejected", "system", 403, "the conference is locked"),
+    ]
+
+
+async def test_a_room_comes_back_with_the_server(server: Server, phones: Phones) -> None:
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002")
+    await all_hear_the_others(calls)
+    await server.kill()
+    await server.start()
+    await all_hear_the_others(calls)
+    await asyncio.gather(*(call.hang_up() for call in calls.values()))
+    assert {one["takeovers"] for one in await server.cdrs(2)} == {1}
+
+
 async def test_rooms_of_two_tenants_are_two_rooms(server: Server, phones: Phones) -> None:
     await server.apply(with_room(), with_room("globex"))
     calls = await enter(server, phones, "1001", "1002")

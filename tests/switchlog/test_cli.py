@@ -186,6 +186,24 @@ def test_what_is_known_and_finds_nothing_is_said(site: Site, run: Run) -> None:
     assert json.loads(run("cdr", "--json", "--number", "4711").out)["items"] == []
 
 
+def test_conferences_are_shown_and_changed(site: Site, run: Run) -> None:
+    ended = run("conferences")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[1].split()[:4] == ["acme", "7000", "no", "1001"]
+    assert json.loads(run("conferences", "--json", "--tenant", "globex").out)["items"][0]["tenant"] == "globex"
+    kicked = run("conferences", "kick", "*7", "x1", "--tenant", "acme")
+    assert (kicked.code, kicked.err) == (0, "x1: its call is ended\n")
+    _, args, _, _ = site.commands.asked[-1]
+    assert args == {"number": "*7", "what": "kick", "member": "x1", "tenant": "acme"}
+    for what in ("mute", "unmute", "deafen", "undeafen"):
+        assert run("conferences", what, "7000", "x1", "--tenant", "acme").code == 0
+        assert site.commands.asked[-1][1]["what"] == what
+    assert json.loads(run("conferences", "lock", "7000", "--tenant", "acme", "--json").out) == {"changed": True}
+    unlocked = run("conferences", "unlock", "7000", "--tenant", "acme")
+    assert (unlocked.code, unlocked.err) == (1, "nothing was changed: 7000 is open\n")
+    assert run("conferences", "lock", "7000").code == 2, "an operator must say whose"
+
+
 def test_the_version_is_that_of_the_package(run: Run) -> None:
     ended = run("--version")
     assert (ended.code, ended.out) == (0, f"switchlog {version('switchlog')}\n")

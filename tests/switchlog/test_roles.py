@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from domain.refusal import Refusal
 from switchlog import roles
 from switchlog.early import FIRST
-from switchlog.folder import LOCK, roles_of
+from switchlog.folder import LOCK, roles_of, socket_name
 from switchlog.role import RoleError
 from switchlog.role_api import Router
 from switchlog.roles import NICE, ROLES, serve
@@ -42,6 +43,17 @@ def test_a_folder_says_which_roles_it_has(tmp_path: Path) -> None:
         roles._say_which(lock, these)
         assert roles_of(tmp_path) == set(these)
     os.close(lock)
+
+
+@pytest.mark.parametrize("depth", [1, 20])
+def test_a_socket_is_found_however_long_its_name(tmp_path: Path, depth: int) -> None:
+    folder = tmp_path.joinpath(*["folder"] * depth)
+    folder.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(str(socket_name(folder / "s")))
+        listener.listen()
+        client.connect(str(socket_name(folder / "s")))
+    assert (folder / "s").is_socket()
 
 
 async def test_an_api_without_the_others_says_where_to_ask() -> None:

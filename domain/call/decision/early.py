@@ -264,7 +264,7 @@ def fail(scene: Scene, inp: Failed) -> tuple[Event, ...]:
             return (failed, *further)
     # A 6xx speaks for the person, not for the device: nobody else is asked any more (RFC 3261 16.7 step 5).
     why = best_cause(call, inp.why)
-    by = "callee" if spoken(why) else "system"
+    by = "callee" if spoken(why) and not leg.media else "system"
     return (failed, scene.ended(by, outcome_of(why), why, leg=inp.leg, but=inp.leg))
 
 

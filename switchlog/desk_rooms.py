@@ -1,0 +1,96 @@
+"""The commands about conferences: who is in which, and what others than their members may do there.
+
+What may live here: those handlers. They run on the session's loop, as everything does that touches a conference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from adapters.command.local import Command, Handler
+from adapters.media.room import RoomName
+from domain.conference.conference import Conference, Standing
+from domain.conference.input import Deafen, Input, Kick, Lock, Mute
+from domain.ids import call_of_leg
+from domain.ports import JournalError
+from domain.refusal import Refusal
+from domain.routing.directory import Directory
+from domain.switchboard import NotOwned
+from switchlog.session import Session
+
+_OF_ROOMS: Mapping[str, Callable[[str, str], Input]] = {
+    "lock": lambda cause, actor: Lock(cause, actor, "", True),
+    "unlock": lambda cause, actor: Lock(cause, actor, "", False),
+}
+_OF_MEMBERS: Mapping[str, Callable[[str, str, str], Input]] = {
+    "mute": lambda cause, actor, leg: Mute(cause, actor, "", leg, True),
+    "unmute": lambda cause, actor, leg: Mute(cause, actor, "", leg, False),
+    "deafen": lambda cause, actor, leg: Deafen(cause, actor, "", leg, True),
+    "undeafen": lambda cause, actor, leg: Deafen(cause, actor, "", leg, False),
+    "kick": lambda cause, actor, leg: Kick(cause, actor, "", leg),
+}
+
+
+def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[str, Handler]:
+    """`conferences` {tenant} and `conferences.change` {tenant, number, what, member} -> {changed}."""
+
+    async def conferences(command: Command) -> list[dict[str, Any]]:
+        studio, tenant = session.studio, command.args.get("tenant")
+        going_on = studio.hall.conferences() if studio else ()
+        found = [_shown(one, directory()) for one in going_on if tenant in (None, one.tenant)]
+        return sorted(found, key=lambda one: (one["tenant"], one["number"]))
+
+    async def change(command: Command) -> dict[str, Any]:
+        args = command.args
+        room = RoomName(args["tenant"], args["number"])
+        conference = session.studio.hall.find(room) if session.studio else None
+        if conference is None or session.studio is None:
+            raise Refusal("missing", f"nobody is in a conference {room.number} now", field="number")
+        inp = _input(conference, command)
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        try:
+            session.studio.hall.handle(room, inp, done.set_result)
+        except (JournalError, NotOwned) as error:
+            raise Refusal("unavailable", str(error)) from error
+        return {"changed": await done}
+
+    return {"conferences": conferences, "conferences.change": change}
+
+
+def _input(conference: Conference, command: Command) -> Input:
+    """Raises Refusal."""
+    what, leg = command.args["what"], command.args["member"]
+    if not leg:
+        return _OF_ROOMS[what](command.id, command.actor)
+    member = conference.members.get(leg)
+    if member is None or member.standing is not Standing.INSIDE:
+        raise Refusal("missing", f"there is no member {leg} in the conference {conference.number} now", field="member")
+    return _OF_MEMBERS[what](command.id, command.actor, leg)
+
+
+def _shown(conference: Conference, directory: Directory) -> dict[str, Any]:
+    declared = directory.room(conference.tenant, conference.number)
+    return {
+        "tenant": conference.tenant,
+        "number": conference.number,
+        "name": declared.name if declared else "",
+        "conference_id": conference.id,
+        "locked": conference.locked,
+        "since": conference.created_on,
+        "members": [
+            {
+                "member": one.leg,
+                "call_id": call_of_leg(one.leg),
+                "number": one.number,
+                "name": one.name,
+                "standing": one.standing.value,
+                "moderator": one.moderator,
+                "muted": one.muted,
+                "deaf": one.deaf,
+                "since": one.arrived_at,
+            }
+            for one in conference.members.values()
+        ],
+    }
