@@ -15,6 +15,8 @@ from media.rtp import HEADER_BYTES, SEQUENCES, TIMESTAMPS
 NOBODY = -1
 _MOST_CELLS = 6
 _COMFORT_NOISE = 13
+_DROPOUT = 3000
+"""A sequence number that is further off than this is that of a sender that began anew (RFC 3550 A.1, MAX_DROPOUT)."""
 _LONGEST_DIFFERENCE_S = 10
 """A transit that changed by more is another time line, not jitter."""
 
@@ -99,8 +101,14 @@ class Columns:
 
     def count_in(self, headers: Headers, rows: Numbers, arrived_s: Seconds, single: bool) -> None:
         """These packets of known sources came (RFC 3550 appendix A); `single` if there is one of each at most."""
+        ahead = self._ahead(headers.sequence, rows)
+        jumped = np.abs(ahead) >= _DROPOUT
+        if jumped.any():
+            for row, sequence in zip(rows[jumped].tolist(), headers.sequence[jumped].tolist(), strict=True):
+                self.hear(row, int(self.source[row]), sequence)
+            ahead = self._ahead(headers.sequence, rows)
+            ahead[np.abs(ahead) >= _DROPOUT] = 0
         highest = self.highest[rows]
-        ahead = (headers.sequence - highest + SEQUENCES // 2) % SEQUENCES - SEQUENCES // 2
         if single:
             self.highest[rows] = highest + np.maximum(ahead, 0)
             self.received_here[rows] += 1
@@ -153,6 +161,11 @@ class Columns:
     def sent_timestamp(self, row: int) -> int:
         """Of the next packet that is sent, as it is on the wire."""
         return int(self.timestamp[row]) % TIMESTAMPS
+
+    def _ahead(self, sequences: Numbers, rows: Numbers) -> Numbers:
+        """How far sequence numbers are ahead of the highest, the shorter way round."""
+        found: Numbers = (sequences - self.highest[rows] + SEQUENCES // 2) % SEQUENCES - SEQUENCES // 2
+        return found
 
     def _lost_here(self, row: int) -> int:
         return max(0, int(self.highest[row] - self.first[row] - self.received_here[row]))
