@@ -43,6 +43,7 @@ GROUPS = (
     Group(("restart",), group.restarted),
     Group(("tenants",), group.many_tenants),
     Group(("codec",), media_group.codecs),
+    Group(("recording",), media_group.recordings),
 )
 ROWS = tuple(row for one in GROUPS for row in one.rows)
 

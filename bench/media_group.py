@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bench import codec
+from bench import codec, recording
 from bench.group import Setup
 from bench.table import Line
 
@@ -13,3 +13,9 @@ async def codecs(setup: Setup) -> list[Line]:
     """Codecs and resampling, a frame of one leg."""
     setup.say("codecs and resampling")
     return await asyncio.to_thread(codec.rows, setup.quick)
+
+
+async def recordings(setup: Setup) -> list[Line]:
+    """Recordings of calls beside a tick."""
+    setup.say("recording of calls")
+    return await asyncio.to_thread(recording.rows, setup.folder, setup.quick)

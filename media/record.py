@@ -45,9 +45,9 @@ class Recording:
         self._recorder = recorder
         self._frame = clock_rate_hz // FRAMES_PER_S
         self._resamplers: dict[tuple[int, int], Resampler] = {}
-        self._buffer = self._empty()
         self._filled = 0
         self._lost = 0
+        self._begin()
 
     def update(self, record: Record) -> None:
         """From the next frame on it is masked or paused as here; whatever else is new asks for another recording."""
@@ -61,17 +61,15 @@ class Recording:
         record = self.record
         if record.paused or self.ended or self._over:
             return
+        if record.masked:
+            left = right = None
         begin, end = self._filled, self._filled + self._frame
-        channel = 0
-        for rows in self._buffer:
-            frame = right if channel else left
-            if frame is None or record.masked:
-                rows[begin:end] = 0
-            else:
-                rows[begin:end] = frame if len(frame) == self._frame else self._resampled(channel, frame)
-            channel = 1
+        self._left[begin:end] = 0 if left is None else left if len(left) == self._frame else self._resampled(0, left)
+        if self._right is not None:
+            sound = 0 if right is None else right if len(right) == self._frame else self._resampled(1, right)
+            self._right[begin:end] = sound
         self._filled = end
-        if end == self._buffer.shape[1]:
+        if end == self.track.clock_rate_hz:
             self._hand_over()
 
     def close(self) -> None:
@@ -83,14 +81,17 @@ class Recording:
     def _hand_over(self, last: bool = False) -> None:
         piece = _Piece(self, self._lost, self._buffer[:, : self._filled], last)
         if self._recorder.take(piece):
-            self._buffer, self._lost = self._empty(), 0
+            self._lost = 0
+            self._begin()
         else:
             self._lost += self._filled
-        self._filled = 0
+            self._filled = 0
 
-    def _empty(self) -> NDArray[np.int16]:
-        """A row a channel, for a second."""
-        return np.empty((self.track.channels, self.track.clock_rate_hz), np.int16)
+    def _begin(self) -> None:
+        """A buffer for a second, with a row a channel."""
+        self._buffer: NDArray[np.int16] = np.empty((self.track.channels, self.track.clock_rate_hz), np.int16)
+        self._left, self._right = self._buffer[0], self._buffer[1] if self.track.channels == 2 else None
+        self._filled = 0
 
     def _resampled(self, channel: int, frame: Samples) -> Samples:
         """For a room whose rate changed: it may do so again."""
@@ -236,8 +237,12 @@ def _write(container: Container, piece: _Piece) -> None:
         silence = bytes(min(lost_bytes, _SILENCE_BYTES))
         container.append(silence)
         lost_bytes -= len(silence)
-    if piece.samples.size:
-        container.append(piece.samples.T.tobytes())
+    channels, length = piece.samples.shape
+    if length:
+        interleaved = np.empty((length, channels), np.int16)
+        for channel, row in enumerate(piece.samples):
+            interleaved[:, channel] = row
+        container.append(interleaved.reshape(-1).data.cast("B"))
 
 
 def _reason(error: Exception) -> str:
