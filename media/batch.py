@@ -27,10 +27,11 @@ _PITCH_BYTES = 64
 """Between packets: at a distance of a power of two their headers would drive each other out of the cache."""
 
 Address = tuple[str, int]
-Guard = Callable[[bytes], bytes | None]
+Data = bytes | memoryview
+Guard = Callable[[Data], bytes | None]
 """What goes on the wire for a packet of ours; None for nothing."""
 _Read = Callable[[memoryview], int]
-_Send = Callable[[bytes], int]
+_Send = Callable[[Data], int]
 
 
 class Batch(NamedTuple):
@@ -201,6 +202,17 @@ class Network:
                     self.unsent += 1
             start = end
 
+    def send_on(self, rows: Sequence[int], views: Sequence[memoryview], lengths: Sequence[int]) -> None:
+        """Send to each of these rows the beginning of what was read, so many bytes of it."""
+        senders = self._senders
+        for row, view, length in zip(rows, views, lengths, strict=True):
+            sender = senders[row]
+            if sender is not None:
+                try:
+                    sender(view[:length])
+                except OSError:
+                    self.unsent += 1
+
     def send_one(self, row: int, packet: bytes) -> None:
         self.send((row,), packet, len(packet))
 
@@ -225,7 +237,7 @@ class Network:
         if guard is None:
             return send
 
-        def guarded(data: bytes) -> int:
+        def guarded(data: Data) -> int:
             wire = guard(data)
             return 0 if wire is None else send(wire)
 

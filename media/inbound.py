@@ -15,7 +15,7 @@ from media.batch import LONGEST_PACKET_BYTES, Address, Batch, Network
 from media.cells import CELL_BYTES, FRAME_BYTES, Cells
 from media.columns import NOBODY, Columns
 from media.demux import Kind
-from media.header import KINDS, Flags, Headers, Numbers
+from media.header import Flags, Headers, Numbers
 from media.keying import Keying
 from media.latch import Claim
 from media.relay import Relay
@@ -77,8 +77,11 @@ class Inbound:
             self._columns.count_in(headers, batch.rows, batch.arrived_s, single=True)
             frames = batch.packets[:, HEADER_BYTES : HEADER_BYTES + FRAME_BYTES]
             self._cells.put(batch.rows, headers.timestamp, frames, single=True)
-            return
-        self._sort(batch, headers, opened)
+        elif batch.single and not batch.sources and self._relay.takes_all(headers, batch.rows, batch.lengths):
+            self._columns.count_in(headers, batch.rows, batch.arrived_s, single=True)
+            self._relay.pass_on(batch, headers, np.arange(len(batch.rows)))
+        else:
+            self._sort(batch, headers, opened)
 
     def _sort(self, batch: Batch, headers: Headers, opened: set[int] | None) -> None:
         """Deal with packets of all kinds."""
@@ -93,7 +96,7 @@ class Inbound:
         events = headers.kind == self._columns.event_type[batch.rows]
         odd = ~usual & (~relayed | events)
         if odd.any():
-            self._examine_odd(batch, headers, every[odd].tolist(), known, opened)
+            self._examine_odd(batch, every[odd].tolist(), known, opened)
         if relayed.any():
             self._relay.pass_on(batch, headers, every[relayed])
 
@@ -139,9 +142,7 @@ class Inbound:
 
     # --- one by one
 
-    def _examine_odd(
-        self, batch: Batch, headers: Headers, odd: list[int], known: Flags, opened: set[int] | None
-    ) -> None:
+    def _examine_odd(self, batch: Batch, odd: list[int], known: Flags, opened: set[int] | None) -> None:
 
         for index in odd[:MOST_ODD_PACKETS]:
             row, length = int(batch.rows[index]), int(batch.lengths[index])
@@ -164,8 +165,8 @@ class Inbound:
                 self._hear(stream, packet, now_s)
             elif not self._meet(stream, packet, source, authentic, now_s):
                 self.refused += 1
-            elif self._relay.partner[row] != NOBODY and headers.kind[index] < KINDS:
-                self._relay.pass_on(batch, headers, np.array([index]))
+            elif self._relay.partner[row] != NOBODY:
+                self._relay.pass_one(row, packet)
         self.refused += max(0, len(odd) - MOST_ODD_PACKETS)
 
     def _divert(self, stream: Stream, what: Kind, data: bytes, source: Address) -> None:

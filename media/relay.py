@@ -17,11 +17,11 @@ from media import rtp
 from media.batch import Batch, Network
 from media.columns import NOBODY, Columns
 from media.header import KINDS, Headers, Numbers
-from media.rtp import HEADER_BYTES, SEQUENCES
+from media.rtp import HEADER_BYTES, SEQUENCES, Packet
 from media.stream import Stream
 from media.wire import Leg
 
-_MARKER_SHIFT = 7
+_MARKER = 0x80
 _FRAMES_A_SECOND = 50
 
 
@@ -55,8 +55,14 @@ class Relay:
                     self._kinds[sender.row, kind] = becomes
         self._source[self.partner == NOBODY] = NOBODY
 
+    def takes_all(self, headers: Headers, rows: Numbers, lengths: Numbers) -> bool:
+        """Whether all packets are of relayed legs and known sources, as nearly always; the rows are somebody's."""
+        known = (headers.ssrc == self._columns.source[rows]) & (lengths > HEADER_BYTES)
+        plain = (headers.kind < KINDS) & (headers.kind != self._columns.event_type[rows])
+        return bool((known & plain & (self.partner[rows] != NOBODY)).all())
+
     def pass_on(self, batch: Batch, headers: Headers, chosen: Numbers) -> None:
-        """Send these packets of relayed legs to the partners."""
+        """Send these packets of relayed legs to the partners, those that go on."""
         rows = batch.rows[chosen]
         kinds = self._kinds[rows, headers.kind[chosen]]
         if (kinds == NOBODY).any():
@@ -65,12 +71,29 @@ class Relay:
         columns, to = self._columns, self.partner[rows]
         sequences = headers.sequence[chosen] + self._sequence_shift[rows]
         timestamps = headers.timestamp[chosen] + self._timestamp_shift[rows]
-        heads = batch.packets[chosen, :HEADER_BYTES]
-        rtp.write_headers(heads, kinds, sequences, timestamps, columns.sent_source[to], heads[:, 1] >> _MARKER_SHIFT)
-        batch.packets[chosen, :HEADER_BYTES] = heads
-        self._count(to, sequences, timestamps, batch.lengths[chosen])
-        for index, row, length in zip(chosen.tolist(), to.tolist(), batch.lengths[chosen].tolist(), strict=True):
-            self._network.send_one(row, batch.views[index][:length])
+        packets = batch.packets
+        packets[chosen, 1] = packets[chosen, 1] & _MARKER | kinds.astype(np.uint8)
+        packets[:, 2:4].view(">u2")[chosen, 0] = sequences
+        words = packets[:, 4:HEADER_BYTES].view(">u4")
+        words[chosen, 0] = timestamps
+        words[chosen, 1] = columns.sent_source[to]
+        lengths = batch.lengths[chosen]
+        self._count(to, sequences, timestamps, lengths)
+        self._network.send_on(to.tolist(), [batch.views[index] for index in chosen.tolist()], lengths.tolist())
+
+    def pass_one(self, row: int, packet: Packet) -> None:
+        """Send one packet of a relayed leg to its partner, if it goes on: its payload, under a plain header."""
+        kind = int(self._kinds[row, packet.payload_type])
+        if kind == NOBODY:
+            return
+        rows, to = np.array([row]), self.partner[[row]]
+        self._follow(rows, np.array([packet.sequence]), np.array([packet.timestamp]))
+        sequences = packet.sequence + self._sequence_shift[rows]
+        timestamps = packet.timestamp + self._timestamp_shift[rows]
+        ssrc = int(self._columns.sent_source[to[0]])
+        head = rtp.header(kind, int(sequences[0]), int(timestamps[0]), ssrc, packet.marker)
+        self._count(to, sequences, timestamps, np.array([HEADER_BYTES + len(packet.payload)]))
+        self._network.send_one(int(to[0]), head + packet.payload)
 
     def _follow(self, rows: Numbers, sequences: Numbers, timestamps: Numbers) -> None:
         """Shift packets of sources that are new here so that they go on with what was sent."""

@@ -225,3 +225,17 @@ def _last(control: socket.socket) -> rtcp.SenderReport:
             found += [one for one in rtcp.parse(control.recv(2048)) if isinstance(one, rtcp.SenderReport)]
         except BlockingIOError:
             return found[-1]
+
+
+def test_extensions_and_padding_are_stepped_over(made: Stage) -> None:
+    a, b = pair(made)
+    for n in range(40):
+        packet = a.packet()
+        if n % 2:
+            a.send(b"\x90" + packet[1:12] + b"\xbe\xde\x00\x01" + bytes(4) + packet[12:])
+        else:
+            a.send(b"\xa0" + packet[1:] + b"\0\0\0\4")
+        b.speak()
+        made.tick()
+    assert b.tones() == (A_HZ,)
+    assert b.levels(A_HZ) == pytest.approx([LEVEL_DBFS], abs=0.3)

@@ -10,6 +10,7 @@ from media import dtmf, rtp
 from media.wire import Codec, Dtmf, Measured, Ready, Sdes
 from tests.media.party import OPUS, PCMA, PCMU, Phone, Stage
 
+EXTENSION = b"\xbe\xde\x00\x01" + bytes(4)
 A_HZ, B_HZ = 400.0, 700.0
 KEYS = Sdes("AES_CM_128_HMAC_SHA1_80", b"a" * 30, b"b" * 30)
 
@@ -147,3 +148,16 @@ def test_different_codecs_are_mixed_instead(made: Stage) -> None:
     made.put([a.leg("a"), b.leg("b")], relayed=True)
     made.run(0.7)
     assert (a.tones(), b.tones()) == ((B_HZ,), (A_HZ,))
+
+
+def test_packets_with_extensions_pass_without_them(made: Stage) -> None:
+    a, b = pair(made)
+    sent = []
+    for _ in range(30):
+        packet = a.packet()
+        sent.append(packet[12:])
+        a.send(b"\x90" + packet[1:12] + EXTENSION + packet[12:])
+        b.speak()
+        made.tick()
+    assert [packet.payload for packet in b.got] == sent
+    assert {(later.sequence - one.sequence) % 65536 for one, later in pairwise(b.got)} == {1}
