@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from media.batch import Address, Network
+from media.batch import Address, Data, Network
 from media.columns import Columns
 from media.dtls import DtlsError, DtlsSrtp
 from media.latch import Latch
@@ -31,7 +31,7 @@ def handshake(leg: Leg, wanted: Dtls, now_s: float) -> DtlsSrtp:
         raise UnfitLegError(f"leg {leg.id}: {error}") from error
 
 
-def silence(_: bytes) -> None:
+def silence(_: Data) -> None:
     """What guards the way to a leg that is to have keys and has none: nothing goes there."""
 
 
