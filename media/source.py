@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +42,8 @@ class Sources:
     """Where sounds come from; `load` is for `media.play.Library`."""
 
     def __init__(self, kept: Path | None = None, own: Path | None = None, speak: Speak = speak) -> None:
-        """What is made is kept below `kept`. In `own`, `LANGUAGE/NAME.wav` is heard in the place of a sentence."""
+        """What is made is kept below `kept`. In `own`, `LANGUAGE/NAME.wav` is heard in the place of a sentence, and
+        `hold.wav` in that of our music; they may be `.opus` as well."""
         self._shelf = Shelf(kept)
         self._own = own
         self._speak = speak
@@ -66,6 +67,9 @@ class Sources:
     def _music(self, name: str, clock_rate_hz: int, gain_db: float) -> Sound:
         if name != "hold":
             raise SoundError(f"no music is called {name}: there is hold")
+        own = self._own_file(name, ("",))
+        if own is not None:
+            return from_file(own, clock_rate_hz, gain_db)
         content = self._shelf.content("hold-1.wav", lambda: wave(hold_music(), CLOCK_RATE_HZ))
         return from_content(content, clock_rate_hz, gain_db)
 
@@ -75,7 +79,7 @@ class Sources:
             raise SoundError(f"prompt:{name} is no prompt:NAME:LANGUAGE")
         if number and not _NUMBER.fullmatch(number):
             raise SoundError(f"prompt:{name} tells no number")
-        own = self._own_file(sentence, language)
+        own = self._own_file(sentence, fallbacks(language))
         if own is not None and not number:
             return from_file(own, clock_rate_hz, gain_db)
         texts = PROMPTS.get(sentence)
@@ -90,10 +94,10 @@ class Sources:
             raise SoundError(f"say:{language}:... is no say:LANGUAGE:TEXT")
         return self._spoken(((text, tag) for tag in fallbacks(language)), clock_rate_hz, gain_db)
 
-    def _own_file(self, sentence: str, language: str) -> Path | None:
+    def _own_file(self, name: str, folders: Iterable[str]) -> Path | None:
         if self._own is None:
             return None
-        paths = (self._own / tag / f"{sentence}{suffix}" for tag in fallbacks(language) for suffix in SUFFIXES)
+        paths = (self._own / folder / f"{name}{suffix}" for folder in folders for suffix in SUFFIXES)
         return next((path for path in paths if path.is_file()), None)
 
     def _spoken(self, ways: Iterator[tuple[str, str]], clock_rate_hz: int, gain_db: float) -> Sound:

@@ -213,6 +213,13 @@ def test_hold_music_is_made_once_and_kept(tmp_path: Path) -> None:
     assert len(of(Sources(tmp_path), "music:hold").samples) == 8000
 
 
+def test_own_hold_music_is_heard_in_the_place_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "hold.opus").write_bytes(OPUS)
+    found = of(Sources(own=tmp_path), "music:hold")
+    assert levels(found.samples, 8000, [440])[0] == pytest.approx(-13, abs=0.5)
+    assert found.path == tmp_path / "hold.opus"
+
+
 def test_every_sentence_is_in_english_and_tells_a_number_in_all_languages_or_none() -> None:
     for name, texts in PROMPTS.items():
         assert LANGUAGE in texts, name
