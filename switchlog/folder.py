@@ -20,6 +20,8 @@ CLICKHOUSE = "clickhouse"
 """The embedded engine's own folder."""
 HANDLE = "api.json"
 """Where the command line on the same machine finds URL and key of the API."""
+STORAGE = "storage"
+"""Recordings and messages, unless they are elsewhere."""
 TRACE = "trace"
 """SIP messages as seen on the wire, if they are kept."""
 

@@ -14,23 +14,27 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from adapters.analytics.endpoint import Endpoint
 from adapters.journal.kafka.address import parse
+from adapters.storage.address import LOOKS_LIKE, is_bucket
+from adapters.storage.address import parse as bucket
 from domain.call.terms import LEAST_S, USUAL_S
 from domain.ids import SHARDS
 from domain.node import NAME
 from switchlog.address import address, addresses, is_loopback, is_wildcard, networks, numeric, port_range
 from switchlog.given import Derived
+from switchlog.setting_words import first_line, masked
 
 PREFIX = "SWITCHLOG_"
 _CLIENT = frozenset({"URL", "API_KEY"})
 """Names that belong to the command line as a client, not to the server."""
-_SECRET = frozenset({"admin_key", "clickhouse_password", "clickhouse_analyst_password", "kafka_password"})
+_SECRET = frozenset(
+    {"admin_key", "clickhouse_password", "clickhouse_analyst_password", "kafka_password", "storage_secret"}
+)
 _NUMBERS = frozenset({"session_expires", "workers", "trace_bytes", "hep_id", "probe_s"})
 ADMIN_KEY_LEAST = 16
 _LAST_PORT = 65_535
@@ -102,6 +106,12 @@ class Settings(Derived, BaseSettings):
     media_advertise: str = Field(
         "", description="address that phones send media to; empty = the one that they send SIP to"
     )
+    storage: str = Field(
+        "",
+        description="recordings and messages: a folder, or s3://KEY@bucket/prefix?endpoint=https://host:port&region=NAME;"
+        " empty = in the data folder",
+    )
+    storage_secret: str = Field("", description="of the key in SWITCHLOG_STORAGE=s3://KEY@bucket")
     tls_cert: str = Field("", description="certificate chain (PEM); empty = self-signed, made at the first start")
     tls_key: str = Field("", description="its private key (PEM)")
     tls_ca: str = Field("", description="authorities (PEM) that peers' certificates are checked against")
@@ -278,6 +288,7 @@ class Settings(Derived, BaseSettings):
                         " that phones reach"
                     )
         self._check_journal()
+        self._check_storage()
         if self.clickhouse_cluster and self.clickhouse == "embedded":
             raise ValueError(
                 "SWITCHLOG_CLICKHOUSE_CLUSTER needs a server in SWITCHLOG_CLICKHOUSE: embedded is no cluster"
@@ -319,10 +330,21 @@ class Settings(Derived, BaseSettings):
         elif self.kafka_password:
             raise ValueError("SWITCHLOG_KAFKA_PASSWORD needs SWITCHLOG_JOURNAL=kafka://user@host:port")
 
+    def _check_storage(self) -> None:
+        if is_bucket(self.storage):
+            try:
+                bucket(self.storage, self.storage_secret)
+            except ValueError as error:
+                raise ValueError(f"{PREFIX}STORAGE: {error}") from None
+        elif "://" in self.storage:
+            raise ValueError(f"{PREFIX}STORAGE is neither a folder nor {LOOKS_LIKE}")
+        elif self.storage_secret:
+            raise ValueError(f"{PREFIX}STORAGE_SECRET needs {PREFIX}STORAGE=s3://KEY@bucket: a folder has none")
+
     def shown(self) -> dict[str, str]:
         """Variable -> value as text, secrets masked."""
         return {
-            PREFIX + name.upper(): "********" if name in _SECRET and value else _masked(str(value))
+            PREFIX + name.upper(): "********" if name in _SECRET and value else masked(str(value))
             for name, value in self.model_dump().items()
         }
 
@@ -337,7 +359,7 @@ def load(config: Path | None = None, environment: Mapping[str, str] | None = Non
     try:
         return Settings(**found)
     except ValidationError as error:
-        raise SettingsError(_first_line(error)) from None
+        raise SettingsError(first_line(error, PREFIX, Settings.model_fields, _SECRET)) from None
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -362,32 +384,3 @@ def _known(name: str, place: str) -> str:
     if name != name.upper() or name.lower() not in Settings.model_fields:
         raise SettingsError(f"{place}: unknown setting {PREFIX}{name}; `switchlog settings` prints all")
     return name.lower()
-
-
-def _first_line(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    words = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return words
-    if first["type"] != "value_error":  # pydantic's own words
-        words = _wanted(str(first["loc"][0]), first["input"])
-    return f"{PREFIX}{str(first['loc'][0]).upper()}: {words}"
-
-
-def _wanted(name: str, given: object) -> str:
-    """What would have been right, for a setting that is a number within bounds."""
-    field = Settings.model_fields[name]
-    bounds = {
-        bound: getattr(one, bound) for one in field.metadata for bound in ("ge", "le", "lt") if hasattr(one, bound)
-    }
-    kind = "a whole number" if field.annotation is int else "a number"
-    least = f" from {bounds['ge']}" if "ge" in bounds else ""
-    most = f" to {bounds['le']}" if "le" in bounds else f", below {bounds['lt']}" if "lt" in bounds else ""
-    shown = "what is set" if name in _SECRET else repr(given)
-    return f"{shown} cannot be used: write {kind}{least}{most} ({field.description})"
-
-
-def _masked(value: str) -> str:
-    """A URL without its password."""
-    url = urlsplit(value) if "://" in value else None
-    return value.replace(f":{url.password}@", ":********@") if url and url.password else value

@@ -42,7 +42,7 @@ def parse(url: str, secret: str = "") -> Bucket:
     if parts.scheme != "s3" or not _BUCKET.fullmatch(name) or parts.fragment:
         raise ValueError(f"must be {LOOKS_LIKE}")
     if ":" in login:
-        raise ValueError("must not hold a secret: put that into SWITCHLOG_STORAGE_SECRET")
+        raise ValueError("must name the key only: what belongs to it goes into SWITCHLOG_STORAGE_SECRET")
     asked = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     unknown = sorted(asked.keys() - {"endpoint", "region"})
     if unknown:
