@@ -44,6 +44,7 @@ GROUPS = (
     Group(("tenants",), group.many_tenants),
     Group(("codec",), media_group.codecs),
     Group(("recording",), media_group.recordings),
+    Group(("hear",), media_group.hear),
 )
 ROWS = tuple(row for one in GROUPS for row in one.rows)
 

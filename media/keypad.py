@@ -20,7 +20,7 @@ from media.pcm import Samples
 _STEP_MS: Final = 5
 _STEPS: Final = 5
 """In a window: 25 ms are enough to tell 697 from 770 Hz and too little to tell 1.5 % from nothing."""
-_OFFSETS: Final = (0.988, 1.0, 1.012)
+_LOWER, _EXACT, _HIGHER = 0.988, 1.0, 1.012
 _LEAST_DBFS: Final = -40.0
 _MOST_TWIST_DB, _LEAST_TWIST_DB = 6.0, -10.0
 """How much louder the column may be than the row (Q.24: at least 4 and -8 are to be accepted)."""
@@ -46,10 +46,15 @@ class Detector:
     def __init__(self, sample_rate_hz: int) -> None:
         self._step = sample_rate_hz * _STEP_MS // 1000
         length = self._step * _STEPS
-        turns = np.outer(np.arange(length), np.outer(_OFFSETS, ROWS_HZ + COLUMNS_HZ)) * 2 * np.pi / sample_rate_hz
+        turns = (
+            np.outer(np.arange(length), np.outer((_LOWER, _EXACT, _HIGHER), ROWS_HZ + COLUMNS_HZ))
+            * 2
+            * np.pi
+            / sample_rate_hz
+        )
         self._basis = np.hstack((np.cos(turns), np.sin(turns))) * (np.sqrt(2) / length)
         """Projects a window on cosines, then sines: the sum of their squares is a tone's power."""
-        self._length = length
+        self._places = np.arange(length)
         self._before: NDArray[np.float64] = np.zeros(length - self._step)
         self._least = _power_ratio(_LEAST_DBFS) * 32767**2 / 2
         self._digit = ""
@@ -65,19 +70,22 @@ class Detector:
         """The key that each window hears, or none."""
         sound: NDArray[np.float64] = np.concatenate((self._before, frame))
         self._before = sound[len(sound) - len(self._before) :]
-        windows = np.lib.stride_tricks.sliding_window_view(sound, self._length)[:: self._step]
-        cosines, sines = np.split((windows @ self._basis) ** 2, 2, axis=1)
-        best = (cosines + sines).reshape(len(windows), len(_OFFSETS), 2, len(ROWS_HZ)).max(axis=1)
-        return self._read(best, np.einsum("wn,wn->w", windows, windows) / self._length)
+        windows = sound[np.arange(0, len(frame), self._step)[:, None] + self._places]
+        waves = (windows @ self._basis) ** 2
+        middle = waves.shape[1] // 2
+        lower, exact, higher = (waves[:, :middle] + waves[:, middle:]).reshape(len(windows), 3, -1).swapaxes(0, 1)
+        best = np.maximum(np.maximum(lower, higher), exact).reshape(len(windows), 2, -1)
+        return self._read(best, np.einsum("wn,wn->w", windows, windows) / len(self._places))
 
     def _read(self, best: NDArray[np.float64], whole: NDArray[np.float64]) -> list[str]:
         """`best` has the power of each tone, rows and columns apart: (windows, 2, 4); `whole` that of each window."""
         first = best.max(axis=2)
-        heard = (first.sum(axis=1) >= _SHARE * whole) & (first.min(axis=1) >= self._least)
+        row, column = first.T
+        heard = (row + column >= _SHARE * whole) & (np.minimum(row, column) >= self._least)
         if not heard.any():
             return [""] * len(heard)
         second = np.sort(best, axis=2)[:, :, -2]
-        twist = first[:, 1] / np.maximum(first[:, 0], self._least)
+        twist = column / np.maximum(row, self._least)
         heard &= (first >= second * _power_ratio(_DOMINANCE_DB)).all(axis=1)
         heard &= (twist <= _power_ratio(_MOST_TWIST_DB)) & (twist >= _power_ratio(_LEAST_TWIST_DB))
         return [
