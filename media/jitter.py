@@ -100,7 +100,6 @@ class JitterBuffer:
         self._window: list[float] = []
         self._window_end_ms = now_ms + WINDOW_MS
         self._playout = Playout(transit, self._per_ms)
-        self._base, self._due = self._playout.base, self._playout.due
 
     @property
     def target_ms(self) -> float:
@@ -123,7 +122,7 @@ class JitterBuffer:
         if ssrc != self._ssrc:
             self._ssrc = ssrc
             self._begin(at, transit, now_ms)
-        if not self._quicker < transit - self._base < self._slower and not self._believe(at, transit, now_ms):
+        if not self._quicker < transit - self._playout.base < self._slower and not self._believe(at, transit, now_ms):
             return
         if step > 0:
             self._newest = at
@@ -136,7 +135,6 @@ class JitterBuffer:
         elif at < self._next and self._started:
             self.late += 1
             self._playout.too_late(transit)
-            self._heed()
         elif (ticks < self._per_ms and not noise) or len(payload) > _MOST_BYTES or len(self._packets) >= _MOST_PACKETS:
             self.overflowed += 1
         else:
@@ -152,21 +150,20 @@ class JitterBuffer:
 
         `quiet` says that the frame before held nothing that anyone would miss: here one may be left out or put in.
         """
+        due = now_ms * self._per_ms - self._playout.due
         if not self._rest_ticks:
             held = self._packets.get(self._next)
             if held is None:
                 if not self._packets:
                     return self._absent()
-            elif held[2] == self._frame:
-                behind = now_ms * self._per_ms - self._due - self._next
-                if -self._half <= behind < (self._frame if quiet else self._borne):
-                    del self._packets[self._next]
-                    self._next += self._frame
-                    self._missing = 0
-                    self._started = True
-                    self.payload_type = held[1]
-                    return held[0]
-        return self._take_with_care(now_ms * self._per_ms - self._due, quiet)
+            elif held[2] == self._frame and -self._half <= due - self._next < (self._frame if quiet else self._borne):
+                del self._packets[self._next]
+                self._next += self._frame
+                self._missing = 0
+                self._started = True
+                self.payload_type = held[1]
+                return held[0]
+        return self._take_with_care(due, quiet)
 
     def redundancy(self) -> bytes | None:
         """After LOST: the payload that follows the missing one, if it is here, for the copy inside it (Opus FEC).
@@ -279,9 +276,8 @@ class JitterBuffer:
 
         A much quicker one is, a stall is over. One that fits nothing is not, before more have come that follow it.
         """
-        if -self._slower < transit - self._base < 0:
+        if -self._slower < transit - self._playout.base < 0:
             self._playout.quicker(transit)
-            self._heed()
             return True
         self._strange = self._strange + 1 if at > self._strange_at else 1
         self._strange_at = at
@@ -293,13 +289,9 @@ class JitterBuffer:
 
     def _learn(self, now_ms: float) -> None:
         self._playout.learn(self._window)
-        self._heed()
         self._window.clear()
         self._window_end_ms = now_ms + WINDOW_MS
         self._strange = 0
-
-    def _heed(self) -> None:
-        self._base, self._due = self._playout.base, self._playout.due
 
     def _measured(self, payload: bytes) -> tuple[bytes, int]:
         """A payload without the part of a sample at its end, and its length in ticks."""
