@@ -83,7 +83,10 @@ class Resampler:
 
     def arrange(self, rows: NDArray[np.intp]) -> None:
         """From now on row n goes on from what is row `rows[n]` now; -1 begins a new stream there."""
-        self._history = np.where(rows[:, None] < 0, np.float32(0), self._history[rows])
+        history = np.zeros((len(rows), self._history.shape[1]), dtype=np.float32)
+        going_on = rows >= 0
+        history[going_on] = self._history[rows[going_on]]
+        self._history = history
 
     def _convolve(self, rows: Samples) -> _Floats:
         weights, history, inputs, outputs, _, _ = self._filter

@@ -106,6 +106,13 @@ def test_streams_come_and_go() -> None:
     assert np.abs(Resampler(8000, 16000).resample(after[1]).astype(int) - made[1]).max() <= 1
 
 
+def test_the_first_stream_comes_where_there_was_none() -> None:
+    bank = Resampler(8000, 16000, streams=0)
+    bank.arrange(np.array([-1, -1]))
+    samples = noise(2, 160)
+    assert (bank.resample(samples) == Resampler(8000, 16000, streams=2).resample(samples)).all()
+
+
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_the_delay_is_as_told_and_at_most_about_3_ms(pair: tuple[int, int]) -> None:
     from_hz, to_hz = pair
