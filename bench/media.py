@@ -81,9 +81,9 @@ def worker(shape: Shape, seconds: float) -> Cost:
         words = [sys.executable, "-m", "bench.media_worker", "--control", str(control)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
             try:
-                ports = _free_ports(len(remotes))
-                with _connected(control) as client:
-                    _put(client, shape, ports, remotes)
+                ports = free_ports(len(remotes))
+                with connected(control) as client:
+                    put(client, shape, ports, remotes)
                     _begin(phones, ports)
                     time.sleep(SETTLE_S)
                     _ticks(process)
@@ -103,7 +103,7 @@ def floor(legs: int, seconds: float) -> float:
             assert process.stdin is not None
             assert process.stdout is not None
             try:
-                ports = _free_ports(len(remotes))
+                ports = free_ports(len(remotes))
                 process.stdin.write(json.dumps([ports, remotes]) + "\n")
                 process.stdin.flush()
                 process.stdout.readline()
@@ -126,7 +126,7 @@ def _phones(shape: Shape) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
             process.kill()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     ports: dict[int, None] = {}
     while len(ports) < count:
         ports[free_port()] = None
@@ -147,14 +147,14 @@ def _lost(phones: subprocess.Popen[str]) -> float:
 
 
 @contextmanager
-def _connected(path: Path) -> Iterator[socket.socket]:
+def connected(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         while client.connect_ex(str(path)):
             time.sleep(0.05)
         yield client
 
 
-def _put(client: socket.socket, shape: Shape, ports: Sequence[int], remotes: Sequence[int]) -> None:
+def put(client: socket.socket, shape: Shape, ports: Sequence[int], remotes: Sequence[int]) -> None:
     """Share the legs out among the rooms, and wait until all are ready."""
     secure = Sdes(SUITE, _KEY, _KEY) if shape.secure else None
     legs = [

@@ -7,6 +7,7 @@ on, and whoever takes the parent's place may connect and take them over.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import secrets
 import signal
@@ -14,6 +15,8 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import structlog
 
 from media import memory
 from media.batch import Network
@@ -25,6 +28,8 @@ from media.source import Sources
 from media.worker import Worker
 
 _ORPHAN_S = 10.0
+_SWITCH_S = 0.001
+"""So long another thread, that reads sounds or writes recordings, may keep the tick from its turn."""
 _MOST_LEGS = 1000
 
 
@@ -70,6 +75,15 @@ def main(argv: Sequence[str]) -> int:
     memory.keep()
     parent = os.getppid()
     wanted = arguments(argv)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         control = Control(wanted.control)
     except ControlError as error:
@@ -77,6 +91,9 @@ def main(argv: Sequence[str]) -> int:
         return 1
     network, library = Network(wanted.host, wanted.legs), Library(Sources(wanted.kept, wanted.sounds).load)
     engine = Engine(network, secrets.randbits, wanted.legs, library, Recorder())
+    sys.setswitchinterval(_SWITCH_S)
+    gc.collect()
+    gc.freeze()
     Worker(engine, control).run(Life(parent, control, wanted.orphan_s).goes_on)
     return 0
 

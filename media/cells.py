@@ -56,6 +56,8 @@ class Cells:
         self._base = np.arange(rows, dtype=np.int64) * _CELLS
         self.playing = np.zeros(rows, dtype=np.bool_)
         """what has started and not run dry"""
+        self.skipped: list[int] = []
+        """rows of which a cell was left out before what is taken next; whoever joins the ends empties it"""
         self.late = np.zeros(rows, dtype=np.int64)
         self._turn = np.zeros(rows, dtype=np.int64)
         """RTP timestamp of what is played next, and the cell that it is in"""
@@ -219,6 +221,7 @@ class Cells:
 
     def _skip(self, rows: NDArray[np.int64], count: int = 1) -> None:
         """Leave out the cell whose turn it is, or so many."""
+        self.skipped += rows.tolist()
         for _ in range(count):
             self._filled[self._base[rows] + self._cell[rows] % _CELLS] = False
             self._advance(rows, 1)

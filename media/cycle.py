@@ -183,6 +183,10 @@ class Cycle:
             spoken[mu_law] = g711.MU_LAW.decode(taken.codes[mu_law])
         if not taken.present.all():
             spoken.reshape(*taken.present.shape, -1)[~taken.present] = 0
+        for row in self.cells.skipped:
+            for place in np.flatnonzero(rows == row).tolist():
+                self._mender.splice(spoken[place], row)
+        self.cells.skipped.clear()
         self._mender.mend(spoken, rows, taken.present, taken.lost)
         return spoken
 

@@ -51,6 +51,11 @@ class Mender:
         self._heard[self._oldest, rows] = frames
         self._oldest = (self._oldest + 1) % _FRAMES
 
+    def splice(self, frame: Samples, row: int) -> None:
+        """Join in place the next frame of a row, before which something was left out, to what was heard last."""
+        if not self._open[row]:
+            frame[:] = Gap(self._history(row), self._rate_hz).join(frame)
+
     def _mend(self, frame: Samples, row: int, present: list[bool], lost: bool) -> None:
         part = len(frame) // len(present)
         for number, here in enumerate(present):

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
 
 from media.control import Control
 from media.cycle import TICK_S
 from media.engine import Engine
-from media.wire import Load, Put
+from media.wire import Load, Put, Refused, ToWorker
+
+_log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
 
 LOAD_EVERY_TICKS = 50
 PULSE_S = TICK_S / 4
 """How long relayed packets wait at most."""
+MOST_FAILED_STEPS = 50
+"""Of ticks, and of what is done between them: one that fails is left out."""
 IDLE_S = 0.002
 """So much time there must be for a step of what can wait."""
 MOST_BEHIND_TICKS = 10
@@ -33,6 +41,7 @@ class Worker:
         self._pulse_s = now() + PULSE_S
         self._ticks = 0
         self._late = 0
+        self._failed = 0
         self._worked_s = 0.0
         self._counted_s = now()
 
@@ -50,21 +59,19 @@ class Worker:
     def wait(self) -> None:
         """Pass on what is relayed, and listen to the control socket, until the next deadline."""
         while (now_s := self._now()) < self._deadline_s:
-            relays = self._engine.relays
+            # The last pulse of a tick is the tick's own.
+            relays = self._engine.relays and self._pulse_s < self._deadline_s - PULSE_S / 2
             if relays and now_s >= self._pulse_s:
-                self._engine.pulse(now_s)
+                self._do(self._engine.pulse, now_s)
                 self._pulse_s = max(self._pulse_s + PULSE_S, now_s)
                 self._worked_s += self._now() - now_s
                 continue
             rest_s = (min(self._deadline_s, self._pulse_s) if relays else self._deadline_s) - now_s
-            if rest_s > IDLE_S and self._engine.idle(now_s):
+            if rest_s > IDLE_S and self._do(self._engine.idle, now_s):
                 rest_s = 0.0
             heard = self._control.poll(rest_s, self._engine.inventory)
             for message in heard:
-                if isinstance(message, Put):
-                    self._engine.put(message, self._now())
-                else:
-                    self._engine.drop(message, self._now())
+                self._obey(message)
             self._say()
 
     def tick(self) -> None:
@@ -72,7 +79,8 @@ class Worker:
         begun_s = self._now()
         if begun_s - self._deadline_s > TICK_S:
             self._late += 1
-        self._engine.tick(begun_s)
+        if self._do(self._tick, begun_s):
+            self._failed = 0
         self._ticks += 1
         self._say()
         ended_s = self._now()
@@ -81,6 +89,32 @@ class Worker:
         self._deadline_s = max(self._deadline_s + TICK_S, ended_s - MOST_BEHIND_TICKS * TICK_S)
         if self._ticks % LOAD_EVERY_TICKS == 0:
             self._tell_load(ended_s)
+
+    def _tick(self, now_s: float) -> bool:
+        self._engine.tick(now_s)
+        return True
+
+    def _obey(self, message: ToWorker) -> None:
+        try:
+            if isinstance(message, Put):
+                self._engine.put(message, self._now())
+            else:
+                self._engine.drop(message, self._now())
+        except Exception as error:  # noqa: BLE001 - one context's fault must not end the others
+            _log.error("a context could not be changed", context=message.context, exc_info=True)
+            rev = message.rev if isinstance(message, Put) else 0
+            self._engine.said.append(Refused(message.context, rev, f"a fault of this worker: {type(error).__name__}"))
+
+    def _do(self, step: Callable[[float], Result], now_s: float) -> Result | None:
+        """Do a step of all contexts; when too many fail on end, a spare may do better."""
+        try:
+            return step(now_s)
+        except Exception:
+            self._failed += 1
+            if self._failed >= MOST_FAILED_STEPS:
+                raise
+            _log.error("a step failed", on_end=self._failed, exc_info=True)
+            return None
 
     def _say(self) -> None:
         if self._engine.said:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 
 from media.wire import Drop, Latched, Measured, Ready, Refused
 from tests.media.party import LEVEL_DBFS, PCMA, Stage
 
 A_HZ, B_HZ, C_HZ = 400.0, 700.0, 1100.0
+ODD_HZ = 435.0
+"""of no whole number of waves in 10 ms"""
 
 
 def three(made: Stage) -> None:
@@ -166,3 +169,18 @@ def test_a_leg_may_move_to_another_context_and_its_stream_goes_on(made: Stage) -
     assert len({packet.ssrc for packet in c.got}) == 1
     assert [later.sequence - one.sequence for one, later in itertools.pairwise(c.got)].count(1) == len(c.got) - 1
     assert made.words(Measured) == []
+
+
+@pytest.mark.parametrize("extra", [0, 2], ids=["too few packets", "too many"])
+def test_a_clock_that_drifts_leaves_no_clicks(made: Stage, extra: int) -> None:
+    a, b = made.phone(frequency_hz=ODD_HZ), made.phone(frequency_hz=B_HZ)
+    made.put([a.leg("a"), b.leg("b")])
+    for tick in range(500):
+        for _ in range(1 if tick % 60 != 30 else extra):
+            a.speak()
+        b.speak()
+        made.tick()
+    heard = b.heard()[1600:].astype(int)
+    steepest = 2 * np.pi * ODD_HZ / 8000 * 32767 * 10 ** (LEVEL_DBFS / 20)
+    assert np.abs(np.diff(heard)).max() < 1.5 * steepest
+    assert b.levels(ODD_HZ, last_s=0.4) == pytest.approx([LEVEL_DBFS], abs=1.0)
