@@ -44,6 +44,10 @@ _PAUSE_S = 0.2
 _LOOK_S = 0.005
 _BEATS = 10
 """Heartbeats in the time after which a node is given up."""
+_DEAF = 3
+"""After so many of these times without an answer to one it joins anew: the library may have come to a stop."""
+_SHARING_S = _REBALANCE_S + RELEASE_S
+"""The same while shards are shared out."""
 _CLOSE_MS = 2_000
 
 
@@ -78,7 +82,7 @@ class Membership:
         self._assignor = NodesAssignor(address.prefix, me, told.allotted)
         self._listener = _Listener(self)
         self._consumer: Any = None
-        self._acknowledged = 0.0
+        self._acknowledged = self._heard_at = 0.0
         self._rejoin = Event()
         self._stop = Event()
         self._thread = Thread(target=self._run, name="membership", daemon=True)
@@ -135,9 +139,13 @@ class Membership:
         self._consumer.poll(timeout_ms=_POLL_MS)
         heartbeat = coordinator.heartbeat
         sent, received = heartbeat.last_send, heartbeat.last_receive
+        now = time.monotonic()
         if received >= sent > self._acknowledged:
-            self._acknowledged = sent
+            self._acknowledged, self._heard_at = sent, now
             self._told.heard(sent + self._timeouts_s[0])
+        elif now - self._heard_at > (_DEAF * self._timeouts_s[0] if coordinator.stable() else _SHARING_S):
+            _log.warning("the group of nodes has not answered for %.0f s: it is joined anew", now - self._heard_at)
+            self._drop()
         elif coordinator.stable() and not coordinator._heartbeat_enabled:
             coordinator.request_rejoin()  # another process has this node's name: joining says so
 
@@ -161,6 +169,7 @@ class Membership:
         )
         topics = [TOPICS[name].full(self._address.prefix) for name in SUBSCRIBED]
         consumer.subscribe(topics, listener=self._listener)
+        self._heard_at = time.monotonic()
         return consumer
 
     def _shorter_is_refused(self, error: Exception) -> bool:

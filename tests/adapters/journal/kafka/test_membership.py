@@ -117,3 +117,18 @@ def test_a_fault_of_the_client_library_costs_a_node_its_word_for_a_moment_and_no
     monkeypatch.setattr(member, "_turn", faulty)
     one.wait(lambda: bool(struck) and one.until > struck[0] + NODE_S)  # it was heard after that
     assert one.shards == ALL and one.names == ("a",) and one.error is None
+
+
+def test_a_heart_that_stops_in_the_client_library_costs_a_node_its_word_for_a_moment_and_not_for_ever(
+    join: Joining,
+) -> None:
+    member, one = join("a")
+    one.wait(lambda: one.shards == ALL and one.until > 0)
+
+    async def fails() -> None:
+        raise ValueError("the library's loop ends over this, and nobody is told")
+
+    member._consumer._coordinator._send_heartbeat_request = fails
+    stopped = time.monotonic()
+    one.wait(lambda: one.until > stopped + 2 * NODE_S)
+    assert one.names == ("a",) and one.error is None
