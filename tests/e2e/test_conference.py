@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.phones.factory import Phones
 
 MAKERS = {"1001": "pjsua", "1002": "baresip", "1003": "pjsua"}
 ROOM = "7000"
+LOOKS = 5
 
 
 def with_room(slug: str = "acme", **fields: Any) -> dict[str, Any]:
@@ -46,6 +48,15 @@ async def hears_only(call: PhoneCall, *numbers: str) -> None:
 async def all_hear_the_others(calls: dict[str, PhoneCall]) -> None:
     others = {number: [one for one in calls if one != number] for number in calls}
     await asyncio.gather(*(hears_only(call, *others[number]) for number, call in calls.items()))
+
+
+async def all_hear_each_other_again(calls: dict[str, PhoneCall]) -> None:
+    """As soon as the audio is back, which takes a busy machine its time; the last look must be good."""
+    for _ in range(LOOKS):
+        with contextlib.suppress(AssertionError):
+            await all_hear_the_others(calls)
+            return
+    await all_hear_the_others(calls)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tls"])
@@ -144,7 +155,7 @@ async def test_a_room_outlives_its_processes(server: Server, phones: Phones, rol
     calls = await enter(server, phones, "1001", "1002", "1003")
     await all_hear_the_others(calls)
     await server.replace_role(role)
-    await all_hear_the_others(calls)
+    await all_hear_each_other_again(calls)
     assert [change.state for call in calls.values() for change in call.changes].count("answered") == 3
     await calls["1001"].hang_up()
     del calls["1001"]
