@@ -108,8 +108,8 @@ class Settings(Derived, BaseSettings):
     )
     storage: str = Field(
         "",
-        description="recordings and messages: a folder, or s3://KEY@bucket/prefix?endpoint=https://host:port&region=NAME;"
-        " empty = in the data folder",
+        description="for recordings and messages, which are not made yet: a folder, or"
+        " s3://KEY@bucket/prefix?endpoint=https://host:port&region=NAME; empty = in the data folder",
     )
     storage_secret: str = Field("", description="of the key in SWITCHLOG_STORAGE=s3://KEY@bucket")
     tls_cert: str = Field("", description="certificate chain (PEM); empty = self-signed, made at the first start")
