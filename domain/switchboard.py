@@ -35,7 +35,7 @@ class Switchboard(Protocol):
         """Whether what is not found in this shard is not there at all."""
 
     def home(self, sip_call_id: str) -> int:
-        """The shard of a new call with this Call-ID."""
+        """The shard of a new call with this Call-ID, if what it is for has none of its own."""
 
     def left(self, branch: str) -> int | None:
         """The shard of a live call that was here with such an offer, and went with its shard to another owner."""

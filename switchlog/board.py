@@ -176,6 +176,7 @@ class Board:
             self._offers.leave(call.id)
         for registration in shard.registrations:
             self._alarms.forget(registration, EXPIRES)
+        self._outlets.left(number)
         return True
 
     # --- domain.switchboard.Switchboard

@@ -25,6 +25,10 @@ def nowhere(tenant: str, number: str) -> tuple[Contact, ...]:
     return ()
 
 
+def _nobody(shard: int) -> None:
+    """Where nobody else has anything of a shard in memory."""
+
+
 class Outlets(NamedTuple):
     """What a board is connected to; all are called on the loop's thread."""
 
@@ -42,3 +46,5 @@ class Outlets(NamedTuple):
     """whether a shard that is not owned here is to be, so that it is claimed again"""
     elsewhere: Callable[[str, str], tuple[Contact, ...]] = nowhere
     """(tenant, number) -> the bindings that hold now, of an extension whose shard another node owns"""
+    left: Callable[[int], None] = _nobody
+    """a shard is not owned here any more, for whatever reason"""

@@ -5,7 +5,7 @@ What may live here: which part is told what by which. Sans-IO: what goes to medi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +15,14 @@ import structlog
 
 from adapters.media.offer import Means
 from adapters.media.perform import MediaParts, MediaPerformer
-from adapters.media.pool import Pool
+from adapters.media.pool import Pool, Terms
 from adapters.media.port import Ports
-from adapters.media.room import RoomName
+from adapters.media.room import RoomName, Seat
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.effect import Effect
 from domain.call.input import Input
+from domain.ids import shard_of, shard_of_room
 from domain.ports import JournalFull, Sealer
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
@@ -46,6 +47,8 @@ class MediaSettings(NamedTuple):
     host: str = ""
     codecs: frozenset[str] = frozenset({"PCMA", "PCMU"})
     secure: bool = False
+    shared: bool = False
+    """other processes have the same workers, and take from the same ports"""
 
 
 class StudioParts(NamedTuple):
@@ -56,9 +59,10 @@ class StudioParts(NamedTuple):
     directory: Callable[[], Directory]
     sealer: Sealer
     node: str
-    epoch: int
+    near: Callable[[int], bool]
+    """whether a shard is, or was last, one of this node's"""
     host: Callable[[Flow], str]
-    """the address at which the peer of a flow reaches us for SIP"""
+    """the address at which the peer of a flow can reach us"""
     clock: Callable[[], datetime]
     chance: Callable[[int], bytes]
     send: Callable[[str, ToWorker], None]
@@ -70,7 +74,7 @@ class Studio:
 
     def __init__(self, parts: StudioParts) -> None:
         self._board = parts.board
-        self.pool = Pool(parts.epoch, parts.send)
+        self.pool = Pool(Terms(_shard_of_context, self._epoch, parts.near), parts.send)
         self.hall = Hall(
             HallParts(
                 board=parts.board,
@@ -79,11 +83,12 @@ class Studio:
                 node=parts.node,
                 clock=parts.clock,
                 chance=parts.chance,
-                seat=lambda room, seats: self.performer.seat(room, seats),  # noqa: PLW0108  it is made below
+                seat=self._seat,
                 told=parts.told,
             )
         )
-        ports = Ports(parts.settings.first_port, parts.settings.last_port)
+        chance = parts.chance if parts.settings.shared else None
+        ports = Ports(parts.settings.first_port, parts.settings.last_port, chance)
         means = Means(parts.sealer.seal, parts.chance, parts.settings.codecs, parts.settings.secure)
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
         self.performer = MediaPerformer(
@@ -92,14 +97,37 @@ class Studio:
 
     def perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
         """Of a call to our own media; after what its phones are told, since a room may send somebody away at once."""
-        self.performer.perform(call, tuple(effect for effect in effects if call.legs[effect.leg].media))
+        if self._board.owns(shard_of(call.id)):  # else it is no more ours to say
+            self.performer.perform(call, tuple(effect for effect in effects if call.legs[effect.leg].media))
 
     def pressed(self, call: Call, digit: str) -> None:
         """The caller says by SIP that it pressed a key."""
         self.hall.pressed(RoomName(call.tenant, call.room), call.callee_leg, digit)
+
+    def leave(self, shard: int) -> None:
+        """A shard is not ours any more, at least for now."""
+        self.performer.leave(shard)
+
+    def moved_away(self, shards: Collection[int]) -> None:
+        """Other processes have claimed shards that were last this one's."""
+        for shard in shards:
+            self.performer.leave(shard)
+        self.pool.moved(shards)
+
+    def _epoch(self, shard: int) -> int | None:
+        owned = self._board.shard(shard)
+        return owned.epoch if owned else None
+
+    def _seat(self, room: RoomName, seats: Mapping[str, Seat]) -> None:
+        if self._board.owns(shard_of_room(*room)):
+            self.performer.seat(room, seats)
 
     def _tell(self, call: UUID, inp: Input) -> None:
         try:
             self._board.handle(call, inp, lambda accepted: None)
         except (JournalFull, NotOwned) as error:  # what is owed is said again once the shard is owned again
             _log.warning("what media of our own say has to wait", call=str(call), reason=str(error))
+
+
+def _shard_of_context(context: str) -> int:
+    return shard_of_room(*RoomName.of(context))

@@ -166,6 +166,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         performer,
         probes=lambda events: prober.told(events),  # noqa: PLW0108  it is made below
         media=lambda call, effects: studio.perform(call, effects) if studio else None,
+        left=lambda shard: studio.leave(shard) if studio else None,
     )
     board = _board(parts, identifiers, outlets)
     studio = _studio(parts, hooks, board, addresses)
@@ -228,8 +229,8 @@ def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresse
             directory=parts.directory,
             sealer=parts.sealer,
             node=parts.node,
-            epoch=max(parts.epochs.values(), default=0),
-            host=lambda flow: addresses.of(flow).rpartition(":")[0].strip("[]"),
+            near=parts.roster.takes if parts.roster else lambda shard: True,
+            host=addresses.host_for,
             clock=lambda: hooks.clock().utc,
             chance=hooks.chance,
             send=hooks.media_send,
@@ -244,6 +245,7 @@ def _outlets(
     performer: Performer,
     probes: Callable[[tuple[Event, ...]], None],
     media: Callable[[Call, tuple[Effect, ...]], None],
+    left: Callable[[int], None],
 ) -> Outlets:
     roster = parts.roster
 
@@ -266,7 +268,7 @@ def _outlets(
     def utc() -> datetime:
         return hooks.clock().utc
 
-    return Outlets(perform, hooks.lost, hooks.settled, told, utc, hooks.chance, mine, parts.elsewhere)
+    return Outlets(perform, hooks.lost, hooks.settled, told, utc, hooks.chance, mine, parts.elsewhere, left)
 
 
 def _challenger(parts: SessionParts, hooks: Hooks) -> Challenger:

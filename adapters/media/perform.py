@@ -22,6 +22,7 @@ from adapters.media.room import RoomName, Seat, context_of
 from domain.call.call import Call
 from domain.call.effect import Cancel, Dial, Effect, HangUp, Mix, Reoffer
 from domain.call.input import Answered, Failed, Input, Released, ReofferAccepted, ReofferRefused
+from domain.ids import shard_of
 from domain.sdp import Sdp, map_crypto
 from domain.values import Ability, Cause, Dialog, Flow
 from media.wire import Dtmf, FromWorker, Inventory, Latched, Leg, Measured, Ready, Refused, Silent
@@ -130,6 +131,14 @@ class MediaPerformer:
             self._seats.pop(room, None)
         self._changed[room] = None
 
+    def leave(self, shard: int) -> None:
+        """Forget the calls of a shard that is not ours any more. What their workers make of them goes on."""
+        self._parts.pool.leave(shard)
+        for stream in [one for one in self._streams.values() if shard_of(one.call) == shard]:
+            self._forget(stream)
+            if stream.room not in self._rooms:
+                self._seats.pop(stream.room, None)
+
     def flush(self) -> None:
         """Tell workers and calls what has changed."""
         while self._fresh or self._changed or self._inputs:
@@ -143,6 +152,7 @@ class MediaPerformer:
             inputs, self._inputs = self._inputs, []
             for call, inp in inputs:
                 self._parts.tell(call, inp)
+        self._parts.pool.sweep()
 
     # --- effects
 

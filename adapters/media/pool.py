@@ -1,14 +1,16 @@
 """Media workers and the contexts that they hold: which worker has which, and what it was told last.
 
 What may live here: that bookkeeping, and when a context is said again. Sans-IO: messages leave by `send`, and what came
-is told. What a context is about is not known here.
+is told. What a context is about is not known here, only in whose shard it is.
 
 A context stays with its worker while that is away: it is started again, and makes of what it is told what there was.
+Several processes may have the same workers: each says what shall be in its own shards, and touches nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 from media.wire import Context, Drop, Inventory, Put, ToWorker
 
@@ -16,24 +18,44 @@ _FULL = 1 << 30
 """How many legs a worker takes that does not say."""
 
 
+class Terms(NamedTuple):
+    """Who may say what of a context."""
+
+    shard: Callable[[str], int]
+    """the one that a context belongs to"""
+    epoch: Callable[[int], int | None]
+    """in which term this process owns a shard, None if it does not: a worker refuses earlier ones"""
+    near: Callable[[int], bool]
+    """whether a shard is, or was last, one of this node's: then a process here may go on with what it left"""
+
+
 class _Held:
     """A context as it shall be; `worker` is empty as long as there is none for it."""
 
-    __slots__ = ("desired", "rev", "worker")
+    __slots__ = ("desired", "epoch", "rev", "worker")
 
-    def __init__(self, desired: Context) -> None:
+    def __init__(self, desired: Context, worker: str = "", rev: int = 0) -> None:
         self.desired = desired
-        self.rev = 0
-        self.worker = ""
+        self.worker, self.rev = worker, rev
+        self.epoch = 0
+
+
+class _Stray(NamedTuple):
+    """A context that a worker has, in a shard that is not ours: perhaps not yet, perhaps another process's."""
+
+    worker: str
+    rev: int
+    epoch: int
 
 
 class Pool:
-    """The workers of this node. `epoch` is the term of who writes: a worker refuses those before it."""
+    """The workers of this node."""
 
-    def __init__(self, epoch: int, send: Callable[[str, ToWorker], None]) -> None:
+    def __init__(self, terms: Terms, send: Callable[[str, ToWorker], None]) -> None:
         """`send(worker, message)` may only be called for workers that are there; it is not for others."""
-        self._epoch, self._send = epoch, send
+        self._terms, self._send = terms, send
         self._held: dict[str, _Held] = {}
+        self._strays: dict[str, _Stray] = {}
         self._there: dict[str, int] = {}
         """workers that have said what they hold -> how many legs they take"""
 
@@ -52,7 +74,8 @@ class Pool:
         """
         held = self._held.get(context)
         if held is None:
-            held = self._held[context] = _Held(desired)
+            stray = self._strays.pop(context, None)
+            held = self._held[context] = _Held(desired, stray.worker, stray.rev) if stray else _Held(desired)
         held.desired = desired
         held.rev += 1
         if not held.worker:
@@ -62,21 +85,47 @@ class Pool:
 
     def drop(self, context: str) -> None:
         """A context shall not be any more."""
-        held = self._held.pop(context, None)
-        if held is not None and held.worker in self._there:
-            self._send(held.worker, Drop(context, self._epoch))
+        held, epoch = self._held.pop(context, None), self._epoch(context)
+        if epoch is None:
+            return
+        # one that was put by another process before the shard came here may be anywhere
+        for worker in (held.worker,) if held is not None else tuple(self._there):
+            if worker in self._there:
+                self._send(worker, Drop(context, epoch))
+
+    def leave(self, shard: int) -> None:
+        """A shard is not ours any more. Its audio flows on until somebody says otherwise."""
+        for context in [one for one in self._held if self._terms.shard(one) == shard]:
+            held = self._held.pop(context)
+            if held.epoch:
+                self._strays[context] = _Stray(held.worker, held.rev, held.epoch)
+
+    def moved(self, shards: Collection[int]) -> None:
+        """Shards were claimed by others: if those are no processes of this node, nobody goes on here."""
+        gone = {shard for shard in shards if self._terms.epoch(shard) is None and not self._terms.near(shard)}
+        self._end([one for one in self._strays if self._terms.shard(one) in gone])
+
+    def sweep(self) -> None:
+        """What was left over in shards that are ours now, and shall not be: after all has been put that shall."""
+        if self._strays:
+            self._end([one for one in self._strays if self._epoch(one) is not None])
 
     def arrived(self, worker: str, inventory: Inventory) -> None:
-        """A worker is there, with these contexts: each is made what it shall be, or dropped."""
+        """A worker is there, with these contexts: each of our shards is made what it shall be, or dropped."""
         self._there[worker] = inventory.capacity_legs or _FULL
-        for context, rev, _ in inventory.contexts:
+        self._strays = {context: stray for context, stray in self._strays.items() if stray.worker != worker}
+        for context, rev, epoch in inventory.contexts:
             held = self._held.get(context)
             if held is not None and not held.worker:
                 held.worker = worker
-            if held is None or held.worker != worker:
-                self._send(worker, Drop(context, self._epoch))
-            else:
+            if held is not None and held.worker == worker:
                 held.rev = max(held.rev, rev)
+            elif (mine := self._epoch(context)) is not None:
+                self._send(worker, Drop(context, mine))
+            elif self._terms.near(self._terms.shard(context)):
+                self._strays[context] = _Stray(worker, rev, epoch)
+            else:
+                self._send(worker, Drop(context, epoch))
         for context, held in self._held.items():
             held.worker = held.worker or self._choose()
             if held.worker == worker:
@@ -92,9 +141,24 @@ class Pool:
         held = self._held.get(context)
         return held.rev if held else 0
 
+    # --- parts
+
     def _say(self, context: str, held: _Held) -> None:
-        if held.worker in self._there:
-            self._send(held.worker, Put(context, held.rev, self._epoch, held.desired))
+        epoch = self._epoch(context)
+        if epoch is None or held.worker not in self._there:
+            return
+        held.epoch = epoch
+        self._send(held.worker, Put(context, held.rev, epoch, held.desired))
+
+    def _end(self, strays: Collection[str]) -> None:
+        """In the term in which they were put: who has said something since is not disturbed."""
+        for context in strays:
+            stray = self._strays.pop(context)
+            if stray.worker in self._there:
+                self._send(stray.worker, Drop(context, stray.epoch))
+
+    def _epoch(self, context: str) -> int | None:
+        return self._terms.epoch(self._terms.shard(context))
 
     def _choose(self) -> str:
         """The worker that has most room left; empty if none is there."""

@@ -6,6 +6,8 @@ What may live here: which pairs are free. Who binds them is the media worker.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from random import Random
 
 
 class NoPort(Exception):
@@ -15,10 +17,17 @@ class NoPort(Exception):
 class Ports:
     """The pairs of a range; the one that was given back longest ago comes first, so that stragglers find nobody."""
 
-    def __init__(self, first: int, last: int) -> None:
-        """`first` to `last`, both included, whole pairs only."""
-        self._free = deque(range(first + first % 2, last, 2))
-        self._known = frozenset(self._free)
+    def __init__(self, first: int, last: int, chance: Callable[[int], bytes] | None = None) -> None:
+        """`first` to `last`, both included, whole pairs only.
+
+        With `chance` (so many random bytes) in an order of our own: other processes take from the same range, and
+        those that begin at its start would meet there, and try what the others have.
+        """
+        pairs = list(range(first + first % 2, last, 2))
+        if chance is not None:
+            Random(chance(8)).shuffle(pairs)
+        self._free = deque(pairs)
+        self._known = frozenset(pairs)
         self._taken: set[int] = set()
 
     def take(self) -> int:

@@ -308,7 +308,7 @@ class Exchange:
 
     def _new_call(self, shard: int, now: datetime) -> UUID:
         self._made += 1
-        return new_stream_id(int(now.timestamp() * 1000), shard, self._made.to_bytes(8, "big"))
+        return new_stream_id(int(now.timestamp() * 1000), shard, b"call" + self._made.to_bytes(4, "big"))
 
     def _chance(self, count: int) -> bytes:
         self._chances += 1

@@ -19,6 +19,7 @@ from domain.registration import Registration
 from domain.values import Contact
 from tests.domain.world import START, seconds
 from tests.switchlog.exchange import Exchange, HeldJournal
+from tests.switchlog.mixing import RememberedRooms
 
 _STEP_S = 0.1
 
@@ -68,10 +69,11 @@ class View:
 
 
 class Nodes:
-    """`shards` says who owns which at the start; whoever is not named owns none."""
+    """`shards` says who owns which at the start; whoever is not named owns none. With `mixing` each has media."""
 
-    def __init__(self, shards: Mapping[str, Iterable[int]]) -> None:
+    def __init__(self, shards: Mapping[str, Iterable[int]], *, mixing: bool = False) -> None:
         self.journal = SharedJournal()
+        self.rooms = {name: RememberedRooms() for name in shards} if mixing else {}
         self.known = {name: _neighbour(name, number) for number, name in enumerate(shards, 1)}
         self.alive: set[str] = set(shards)
         self.frozen: set[str] = set()
@@ -99,7 +101,8 @@ class Nodes:
         self.alive.add(name)
         clock_s = max((one.clock_s for one in self._exchanges.values()), default=0.0)
         epochs = self.journal.claim(shards, name)
-        exchange = Exchange(self.journal, epoch=epochs, start_s=clock_s, node=name, cluster=self)
+        media = self.rooms.get(name)
+        exchange = Exchange(self.journal, epoch=epochs, start_s=clock_s, node=name, cluster=self, media=media)
         self._exchanges[name] = exchange
         self.settle()
         return exchange
@@ -121,14 +124,24 @@ class Nodes:
         before = {shard: self.journal.claims[shard] for shard in some}
         epochs = self.journal.claim(some, name)
         for shard, (epoch, owner) in before.items():
-            crossing = self._exchanges[owner].crossing
-            if owner in self.alive - self.frozen and crossing is not None:
+            if owner in self.alive - self.frozen:
                 self._exchanges[owner].board.drop(shard, epoch)
-                crossing.moved_away((shard,))
+                self.notice(owner, shard)
         live = [stream for shard in some for stream in self.journal.live(shard, 0.0)]
         exchange.board.resume(exchange.board.load(epochs, live, decode))
+        if exchange.studio is not None:
+            exchange.studio.hall.resume()
         exchange.deliver()
         self.settle()
+
+    def notice(self, name: str, shard: int) -> None:
+        """A node reads that a shard which was last its own has another owner."""
+        exchange = self._exchanges[name]
+        assert exchange.crossing is not None
+        exchange.crossing.moved_away((shard,))
+        if exchange.studio is not None:
+            exchange.studio.moved_away((shard,))
+        exchange.deliver()
 
     def owned_by(self, name: str) -> list[int]:
         return [shard for shard, (_, node) in self.journal.claims.items() if node == name]

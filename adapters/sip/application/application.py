@@ -29,6 +29,7 @@ from adapters.sip.message.error import NotAllowed
 from adapters.sip.message.message import MessageError, Request, Response
 from adapters.sip.request import translate
 from adapters.sip.request.admission import Merged, admit
+from adapters.sip.request.home import home_of
 from adapters.sip.request.identity import caller_of
 from adapters.sip.request.route import check_route, check_secure
 from adapters.sip.request.translate import Caller
@@ -182,7 +183,7 @@ class Application:
             self._change(event, now)
             return
         request, parts = event.request, self._parts
-        directory, shard = parts.switchboard.directory, parts.switchboard.home(event.request.call_id)
+        directory, shard = parts.switchboard.directory, home_of(event.request, parts.switchboard)
         if not parts.switchboard.owns(shard):  # before a challenge: it may be one that was let in where the shard was
             raise NotOwned(f"shard {shard} is not owned here")
         tenant, domain = translate.tenant_of(request, directory)

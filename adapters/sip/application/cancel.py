@@ -12,6 +12,7 @@ from adapters.sip.application.parts import Now, Parts
 from adapters.sip.dialog.reason import heard
 from adapters.sip.message.message import MessageError, Request, response_to
 from adapters.sip.request.admission import serves_other
+from adapters.sip.request.home import home_of
 from adapters.sip.transaction.event import CancelReceived
 from domain.call.call import Call
 from domain.call.input import Abandoned, Input, Withdrawn
@@ -46,7 +47,7 @@ class Cancels:
             named = self._parts.identifiers.leg_of_tag(request.to.tag)
         except MessageError:
             named = None
-        return shard_of(call_of_leg(named)) if named else self._parts.switchboard.home(request.call_id)
+        return shard_of(call_of_leg(named)) if named else home_of(request, self._parts.switchboard)
 
     def _take_back(self, event: CancelReceived, meant: Cancelled, now: Now) -> None:
         request, call, leg = event.request, meant.call, meant.leg

@@ -56,6 +56,26 @@ class Addresses:
         node = self._other(flow)
         return self._there(flow, node) if node is not None else self._here(flow)
 
+    def host_for(self, flow: Flow) -> str:
+        """The host at which the peer of a flow can reach this machine itself, be the flow another one's or not.
+
+        IPv6 is without brackets.
+        """
+        address = self.of(flow)
+        roster = self._roster
+        if roster is not None and flow.node and home_of(flow.node) != home_of(roster.me):
+            address = self._own(flow) or address
+        return address.rpartition(":")[0].strip("[]")
+
+    def _own(self, flow: Flow) -> str:
+        """Of this machine's addresses for phones the most fitting one for the peer of another's flow; empty if none."""
+        assert self._roster is not None
+        edge = self._roster.neighbour(home_of(self._roster.me))
+        ours = self.listeners or (edge.listeners if edge is not None else ())
+        ipv6 = _is_ipv6(flow.local)
+        fitting = sorted(ours, key=lambda one: (_is_ipv6(one.address) != ipv6, one.transport != flow.transport))
+        return fitting[0].address if fitting else ""
+
     def _here(self, flow: Flow) -> str:
         transport, local = flow.transport, flow.local
         named = self._by_local.get((transport, local)) or self._by_family.get((transport, _is_ipv6(local)))

@@ -11,6 +11,7 @@ from adapters.sip.dialog.identifier import SipIdentifiers
 from adapters.sip.message.error import NotAllowed
 from adapters.sip.message.message import MessageError, Request
 from adapters.sip.request import translate
+from adapters.sip.request.home import home_of
 from adapters.sip.transaction.key import ServerKey, server_key
 from domain.ids import call_of_leg, shard_of, shard_of_registration
 from domain.switchboard import Switchboard
@@ -56,4 +57,4 @@ class Places:
         if self._lives(server_key(request, "INVITE")) or self._switchboard.find_offers(branch):
             return None
         left = self._switchboard.left(branch)
-        return left if left is not None else self._switchboard.home(request.call_id)
+        return left if left is not None else home_of(request, self._switchboard)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.media.pool import Pool
+from adapters.media.pool import Pool, Terms
 from media.wire import Codec, Context, Drop, Inventory, Leg, Put, ToWorker
 
 EPOCH = 7
+OURS = Terms(lambda context: 0, lambda shard: EPOCH, lambda shard: True)
 
 
 def context(*legs: str) -> Context:
@@ -19,7 +20,7 @@ class Workers:
     """Workers that do as they are told, and keep what they have when they are only disconnected."""
 
     def __init__(self, *names: str, capacity_legs: int = 100) -> None:
-        self.pool = Pool(EPOCH, self._told)
+        self.pool = Pool(OURS, self._told)
         self.has: dict[str, dict[str, Put]] = {name: {} for name in names}
         self.connected: set[str] = set()
         self.told: list[tuple[str, ToWorker]] = []
@@ -88,7 +89,7 @@ def test_a_new_pool_goes_on_from_what_the_worker_has() -> None:
     for legs in ("a", "ab", "abc"):
         workers.pool.put("room", context(*legs))
     workers.pool.put("gone", context("x"))
-    workers.pool = Pool(EPOCH, workers._told)
+    workers.pool = Pool(OURS, workers._told)
     workers.pool.put("room", context("a", "b"))
     workers.connect("one")
     assert workers.desired == {"room": context("a", "b")}
@@ -145,7 +146,7 @@ def test_whatever_happens_the_workers_end_up_with_what_shall_be(steps: list[tupl
             workers.die(worker)
         elif step == "forget":  # the sessions process was killed: another one knows the contexts by its events
             workers.connected.clear()
-            workers.pool = Pool(EPOCH, workers._told)
+            workers.pool = Pool(OURS, workers._told)
             for context_name, desired in wanted.items():
                 workers.pool.put(context_name, desired)
     for worker in set(workers.has) - workers.connected:
