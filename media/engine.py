@@ -27,6 +27,14 @@ _OWN_DELAY_MS = 50
 """From a packet's first sample at its sender to the mix, without the network: packet, half a tick, buffer."""
 
 
+class NoPlaceError(Exception):
+    """There is no port or no room for `leg`; the other legs of its context are not to blame."""
+
+    def __init__(self, leg: str, reason: str) -> None:
+        super().__init__(reason)
+        self.leg = leg
+
+
 class Engine:
     """Up to `rows` legs. What it has to say is in `said`, until somebody takes it."""
 
@@ -100,8 +108,10 @@ class Engine:
                 self._change(put, room, now_s)
             elif put.rev < room.rev:
                 raise StaleError(f"rev {put.rev} of {put.context} is over: it is at {room.rev}")
-        except (StaleError, UnfitLegError, PortTakenError) as error:
+        except (StaleError, UnfitLegError) as error:
             self.said.append(Refused(put.context, put.rev, str(error)))
+        except NoPlaceError as error:
+            self.said.append(Refused(put.context, put.rev, str(error), error.leg))
         else:
             self.said.append(Ready(put.context, put.rev))
 
@@ -129,10 +139,10 @@ class Engine:
         try:
             for leg in joining:
                 joined[leg.id] = self._join(leg, put.context, shaking.get(leg.id), now_s)
-        except (UnfitLegError, PortTakenError):
+        except (UnfitLegError, PortTakenError) as error:
             for stream in joined.values():
                 self._release(stream)
-            raise
+            raise NoPlaceError(leg.id, str(error)) from error
         for leg_id in room.streams.keys() - wanted.keys():
             self._leave(room.streams.pop(leg_id), now_s)
         for leg in wanted.values():

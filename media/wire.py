@@ -170,11 +170,15 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """The context stays as it was; `reason` says why and whose fault that is."""
+    """The context stays as it was; `reason` says why and whose fault that is.
+
+    `leg` is the one that cannot be, if it is one that this is about: without it the others could be as they shall.
+    """
 
     context: str
     rev: int
     reason: str
+    leg: str = ""
 
 
 class Dtmf(msgspec.Struct, frozen=True, tag="dtmf"):

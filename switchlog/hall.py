@@ -20,7 +20,7 @@ from domain.conference.conference import Conference, Standing, live_until
 from domain.conference.input import Arrive, Input, Leave, Tire
 from domain.conference.keypad import press
 from domain.conference.turn import Door, deadline, decide, expelled, fold, refusal
-from domain.ids import call_of_leg, conference_id, shard_of_room, text_of
+from domain.ids import call_of_leg, conference_id, shard_of, shard_of_room, text_of
 from domain.ports import JournalError
 from domain.routing.directory import Directory, Room
 from domain.switchboard import NotOwned
@@ -101,7 +101,7 @@ class Hall:
         for conference in list(self.conferences()):
             room = RoomName(conference.tenant, conference.number)
             for leg in list(conference.members):
-                if not self._talks(leg):
+                if self._is_over(leg):
                     self._try(room, Leave("resume", "system", leg))
             self._watch(room, conference)
             self._parts.seat(room, _seats(conference))
@@ -164,9 +164,11 @@ class Hall:
         declared = self._parts.directory().room(*room)
         return Door(declared or Room(*room, room.number), self._parts.unseal)
 
-    def _talks(self, leg: str) -> bool:
-        call = self._parts.board.find(call_of_leg(leg))
-        return call is not None and call.state in _TALKING
+    def _is_over(self, leg: str) -> bool:
+        """Not known, and so no, while the shard of its call is not owned: it comes a moment before or after."""
+        board, stream = self._parts.board, call_of_leg(leg)
+        call = board.find(stream)
+        return board.owns(shard_of(stream)) and (call is None or call.state not in _TALKING)
 
     def _release(self, going: tuple[tuple[str, Cause], ...]) -> None:
         for leg, why in going:

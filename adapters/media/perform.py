@@ -25,7 +25,7 @@ from domain.call.input import Answered, Failed, Input, Released, ReofferAccepted
 from domain.ids import shard_of
 from domain.sdp import Sdp, map_crypto
 from domain.values import Ability, Cause, Dialog, Flow
-from media.wire import Dtmf, FromWorker, Inventory, Latched, Leg, Measured, Ready, Refused, Silent
+from media.wire import Dtmf, FromWorker, Inventory, Latched, Leg, Load, Measured, Ready, Refused, Silent
 
 _log = structlog.get_logger(__name__)
 ACTOR = "media"
@@ -33,6 +33,8 @@ NAME = "Switchlog"
 """What the far end of a call to our media is called where a phone's make would be."""
 _TRIES = 4
 """So many ports are tried for a leg: another program may have one of ours."""
+_PATIENCE_S = 10
+"""So long a call whose port is lost may wait for it, in silence."""
 _UPDATES = Ability(updates=True)
 
 
@@ -77,6 +79,8 @@ class _Stream:
         self.rev = self.tries = 0
         self.told = False
         """Whether its call knows what we answered."""
+        self.out, self.lost_s = False, 0
+        """Whether, and since how many seconds, its port is somebody else's: a worker that came new did not get it."""
 
 
 class MediaPerformer:
@@ -120,6 +124,8 @@ class MediaPerformer:
         """What a worker says. `flush` is to follow."""
         if isinstance(message, Inventory):
             self._parts.pool.arrived(worker, message)
+        elif isinstance(message, Load):
+            self._ask_again(worker)
         elif (how := self._messages.get(type(message))) is not None:
             how(message)
 
@@ -160,6 +166,8 @@ class MediaPerformer:
         stream = self._streams.get(effect.leg)
         refusal = self._attendance.refuses(RoomName(call.tenant, call.room))
         if refusal is not None:
+            if stream is not None:
+                self._forget(stream)
             self._tell(call.id, Failed(_cause(effect.leg), ACTOR, effect.leg, refusal))
         elif stream is None:
             stream = self._enter(call, effect.leg)
@@ -245,7 +253,7 @@ class MediaPerformer:
         self._changed[stream.room] = None
 
     def _put(self, room: RoomName) -> None:
-        streams = [one for one in self._rooms.get(room, {}).values() if one.wire is not None]
+        streams = [one for one in self._rooms.get(room, {}).values() if one.wire is not None and not one.out]
         if not streams:
             self._parts.pool.drop(str(room))
             return
@@ -270,20 +278,48 @@ class MediaPerformer:
     def _ready(self, message: Ready) -> None:
         for stream in self._waiting(message.context, message.rev):
             self._answer(stream)
+        for stream in self._rooms.get(RoomName.of(message.context), {}).values():
+            stream.lost_s *= stream.out
 
     def _refused(self, message: Refused) -> None:
-        """As a whole, so each leg that is new in it may be the reason: all of them get another port."""
+        """One leg is the reason, or the room as a whole: then each leg that is new in it may be."""
         waiting = self._waiting(message.context, message.rev)
-        if not waiting:
+        culprits = [one for one in waiting if message.leg in ("", one.leg)]
+        stream = self._streams.get(message.leg)
+        if stream is not None and stream.told and not stream.out:
+            self._lose(stream, message.reason)
+        elif not culprits:
             _log.error("a media worker does not take a room as it is now", **msgspec.to_builtins(message))
-        for stream in waiting:
-            assert stream.wire is not None
-            self._parts.ports.free(stream.wire.port)
-            stream.wire, stream.rev, stream.tries = None, 0, stream.tries + 1
-            if stream.tries < _TRIES:
-                self._fresh.append(stream)
-            else:
-                self._fail(stream, Cause(503, 47, f"the media worker refused: {message.reason}"))
+        for stream in culprits:
+            self._elsewhere(stream, message.reason)
+
+    def _elsewhere(self, stream: _Stream, reason: str) -> None:
+        """Another port for a leg whose call knows of none yet."""
+        self._changed[stream.room] = None
+        assert stream.wire is not None
+        self._parts.ports.free(stream.wire.port)
+        stream.wire, stream.rev, stream.tries = None, 0, stream.tries + 1
+        if stream.tries < _TRIES:
+            self._fresh.append(stream)
+        else:
+            self._fail(stream, Cause(503, 47, f"the media worker refused: {reason}"))
+
+    def _ask_again(self, worker: str) -> None:
+        """Once a second: a port that was lost may be free by now."""
+        for stream in self._streams.values():
+            if stream.out and self._parts.pool.worker_of(str(stream.room)) in ("", worker):
+                stream.out = False
+                self._changed[stream.room] = None
+
+    def _lose(self, stream: _Stream, reason: str) -> None:
+        """The others of its room do without it, until its port is free again."""
+        stream.out, stream.lost_s = True, stream.lost_s + 1
+        self._changed[stream.room] = None
+        if stream.lost_s == 1:
+            _log.error("a call has no audio: its port was lost, and is waited for", leg=stream.leg, reason=reason)
+        if stream.lost_s > _PATIENCE_S:
+            why = Cause(503, 41, f"the port of its audio was lost: {reason}")
+            self._tell(stream.call, Released(_cause(stream.leg), ACTOR, stream.leg, why))
 
     def _waiting(self, context: str, rev: int) -> list[_Stream]:
         """The legs of which the worker now knows for the first time."""

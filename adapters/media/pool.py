@@ -136,6 +136,11 @@ class Pool:
         """A worker is away."""
         self._there.pop(worker, None)
 
+    def worker_of(self, context: str) -> str:
+        """The worker that has it, be it away; empty if there is none."""
+        held = self._held.get(context)
+        return held.worker if held else ""
+
     def rev(self, context: str) -> int:
         """The newest one of a context, 0 if there is none."""
         held = self._held.get(context)

@@ -148,6 +148,16 @@ async def test_rooms_of_two_tenants_are_two_rooms(server: Server, phones: Phones
     await asyncio.gather(all_hear_the_others(calls), hears_only(stranger["1003"]))
 
 
+async def test_a_room_sounds_while_nobody_leads_it(server: Server, phones: Phones) -> None:
+    """The sessions process is dead, and its successor is kept from its work until all have been heard."""
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", "1003")
+    await all_hear_the_others(calls)
+    async with server.without_role("sessions"):
+        await all_hear_the_others(calls)
+    await all_hear_the_others(calls)
+
+
 @pytest.mark.parametrize("role", ["media", "sessions"])
 async def test_a_room_outlives_its_processes(server: Server, phones: Phones, role: str) -> None:
     """Without a word to the phones: the ports are the same, and nobody leaves."""

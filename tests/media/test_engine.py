@@ -112,7 +112,7 @@ def test_a_taken_port_is_refused_and_nothing_of_the_context_stays(made: Stage) -
     b.port = b.address[1]
     said = made.put([a.leg("a"), b.leg("b")])
     assert isinstance(said, Refused)
-    assert f"port {b.port} of 127.0.0.1" in said.reason
+    assert (f"port {b.port} of 127.0.0.1" in said.reason, said.leg) == (True, "b")
     assert made.engine.legs == 0
     assert made.engine.inventory().contexts == ()
 

@@ -52,8 +52,10 @@ class RememberedRooms:
             return
         assert before is None or (message.epoch, message.rev) > (before.epoch, before.rev)
         self.puts.append(message)
-        if any(leg.port in self.taken_ports for leg in message.desired.legs):
-            self._answers.append(Refused(message.context, message.rev, "a port is taken"))
+        held = {leg.id for leg in before.desired.legs} if before else set()
+        taken = (leg.id for leg in message.desired.legs if leg.id not in held and leg.port in self.taken_ports)
+        if (leg := next(taken, None)) is not None:
+            self._answers.append(Refused(message.context, message.rev, "a port is taken", leg))
             return
         self.has[message.context] = message
         self._answers.append(Ready(message.context, message.rev))

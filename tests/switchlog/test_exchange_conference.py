@@ -8,10 +8,23 @@ import pytest
 
 from adapters.journal.codec import decode
 from adapters.sip.message.message import Request, Response
-from media.wire import Codec
+from domain.call.call import CallState
+from domain.conference.input import Arrive, Lock
+from domain.ids import leg_id, new_stream_id, shard_of_room
+from media.wire import Codec, Load
 from projections.cdr import fold_cdr
 from tests.switchlog.exchange import Exchange, HeldJournal
-from tests.switchlog.mixing import BOTH, CAROL, NEITHER, RememberedRooms, conference, conference_types, joined
+from tests.switchlog.mixing import (
+    BOTH,
+    CAROL,
+    NEITHER,
+    ROOM,
+    RememberedRooms,
+    conference,
+    conference_types,
+    joined,
+    wish,
+)
 from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods
 
 
@@ -258,6 +271,74 @@ def test_who_left_while_nobody_looked_is_found_to_be_gone(rooms: RememberedRooms
     assert [one.number for one in conference(again).members.values()] == ["1001"]
     assert conference_types(again)[-1] == "left"
     assert rooms.heard_in() == [BOTH]
+
+
+def test_a_call_whose_shard_comes_later_is_not_gone(rooms: RememberedRooms) -> None:
+    """Shards are claimed one by one, and a call of before may be in another one than its room."""
+    journal = HeldJournal()
+    first = Exchange(journal, media=rooms)
+    shard = shard_of_room(*ROOM)
+    leg = leg_id(new_stream_id(1, shard + 1, b"12345678"), 1)
+    assert first.studio is not None
+    first.studio.hall.handle(ROOM, Arrive("c", f"leg:{leg}", leg, "1001", "Alice"))
+    again = Exchange(journal, epoch={shard: 2}, start_s=60, media=rooms)
+    assert list(conference(again).members) == [leg]
+    again.board.load({shard + 1: 2}, (), decode)
+    assert again.studio is not None
+    again.studio.hall.resume()
+    assert conference_types(again) == ["opened", "arrived", "joined", "left", "closed"]
+
+
+def test_a_lost_port_silences_one_call_and_not_its_room(exchange: Exchange, rooms: RememberedRooms) -> None:
+    joined(exchange)
+    joined(exchange, "1002", BOB)
+    joined(exchange, "1003", CAROL)
+    before = rooms.room()
+    rooms.die()
+    rooms.taken_ports = {20002}
+    rooms.start()
+    assert [leg.port for leg in rooms.room().values()] == [20000, 20004]
+    rooms.say(Load(2, 0))
+    assert [leg.port for leg in rooms.room().values()] == [20000, 20004]
+    rooms.taken_ports.clear()
+    rooms.say(Load(2, 0))
+    assert rooms.room() == before
+    assert exchange.take(BOB) == []
+
+
+def test_a_port_that_is_lost_for_long_ends_its_call(exchange: Exchange, rooms: RememberedRooms) -> None:
+    """A member alone in its room is asked for again, too."""
+    joined(exchange)
+    rooms.die()
+    rooms.taken_ports = {20000}
+    rooms.start()
+    for _ in range(9):
+        rooms.say(Load(0, 0))
+    assert exchange.take(ALICE) == []
+    rooms.say(Load(0, 0))
+    bye = exchange.last(ALICE)
+    assert isinstance(bye, Request)
+    assert (bye.method, "port" in (bye.get("Reason") or "")) == ("BYE", True)
+    assert rooms.has == {}
+
+
+def test_a_room_that_is_locked_meanwhile_keeps_no_port_for_who_dials_again(
+    exchange: Exchange, rooms: RememberedRooms
+) -> None:
+    joined(exchange)
+    rooms.die()
+    bob = Phone(exchange, "1002", BOB)
+    bob.register()
+    bob.invite("7000")
+    wish(exchange, Lock("c", "api:1", "", True))
+    (call,) = [one for one in exchange.board.live_calls if one.state is CallState.RINGING]
+    exchange.board.repeat(call, set(call.legs))
+    exchange.deliver()
+    assert methods(exchange.take(BOB))[-1] == "403 INVITE"
+    assert exchange.studio is not None
+    assert len(exchange.studio.performer) == 1
+    rooms.start()
+    assert [leg.port for leg in rooms.room().values()] == [20000]
 
 
 def _copy(journal: HeldJournal) -> HeldJournal:
