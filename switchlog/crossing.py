@@ -1,13 +1,13 @@
 """What crosses between nodes: carries out what `adapters.sip.steer` decides.
 
-What may live here: that, the flows of other nodes that are known to be gone, and which requests have to wait. Ways are
+What may live here: that, the flows of other nodes that are known to be gone, and what has to wait. Ways are
 not decided here, and there is no socket.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from typing import NamedTuple, TypeGuard
 
 import structlog
@@ -19,6 +19,7 @@ from adapters.sip.message.message import MessageError, Request, Response
 from adapters.sip.message.parser import parse
 from adapters.sip.steer.steer import FlowGone, Here, Nobody, PassOn, Steering, ToPhone, Unreached, Way
 from adapters.sip.steer.verdict import Proof, Verdict
+from adapters.sip.transaction.key import ServerKey, server_key
 from adapters.sip.transaction.layer import TransactionLayer
 from domain.node import Roster
 from domain.values import Flow
@@ -131,10 +132,10 @@ class Crossing:
     def undelivered(self, data: bytes, node: str) -> None:
         """A message of ours that could not be delivered to a node after all."""
         self.counts["undelivered"] += 1
-        self._carry_out(data, self._back)
+        self._carry_out(data, lambda message: self._back(message, node))
 
     def retry(self) -> None:
-        """See to the requests that have to wait."""
+        """See to what has to wait."""
         self._patience.retry()
 
     # --- what becomes of nodes
@@ -145,7 +146,7 @@ class Crossing:
         for flow in sorted(flow for flow in streams if flow.node == name):
             self._outward.closed(flow)
         for request in self._unanswered.of(name):
-            self._bring_back(request)
+            self._bring_back(request, name)
 
     def moved_away(self, shards: Collection[int]) -> int:
         """Other nodes go on with shards of this one: only they repeat what the calls there have said.
@@ -182,7 +183,9 @@ class Crossing:
         request = way.message
         if not way.orphaned or way.flow.transport == "udp" or not isinstance(request, Request):
             return False
-        return request.method != "ACK" and self._wait(request, lambda: not self._steering.is_orphaned(request), again)
+        if request.method == "ACK":
+            return False
+        return self._wait(_key(request), lambda: not self._steering.is_orphaned(request), again)
 
     def _once_more(self, way: Here) -> None:
         """A phone's message, by a flow of this node."""
@@ -191,27 +194,30 @@ class Crossing:
         except MessageError as error:
             self._answer(error, way.message, way.flow)
 
-    def _wait(self, request: Request, ready: Callable[[], bool], again: Callable[[], None]) -> bool:
-        waits = self._patience.put_off(request, ready, again)
+    def _wait(self, key: Hashable, ready: Callable[[], bool], again: Callable[[], None]) -> bool:
+        waits = self._patience.put_off(key, ready, again)
         self.counts["put_off"] += waits
         return waits
 
-    def _bring_back(self, message: Request | Response) -> None:
-        back = self._back(message)
+    def _bring_back(self, message: Request | Response, node: str) -> None:
+        back = self._back(message, node)
         if back is not None:
             self._go(back)
 
-    def _back(self, message: Request | Response) -> Way | None:
-        """What becomes of what could not be delivered; None if it waits."""
+    def _back(self, message: Request | Response, node: str) -> Way | None:
+        """What becomes of what could not be delivered to a node; None if it waits."""
         way = self._steering.undelivered(message)
-        return None if isinstance(way, Here) and self._waits_for_its_node(way) else way
+        waits = isinstance(way, Here) and self._waits_for_its_node(way)
+        if isinstance(way, Nobody) and isinstance(message, Response):
+            waits = self._wait(_key_of_answer(message), _at_once, lambda: self._pass_on(PassOn(node, message)))
+        return None if waits else way
 
     def _waits_for_its_node(self, way: Here) -> bool:
         """A request in a call, or its CANCEL, that did not reach the node that has the call."""
         message, flow = way.message, way.flow
         if flow.transport == "udp" or self._faraway.foreign(flow) or not _is_within(message):
             return False
-        return self._wait(message, lambda: True, lambda: self._once_more(way))
+        return self._wait(_key(message), _at_once, lambda: self._once_more(way))
 
     # --- inside
 
@@ -260,7 +266,7 @@ class Crossing:
             self.counts["passed_on"] += 1
             return
         self.counts["undelivered"] += 1
-        self._bring_back(way.message)
+        self._bring_back(way.message, way.node)
 
     def _to_phone(self, way: ToPhone) -> None:
         if isinstance(way.message, Response):
@@ -291,3 +297,17 @@ def _is_within(message: Request | Response) -> TypeGuard[Request]:
     if not isinstance(message, Request) or message.method == "ACK":
         return False
     return message.method == "CANCEL" or bool(message.to.tag)
+
+
+def _at_once() -> bool:
+    """Ready, with nothing to be looked for before it is tried again."""
+    return True
+
+
+def _key(request: Request) -> ServerKey:
+    return server_key(request, request.method)
+
+
+def _key_of_answer(response: Response) -> tuple[str, str, int, str]:
+    """Each status of each early dialog is an answer of its own."""
+    return response.via.branch, response.cseq.method, response.status, response.to.tag

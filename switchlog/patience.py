@@ -1,8 +1,8 @@
-"""Requests that cannot be served just now, put off: nobody owns their shard, or its node does not answer.
+"""What cannot be served just now, put off: nobody owns its shard, or its node cannot be reached.
 
 A phone on a connection says a thing once, and takes a 503 to its BYE for the end of the call (RFC 3261 15.1.1): the
-other phone would be left alone in it. So for the time that a shard takes to come to another node, they wait. (Who uses
-UDP repeats by itself.)
+other phone would be left alone in it. So for the time that a shard takes to come to another node, requests wait. (Who
+uses UDP repeats them by itself.) Answers wait, too: that it rings is said only once (17.2.1), by UDP as well.
 
 What may live here: what waits or may have to, and for how long. Sans-IO: the clock is given, somebody else calls
 `retry`.
@@ -11,13 +11,12 @@ What may live here: what waits or may have to, and for how long. Sans-IO: the cl
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 import structlog
 
 from adapters.sip.message.message import Request, Response
-from adapters.sip.transaction.key import ServerKey, server_key
 from domain.values import Flow
 
 _log = structlog.get_logger(__name__)
@@ -48,14 +47,14 @@ class Patience:
     def __init__(self, clock: Callable[[], float], later: Callable[[], None]) -> None:
         self._clock, self._later = clock, later
         self._waiting: list[_Waiting] = []
-        self._until: OrderedDict[ServerKey, float] = OrderedDict()
-        """of each request, from its first time on; in this order"""
+        self._until: OrderedDict[Hashable, float] = OrderedDict()
+        """of each message, from its first time on; in this order"""
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put_off(self, request: Request, ready: Callable[[], bool], again: Callable[[], None]) -> bool:
-        """Call `again` once it is `ready`, or when it has waited for long enough.
+    def put_off(self, key: Hashable, ready: Callable[[], bool], again: Callable[[], None]) -> bool:
+        """Call `again` once it is `ready`, or when the message of that `key` has waited for long enough.
 
         False if it has already, and if too many wait.
         """
@@ -63,7 +62,7 @@ class Patience:
         self._forget(now)
         if len(self._waiting) >= MOST:  # nor is it kept in mind
             return False
-        until = self._until.setdefault(server_key(request, request.method), now + WAIT_S)
+        until = self._until.setdefault(key, now + WAIT_S)
         if now >= until:
             return False
         self._waiting.append(_Waiting(until, ready, again))
@@ -89,8 +88,8 @@ class Patience:
 def _serve(one: _Waiting) -> None:
     try:
         one.again()
-    except Exception:  # noqa: BLE001  boundary: one request's fault is not the others', which would wait for ever
-        _log.exception("a request that had waited was not handled; this is a fault of ours: report these lines")
+    except Exception:  # noqa: BLE001  boundary: one message's fault is not the others', which would wait for ever
+        _log.exception("a message that had waited was not handled; this is a fault of ours: report these lines")
 
 
 class Unanswered:

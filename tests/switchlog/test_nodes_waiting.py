@@ -9,7 +9,7 @@ from domain.call.call import CallState
 from switchlog.patience import WAIT_S
 from tests.switchlog.nodes import Nodes
 from tests.switchlog.phone import ALICE, BOB, methods
-from tests.switchlog.test_nodes_call import B, crosswise, talk
+from tests.switchlog.test_nodes_call import B, crosswise, parties, talk
 from tests.switchlog.test_nodes_faults import shard_of_the_call
 
 
@@ -45,6 +45,40 @@ def test_without_the_link_what_belongs_to_a_call_elsewhere_waits(transport: str)
         retry(nodes, "b")
     assert methods(nodes["b"].take(BOB)) == ["200 BYE"]
     assert methods(nodes["a"].take(ALICE)) == ["BYE"]
+
+
+@pytest.mark.parametrize("how", ["refused", "given back"])
+def test_a_phones_answer_waits_for_the_link(how: str) -> None:
+    """That it rings is said once only: nothing would come before the last repetition of the INVITE were it lost."""
+    nodes = crosswise()
+    alice, bob = parties(nodes)
+    alice.invite("1002")
+    (invite,) = nodes["b"].take(BOB)
+    assert isinstance(invite, Request)
+    if how == "refused":
+        nodes.cut.add(frozenset("ab"))
+    else:
+        nodes.opening = {("b", "a")}
+    bob.reply(invite, 180)
+    for _ in range(3):
+        retry(nodes, "b")
+    assert methods(nodes["a"].take(ALICE)) == ["100 INVITE"]
+    nodes.cut.clear()
+    nodes.opening.clear()
+    retry(nodes, "b")
+    assert methods(nodes["a"].take(ALICE)) == ["180 INVITE"]
+
+
+def test_an_answer_to_a_phone_on_a_connection_waits_for_the_link() -> None:
+    """It asked once, and is not told again."""
+    nodes = crosswise()
+    _, _, _, invite = talk(nodes)
+    nodes.opening = {("a", "b")}
+    nodes["b"].send(BOB, bye_of_bob(invite, "tcp"), transport="tcp")
+    assert nodes["b"].take(BOB) == []
+    nodes.opening.clear()
+    retry(nodes, "a")
+    assert methods(nodes["b"].take(BOB)) == ["200 BYE"]
 
 
 def test_what_could_not_reach_a_dead_node_waits_for_its_heir() -> None:

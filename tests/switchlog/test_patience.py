@@ -1,9 +1,8 @@
-"""Requests that wait: each by itself, whatever becomes of the others."""
+"""What waits: each by itself, whatever becomes of the others."""
 
 from __future__ import annotations
 
 from switchlog.patience import MOST, WAIT_S, Patience
-from tests.adapters.sip.pair import make_request
 
 
 def test_one_that_cannot_be_handled_keeps_no_other_from_its_turn() -> None:
@@ -23,7 +22,7 @@ def test_one_that_cannot_be_handled_keeps_no_other_from_its_turn() -> None:
         ("z9hG4bK.2", True, lambda: served.append("second")),
         ("z9hG4bK.3", False, lambda: served.append("third")),
     ):
-        assert patience.put_off(make_request("BYE", branch), lambda ready=ready: ready, again)  # type: ignore[misc]
+        assert patience.put_off(branch, lambda ready=ready: ready, again)  # type: ignore[misc]
     patience.retry()
     assert served == ["fault", "second"]
     assert (len(patience), asked) == (1, 4), "it is looked again after the third"
@@ -34,8 +33,6 @@ def test_one_that_cannot_be_handled_keeps_no_other_from_its_turn() -> None:
 
 def test_more_than_can_wait_are_refused_and_not_remembered() -> None:
     patience = Patience(lambda: 0.0, lambda: None)
-    waits = [
-        patience.put_off(make_request("BYE", f"z9hG4bK.{n}"), lambda: False, lambda: None) for n in range(MOST + 9)
-    ]
+    waits = [patience.put_off(f"z9hG4bK.{n}", lambda: False, lambda: None) for n in range(MOST + 9)]
     assert waits == [True] * MOST + [False] * 9
     assert len(patience._until) == MOST

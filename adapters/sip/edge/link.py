@@ -40,7 +40,7 @@ LIMITS = EdgeLimits(
 _WAITING = 2_000
 """messages to one node while its connection is opened: some seconds of many calls"""
 _PAUSE_S = 0.5
-"""between two attempts to reach a node"""
+"""between two attempts to reach a node, unless the first one's connection has lived for that long"""
 _SILENCE_MS = 3_000
 """after which unacknowledged data count as lost with their connection (RFC 5482)"""
 _CLOSE_TIMEOUT_S = 1.0
@@ -235,7 +235,6 @@ class Link:
         way = self._ways.get(node)
         if way is not None and way.connection is connection:
             way.connection = None
-            way.not_before = asyncio.get_running_loop().time() + _PAUSE_S
             _log.info("the link to node %s is closed", node)
         if self._closing and not self._peers:
             self._drained.set()
@@ -261,6 +260,7 @@ class Link:
     async def _open(self, node: str, way: _Way) -> None:
         loop = asyncio.get_running_loop()
         where = self._where(node) or ""
+        way.not_before = loop.time() + _PAUSE_S
         try:
             async with asyncio.timeout(self.limits.connect_timeout_s):
                 way.connection = await self._connect(loop, node, where)
