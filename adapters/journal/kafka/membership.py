@@ -82,7 +82,8 @@ class Membership:
         self._assignor = NodesAssignor(address.prefix, me, told.allotted)
         self._listener = _Listener(self)
         self._consumer: Any = None
-        self._acknowledged = self._heard_at = 0.0
+        self._acknowledged = 0.0
+        """when the newest heartbeat that was answered had been sent; at first when the consumer was made"""
         self._rejoin = Event()
         self._stop = Event()
         self._thread = Thread(target=self._run, name="membership", daemon=True)
@@ -141,10 +142,10 @@ class Membership:
         sent, received = heartbeat.last_send, heartbeat.last_receive
         now = time.monotonic()
         if received >= sent > self._acknowledged:
-            self._acknowledged, self._heard_at = sent, now
+            self._acknowledged = sent
             self._told.heard(sent + self._timeouts_s[0])
-        elif now - self._heard_at > (_DEAF * self._timeouts_s[0] if coordinator.stable() else _SHARING_S):
-            _log.warning("the group of nodes has not answered for %.0f s: it is joined anew", now - self._heard_at)
+        elif now - self._acknowledged > (_DEAF * self._timeouts_s[0] if coordinator.stable() else _SHARING_S):
+            _log.warning("the group of nodes has not answered for %.0f s: it is joined anew", now - self._acknowledged)
             self._drop()
         elif coordinator.stable() and not coordinator._heartbeat_enabled:
             coordinator.request_rejoin()  # another process has this node's name: joining says so
@@ -169,7 +170,7 @@ class Membership:
         )
         topics = [TOPICS[name].full(self._address.prefix) for name in SUBSCRIBED]
         consumer.subscribe(topics, listener=self._listener)
-        self._heard_at = time.monotonic()
+        self._acknowledged = time.monotonic()
         return consumer
 
     def _shorter_is_refused(self, error: Exception) -> bool:
