@@ -10,7 +10,7 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -143,13 +143,10 @@ class Broker:
         """The names of all topics but Kafka's own, sorted."""
         return topics(self.bootstrap)
 
-    def delete_topics(self, names: Sequence[str]) -> None:
-        """With all their records."""
-        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
-        try:
-            admin.delete_topics(list(names))
-        finally:
-            admin.close()
+    def delete_topics(self, beginnings: tuple[str, ...]) -> None:
+        """Those whose names begin with one of these, with all their records."""
+        with _admin(self.bootstrap) as admin:
+            admin.delete_topics([name for name in admin.list_topics() if name.startswith(beginnings)])
 
     def log(self) -> str:
         """The end of what it said."""
@@ -252,20 +249,26 @@ class Brokers:
 
 def members(bootstrap: str) -> set[int]:
     """The nodes that take part in the cluster, as it says; none if it does not answer."""
-    with contextlib.suppress(KafkaError):
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=2000, request_timeout_ms=2000)
-        try:
-            return {one["broker_id"] for one in admin.describe_cluster()["brokers"] if not one.get("is_fenced")}
-        finally:
-            admin.close()
+    with (
+        contextlib.suppress(KafkaError),
+        _admin(bootstrap, bootstrap_timeout_ms=2000, request_timeout_ms=2000) as admin,
+    ):
+        return {one["broker_id"] for one in admin.describe_cluster()["brokers"] if not one.get("is_fenced")}
     return set()
 
 
 def topics(bootstrap: str) -> list[str]:
     """The names of all topics but Kafka's own, sorted."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
+    with _admin(bootstrap) as admin:
         return sorted(name for name in admin.list_topics() if not name.startswith("__"))
+
+
+@contextlib.contextmanager
+def _admin(bootstrap: str, **options: int) -> Iterator[KafkaAdminClient]:
+    """A client that is closed in the end. Raises KafkaError."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap, **options)
+    try:
+        yield admin
     finally:
         admin.close()
 

@@ -79,11 +79,6 @@ class Goodbye(NamedTuple):
 Message = SenderReport | ReceiverReport | Description | Goodbye
 
 
-def is_rtcp(data: bytes) -> bool:
-    """Whether a packet on a port that RTP and RTCP share is RTCP (RFC 5761 section 4)."""
-    return len(data) >= _HEAD.size and data[0] & _VERSION == _VERSION_2 and 192 <= data[1] <= 223
-
-
 def parse(data: bytes) -> tuple[Message, ...]:
     """The messages of a compound packet, or of one of reduced size (RFC 5506). Other types are stepped over.
 

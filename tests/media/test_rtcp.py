@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.demux import Kind, kind
 from media.rtcp import (
     Block,
     Description,
@@ -13,7 +14,6 @@ from media.rtcp import (
     SenderReport,
     build,
     interval_s,
-    is_rtcp,
     middle,
     ntp,
     parse,
@@ -58,14 +58,14 @@ def test_a_compound_byte_for_byte() -> None:
 def test_what_is_built_is_parsed_back(messages: list[Message]) -> None:
     data = build(messages)
     assert len(data) % 4 == 0
-    assert is_rtcp(data)
+    assert kind(data) is Kind.RTCP
     assert parse(data) == tuple(messages)
 
 
 @given(st.binary(max_size=120))
 def test_garbage_does_no_harm(data: bytes) -> None:
     parse(data)
-    is_rtcp(data)
+    kind(data)
 
 
 @given(st.lists(MESSAGES, min_size=1, max_size=3), st.data())
@@ -128,12 +128,12 @@ def test_counts_and_lengths_that_do_not_fit_are_refused(data: str) -> None:
     [(0, False), (0x80, False), (0x60, False), (0xE0, False), (191, False), (192, True), (200, True), (223, True)],
 )
 def test_rtcp_is_told_from_rtp_by_its_second_byte(second: int, expected: bool) -> None:
-    assert is_rtcp(bytes([0x80, second, 0, 1])) is expected
+    assert (kind(bytes([0x80, second, 0, 1])) is Kind.RTCP) is expected
 
 
 def test_stun_and_dtls_are_no_rtcp() -> None:
-    assert not is_rtcp(b"\x00\xc8\x00\x00")
-    assert not is_rtcp(b"\x16\xc8\x00\x00")
+    assert kind(b"\x00\xc8\x00\x00") is not Kind.RTCP
+    assert kind(b"\x16\xc8\x00\x00") is not Kind.RTCP
 
 
 def test_the_round_trip_of_the_rfcs_example() -> None:

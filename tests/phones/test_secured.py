@@ -3,12 +3,22 @@
 import pytest
 
 from media.tone import tones
-from tests.phones.answerer import answering
+from tests.phones.answerer import Answerer, answering
+from tests.phones.call import PhoneCall
 from tests.phones.factory import Phones
 
 pytestmark = pytest.mark.asyncio
 
 PHONE_HZ, OURS_HZ = 440, 700
+
+
+async def talk_and_end(ours: Answerer, call: PhoneCall) -> None:
+    """Each hears the other's tone and nothing else, then the phone hangs up."""
+    assert ours.media is not None
+    assert tones(await ours.media.hear(50), 8000) == pytest.approx((PHONE_HZ,), abs=1)
+    assert tones(await call.heard(0.8), 8000) == pytest.approx((OURS_HZ,), abs=1)
+    await call.hang_up()
+    await call.state("ended")
 
 
 @pytest.mark.parametrize(
@@ -25,11 +35,8 @@ async def test_keys_in_the_sdp(phones: Phones, kind: str, suite: str) -> None:
     async with answering(OURS_HZ, (suite,)) as ours:
         call = await phone.dial(ours.uri)
         await call.state("answered")
+        await talk_and_end(ours, call)
         assert ours.media is not None
-        assert tones(await ours.media.hear(50), 8000) == pytest.approx((PHONE_HZ,), abs=1)
-        assert tones(await call.heard(0.8), 8000) == pytest.approx((OURS_HZ,), abs=1)
-        await call.hang_up()
-        await call.state("ended")
         assert ours.suite == suite
         assert ours.media.srtp is not None
         assert (ours.media.srtp.forged, ours.media.srtp.replayed, ours.media.srtp.malformed) == (0, 0, 0)
@@ -41,11 +48,8 @@ async def test_keys_of_a_handshake(phones: Phones, setup: str) -> None:
     async with answering(OURS_HZ, setup=setup) as ours:
         call = await phone.dial(ours.uri)
         await call.state("answered")
+        await talk_and_end(ours, call)
         assert ours.media is not None
-        assert tones(await ours.media.hear(50), 8000) == pytest.approx((PHONE_HZ,), abs=1)
-        assert tones(await call.heard(0.8), 8000) == pytest.approx((OURS_HZ,), abs=1)
-        await call.hang_up()
-        await call.state("ended")
         assert ours.media.dtls is not None and ours.media.dtls.keys is not None
         assert ours.media.dtls.refused == ours.media.dtls.failure == ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from adapters.media.room import RoomName
 from adapters.sip.message.message import Response
@@ -141,3 +142,13 @@ def wish(exchange: Exchange, inp: Mute | Lock | Kick) -> None:
 
 def conference_types(exchange: Exchange) -> list[str]:
     return [one.record.type.split(".")[1] for one in exchange.journal.stored if one.record.category == "conferences"]
+
+
+@pytest.fixture
+def rooms() -> RememberedRooms:
+    return RememberedRooms()
+
+
+@pytest.fixture
+def exchange(rooms: RememberedRooms) -> Exchange:
+    return Exchange(media=rooms)

@@ -25,17 +25,9 @@ from tests.switchlog.mixing import (
     joined,
     wish,
 )
+from tests.switchlog.mixing import exchange as exchange
+from tests.switchlog.mixing import rooms as rooms
 from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods
-
-
-@pytest.fixture
-def rooms() -> RememberedRooms:
-    return RememberedRooms()
-
-
-@pytest.fixture
-def exchange(rooms: RememberedRooms) -> Exchange:
-    return Exchange(media=rooms)
 
 
 def test_the_ladder_of_a_call_to_a_room(exchange: Exchange, rooms: RememberedRooms) -> None:

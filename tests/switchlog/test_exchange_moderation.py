@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from adapters.sip.message.message import Request
 from domain.conference.input import Kick, Lock, Mute
 from tests.switchlog.exchange import Exchange, HeldJournal
@@ -19,17 +17,9 @@ from tests.switchlog.mixing import (
     joined,
     wish,
 )
+from tests.switchlog.mixing import exchange as exchange
+from tests.switchlog.mixing import rooms as rooms
 from tests.switchlog.phone import ALICE, BOB, Phone, methods
-
-
-@pytest.fixture
-def rooms() -> RememberedRooms:
-    return RememberedRooms()
-
-
-@pytest.fixture
-def exchange(rooms: RememberedRooms) -> Exchange:
-    return Exchange(media=rooms)
 
 
 def test_a_pin_is_asked_for_and_lets_in(rooms: RememberedRooms) -> None:

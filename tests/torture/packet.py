@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from media import rtcp, rtp
+from media import demux, rtcp, rtp
 from media.dtmf import DIGITS, EventReceiver
 from media.jitter import Absent, JitterBuffer
 from media.latch import Claim, Latch
@@ -42,7 +42,7 @@ def packets(data: bytes) -> None:
 
 def reports(data: bytes) -> None:
     """RTCP: what is understood is written and read the same again, and any block gives a round trip or none."""
-    rtcp.is_rtcp(data)
+    demux.kind(data)
     found = rtcp.parse(data)
     assert rtcp.parse(rtcp.build(found)) == found
     for message in found:
