@@ -107,7 +107,7 @@ class Hall:
             self._parts.seat(room, _seats(conference))
             self._release(expelled(conference))
 
-    # --- adapters.media.perform.Attendance
+    # --- adapters.media.parts.Attendance
 
     def refuses(self, room: RoomName) -> Cause | None:
         conference = self.find(room)

@@ -14,7 +14,8 @@ from uuid import UUID
 import structlog
 
 from adapters.media.offer import Means
-from adapters.media.perform import MediaParts, MediaPerformer
+from adapters.media.parts import MediaParts
+from adapters.media.perform import MediaPerformer
 from adapters.media.pool import Pool, Terms
 from adapters.media.port import Ports
 from adapters.media.room import RoomName, Seat
@@ -92,7 +93,7 @@ class Studio:
         means = Means(parts.sealer.seal, parts.chance, parts.settings.codecs, parts.settings.secure)
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
         self.performer = MediaPerformer(
-            MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell), self.hall
+            MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock), self.hall
         )
 
     def perform(self, call: Call, effects: tuple[Effect, ...]) -> None:

@@ -136,7 +136,10 @@ def dues_of(switch: Switch) -> tuple[Due, ...]:
     """All of these parts that do."""
     board, prober, studio = switch.board, switch.prober, switch.studio
     dues = (Due(board.next_deadline, board.on_deadline), Due(prober.next_due, prober.on_due))
-    return (*dues, Due(studio.hall.next_due, studio.hall.on_due)) if studio else dues
+    if studio is None:
+        return dues
+    hall, media = studio.hall, studio.performer
+    return (*dues, Due(hall.next_due, hall.on_due), Due(media.next_due, media.on_due))
 
 
 def new_call(shard: int, now: datetime) -> UUID:

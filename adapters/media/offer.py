@@ -104,6 +104,15 @@ def offer_again(before: str) -> str:
     return "\r\n".join([head, _origin_line(lines[0], said != lines[1:]), *said, ""])
 
 
+def elsewhere(before: str, place: Place) -> str:
+    """What we said last, with our end of the stream at another place. Raises ValueError for what is none of ours."""
+    _, stream = _taken(sections(before))
+    here, there = f"m=audio {stream.port} ", f"m=audio {place.port} "
+    head, origin, *lines = before.rstrip("\r\n").split("\r\n")
+    said = [f"c={_address(place)}" if line.startswith("c=") else line.replace(here, there) for line in lines]
+    return "\r\n".join([head, _origin_line(origin, said != lines), *said, ""])
+
+
 def place_of(ours: str) -> Place:
     """Where our end is by a description of ours. Raises ValueError for what is none of ours."""
     _, stream = _taken(sections(ours))

@@ -9,78 +9,41 @@ Performing an effect again is harmless: a leg that is known is not made anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
 
-from adapters.media.offer import Means, NoCommonMedia, Place, answer, leg_alone, leg_of, offer, offer_again, place_of
-from adapters.media.pool import Pool
-from adapters.media.port import NoPort, Ports
+from adapters.media.move import Moves
+from adapters.media.offer import (
+    Place,
+    answer,
+    elsewhere,
+    leg_alone,
+    leg_of,
+    offer,
+    offer_again,
+    place_of,
+)
+from adapters.media.parts import Attendance, MediaParts
+from adapters.media.port import NoPort
 from adapters.media.room import RoomName, Seat, context_of
-from domain.call.call import Call
+from adapters.media.stream import ACTOR, Stream, answered, cause_of, ended, moved, not_acceptable
+from domain.call.call import Call, CallState
 from domain.call.effect import Cancel, Dial, Effect, HangUp, Mix, Reoffer
-from domain.call.input import Answered, Failed, Input, Released, ReofferAccepted, ReofferRefused
+from domain.call.input import Failed, Input, Released, ReofferAccepted, ReofferRefused
 from domain.ids import shard_of
 from domain.sdp import Sdp, map_crypto
-from domain.values import Ability, Cause, Dialog, Flow
+from domain.values import Cause
 from media.wire import Dtmf, FromWorker, Inventory, Latched, Leg, Load, Measured, Ready, Refused, Silent
 
 _log = structlog.get_logger(__name__)
-ACTOR = "media"
-NAME = "Switchlog"
-"""What the far end of a call to our media is called where a phone's make would be."""
 _TRIES = 4
 """So many ports are tried for a leg: another program may have one of ours."""
 _PATIENCE_S = 10
 """So long a call whose port is lost may wait for it, in silence."""
-_UPDATES = Ability(updates=True)
-
-
-class Attendance(Protocol):
-    """Who is told what happens in rooms. It says who may be heard there by `MediaPerformer.seat`."""
-
-    def refuses(self, room: RoomName) -> Cause | None:
-        """Why nobody may come in now, before a call is answered; None if somebody may."""
-
-    def came(self, call: Call, leg: str) -> None:
-        """A leg's stream has begun; told again after a restart."""
-
-    def gone(self, room: RoomName, leg: str) -> None:
-        """A leg's call is over; told again after a restart."""
-
-    def pressed(self, room: RoomName, leg: str, digit: str) -> None:
-        """The party pressed a key."""
-
-
-class MediaParts(NamedTuple):
-    """What the performer is built from."""
-
-    pool: Pool
-    ports: Ports
-    host: Callable[[Flow], str]
-    """at which address the peer of a flow reaches our media"""
-    unseal: Callable[[str], str]
-    means: Means
-    tell: Callable[[UUID, Input], None]
-    """let a call decide on what happened"""
-
-
-class _Stream:
-    """A leg that ends here. `rev` is that of the room with which its port was opened first, 0 before that."""
-
-    def __init__(self, call: UUID, leg: str, room: RoomName) -> None:
-        self.call, self.leg, self.room = call, leg, room
-        self.dialog: Dialog | None = None
-        self.offered, self.host = "", ""
-        self.ours = ""
-        self.wire: Leg | None = None
-        self.rev = self.tries = 0
-        self.told = False
-        """Whether its call knows what we answered."""
-        self.out, self.lost_s = False, 0
-        """Whether, and since how many seconds, its port is somebody else's: a worker that came new did not get it."""
 
 
 class MediaPerformer:
@@ -88,12 +51,13 @@ class MediaPerformer:
 
     def __init__(self, parts: MediaParts, attendance: Attendance) -> None:
         self._parts, self._attendance = parts, attendance
-        self._streams: dict[str, _Stream] = {}
-        self._rooms: dict[RoomName, dict[str, _Stream]] = {}
+        self._streams: dict[str, Stream] = {}
+        self._rooms: dict[RoomName, dict[str, Stream]] = {}
         self._seats: dict[RoomName, Mapping[str, Seat]] = {}
-        self._fresh: list[_Stream] = []
+        self._fresh: list[Stream] = []
         self._changed: dict[RoomName, None] = {}
         self._inputs: list[tuple[UUID, Input]] = []
+        self._moves = Moves()
         self._effects: Mapping[type[Effect], Callable[[Call, Any], None]] = {
             Dial: self._dial,
             Mix: self._mix,
@@ -150,7 +114,7 @@ class MediaPerformer:
         while self._fresh or self._changed or self._inputs:
             fresh, self._fresh = self._fresh, []
             for stream in fresh:
-                if self._streams.get(stream.leg) is stream:
+                if self._streams.get(stream.leg) is stream and stream.wire is None:
                     self._open(stream)
             changed, self._changed = self._changed, {}
             for room in changed:
@@ -168,44 +132,65 @@ class MediaPerformer:
         if refusal is not None:
             if stream is not None:
                 self._forget(stream)
-            self._tell(call.id, Failed(_cause(effect.leg), ACTOR, effect.leg, refusal))
+            self._tell(call.id, Failed(cause_of(effect.leg), ACTOR, effect.leg, refusal))
         elif stream is None:
             stream = self._enter(call, effect.leg)
             stream.dialog, stream.offered = effect.dialog, effect.sdp
-            stream.host = self._parts.host(call.caller.dialog.flow)
+            stream.host = self._host(call)
             self._fresh.append(stream)
         elif stream.told:  # and the journal lost what its call made of it
             self._answer(stream)
 
     def _mix(self, call: Call, effect: Mix) -> None:
         try:
-            wire = leg_of(effect.leg, self._bare(effect.theirs), self._bare(effect.ours))
+            if self._is_ours(call, effect.ours):
+                wire = leg_of(effect.leg, self._bare(effect.theirs), self._bare(effect.ours))
+                self._settle(self._streams.get(effect.leg) or self._enter(call, effect.leg), wire, effect.ours)
+            else:
+                self._take_in(call, effect.leg, effect.theirs, effect.ours)
         except ValueError as error:
-            self._tell(call.id, Released(_cause(effect.leg), ACTOR, effect.leg, _not_acceptable(error)))
+            self._tell(call.id, Released(cause_of(effect.leg), ACTOR, effect.leg, not_acceptable(error)))
             return
-        stream = self._streams.get(effect.leg) or self._enter(call, effect.leg)
-        self._parts.ports.mark(wire.port)
-        stream.wire, stream.ours, stream.told = wire, effect.ours, True
-        self._changed[stream.room] = None
         self._attendance.came(call, effect.leg)
 
+    def _settle(self, stream: Stream, wire: Leg, ours: str) -> None:
+        """The party knows where our end is."""
+        if stream.wire is not None and stream.wire.port != wire.port:
+            self._parts.ports.free(stream.wire.port)
+        self._parts.ports.mark(wire.port)
+        stream.wire, stream.ours, stream.told, stream.moves = wire, ours, True, False
+        self._moves.over(stream.leg)
+        self._changed[stream.room] = None
+
     def _reoffer(self, call: Call, effect: Reoffer) -> None:
-        cause, cseq = f"{_cause(effect.leg)}:{effect.dialog.local_cseq}", effect.dialog.local_cseq
+        cause, cseq = f"{cause_of(effect.leg)}:{effect.dialog.local_cseq}", effect.dialog.local_cseq
         try:
-            ours = self._said_again(effect.leg, effect.sdp, call.legs[effect.leg].sdp)
+            ours = self._said_again(call, effect)
+            if not ours:
+                return
         except ValueError as error:
-            refused = ReofferRefused(cause, ACTOR, effect.leg, cseq, _not_acceptable(error))
+            refused = ReofferRefused(cause, ACTOR, effect.leg, cseq, not_acceptable(error))
             self._tell(call.id, refused)
             return
         direction = Sdp.parse(ours).direction
         self._tell(call.id, ReofferAccepted(cause, ACTOR, effect.leg, cseq, "", ours, direction))
 
-    def _said_again(self, leg: str, offered: str, before: str) -> str:
-        """What we say to a new offer, or to the wish for one. Raises ValueError."""
-        if not offered:
-            return offer_again(before)
-        ours = answer(offered, place_of(before), self._parts.means, before)
-        leg_of(leg, self._bare(offered), self._bare(ours))
+    def _said_again(self, call: Call, effect: Reoffer) -> str:
+        """What we say to a new offer, or to the wish for one; nothing as long as the port is not open. Raises
+        ValueError."""
+        leg, before = effect.leg, call.legs[effect.leg].sdp
+        stream, place = self._streams.get(leg), place_of(before)
+        if stream is None and not self._is_ours(call, before):
+            stream = self._take_in(call, leg, call.caller.sdp, before)
+        if stream is not None:
+            if not stream.told or stream.wire is None:
+                stream.asked = call, effect
+                return ""
+            place = Place(self._host(call), stream.wire.port)
+        if not effect.sdp:
+            return elsewhere(offer_again(before), place)
+        ours = answer(effect.sdp, place, self._parts.means, before)
+        leg_of(leg, self._bare(effect.sdp), self._bare(ours))
         return ours
 
     def _leave(self, call: Call, effect: HangUp | Cancel) -> None:
@@ -216,12 +201,12 @@ class MediaPerformer:
 
     # --- streams
 
-    def _enter(self, call: Call, leg: str) -> _Stream:
-        stream = _Stream(call.id, leg, RoomName(call.tenant, call.room))
+    def _enter(self, call: Call, leg: str) -> Stream:
+        stream = Stream(call.id, leg, RoomName(call.tenant, call.room))
         self._streams[leg] = self._rooms.setdefault(stream.room, {})[leg] = stream
         return stream
 
-    def _forget(self, stream: _Stream) -> None:
+    def _forget(self, stream: Stream) -> None:
         del self._streams[stream.leg]
         legs = self._rooms[stream.room]
         del legs[stream.leg]
@@ -229,28 +214,86 @@ class MediaPerformer:
             del self._rooms[stream.room]
         if stream.wire is not None:
             self._parts.ports.free(stream.wire.port)
+        self._moves.over(stream.leg)
         self._changed[stream.room] = None
 
-    def _open(self, stream: _Stream) -> None:
+    def _open(self, stream: Stream) -> None:
         """Give it a port, and say what we answer; its call is told once the port is open."""
         parts = self._parts
         try:
-            place = Place(stream.host, parts.ports.take())
+            place = Place(stream.host, stream.promised or parts.ports.take())
         except NoPort as error:
             self._fail(stream, Cause(503, 44, str(error)))
             return
+        parts.ports.mark(place.port)
+        stream.promised = 0
         try:
-            if stream.offered:
-                stream.ours = answer(stream.offered, place, parts.means)
-                stream.wire = leg_of(stream.leg, self._bare(stream.offered), self._bare(stream.ours))
-            else:
-                stream.ours = offer(place, parts.means)
-                stream.wire = leg_alone(stream.leg, stream.ours)
+            stream.ours, stream.wire = self._described(stream, place)
         except ValueError as error:
             parts.ports.free(place.port)
-            self._fail(stream, _not_acceptable(error))
+            self._fail(stream, not_acceptable(error))
             return
         self._changed[stream.room] = None
+
+    def _described(self, stream: Stream, place: Place) -> tuple[str, Leg]:
+        """What we say of it, and what it is. Raises ValueError."""
+        theirs = stream.theirs if stream.moves else stream.offered
+        if not theirs:
+            ours = offer(place, self._parts.means)
+            return ours, leg_alone(stream.leg, ours)
+        ours = elsewhere(stream.said, place) if stream.moves else answer(theirs, place, self._parts.means)
+        return ours, leg_of(stream.leg, self._bare(theirs), self._bare(ours))
+
+    # --- what was elsewhere
+
+    def _is_ours(self, call: Call, said: str) -> bool:
+        """Whether our end of a stream is here. Raises ValueError."""
+        host, port = place_of(said)
+        return host == self._host(call) and port in self._parts.ports
+
+    def _take_in(self, call: Call, leg: str, theirs: str, said: str) -> Stream:
+        """Make a stream here whose party knows another place of ours; it is told once the port is open.
+
+        Raises ValueError.
+        """
+        stream = self._streams.get(leg) or self._enter(call, leg)
+        stream.moves, stream.theirs, stream.said = True, theirs, said
+        stream.host, stream.dialog = self._host(call), call.legs[leg].dialog
+        if stream.wire is None:
+            stream.promised = self._promised(call, leg)
+            self._fresh.append(stream)
+        else:
+            stream.ours, stream.wire = self._described(stream, Place(stream.host, stream.wire.port))
+            stream.told, stream.rev = False, 0
+            self._changed[stream.room] = None
+        return stream
+
+    def _promised(self, call: Call, leg: str) -> int:
+        """The port that the party of a leg is being told at the moment, 0 if it is not."""
+        pending = call.renegotiation
+        if call.state is CallState.RENEGOTIATING and pending is not None and pending.by == leg and pending.sdp:
+            return place_of(pending.sdp).port if self._is_ours(call, pending.sdp) else 0
+        return 0
+
+    def _move(self, stream: Stream) -> None:
+        """Its port is open: the party is offered the new place, or finds it in the answer that it waits for."""
+        stream.told = True
+        self._moves.told(stream.leg, self._parts.clock())
+        if stream.asked is not None:
+            call, effect = stream.asked
+            stream.asked = None
+            self._reoffer(call, effect)
+            return
+        self._tell(stream.call, moved(stream))
+
+    def next_due(self) -> datetime | None:
+        """When `on_due` is to be called."""
+        return self._moves.next_due()
+
+    def on_due(self, now: datetime) -> None:
+        """Who has not taken the new place is told it again. `flush` is to follow."""
+        for leg in self._moves.due(now):
+            self._move(self._streams[leg])
 
     def _put(self, room: RoomName) -> None:
         streams = [one for one in self._rooms.get(room, {}).values() if one.wire is not None and not one.out]
@@ -262,22 +305,22 @@ class MediaPerformer:
         for stream in streams:
             stream.rev = stream.rev or rev
 
-    def _answer(self, stream: _Stream) -> None:
-        assert stream.dialog is not None
+    def _answer(self, stream: Stream) -> None:
         stream.told = True
-        dialog = msgspec.structs.replace(stream.dialog, remote_tag=ACTOR)
-        inp = Answered(_cause(stream.leg), ACTOR, stream.leg, dialog, stream.ours, NAME, _UPDATES)
-        self._tell(stream.call, inp)
+        self._tell(stream.call, answered(stream))
 
-    def _fail(self, stream: _Stream, why: Cause) -> None:
+    def _fail(self, stream: Stream, why: Cause) -> None:
         self._forget(stream)
-        self._tell(stream.call, Failed(_cause(stream.leg), ACTOR, stream.leg, why))
+        self._tell(stream.call, ended(stream, why))
 
     # --- what workers say
 
     def _ready(self, message: Ready) -> None:
         for stream in self._waiting(message.context, message.rev):
-            self._answer(stream)
+            if stream.moves:
+                self._move(stream)
+            else:
+                self._answer(stream)
         for stream in self._rooms.get(RoomName.of(message.context), {}).values():
             stream.lost_s *= stream.out
 
@@ -293,7 +336,7 @@ class MediaPerformer:
         for stream in culprits:
             self._elsewhere(stream, message.reason)
 
-    def _elsewhere(self, stream: _Stream, reason: str) -> None:
+    def _elsewhere(self, stream: Stream, reason: str) -> None:
         """Another port for a leg whose call knows of none yet."""
         self._changed[stream.room] = None
         assert stream.wire is not None
@@ -311,7 +354,7 @@ class MediaPerformer:
                 stream.out = False
                 self._changed[stream.room] = None
 
-    def _lose(self, stream: _Stream, reason: str) -> None:
+    def _lose(self, stream: Stream, reason: str) -> None:
         """The others of its room do without it, until its port is free again."""
         stream.out, stream.lost_s = True, stream.lost_s + 1
         self._changed[stream.room] = None
@@ -319,9 +362,9 @@ class MediaPerformer:
             _log.error("a call has no audio: its port was lost, and is waited for", leg=stream.leg, reason=reason)
         if stream.lost_s > _PATIENCE_S:
             why = Cause(503, 41, f"the port of its audio was lost: {reason}")
-            self._tell(stream.call, Released(_cause(stream.leg), ACTOR, stream.leg, why))
+            self._tell(stream.call, Released(cause_of(stream.leg), ACTOR, stream.leg, why))
 
-    def _waiting(self, context: str, rev: int) -> list[_Stream]:
+    def _waiting(self, context: str, rev: int) -> list[Stream]:
         """The legs of which the worker now knows for the first time."""
         streams = self._rooms.get(RoomName.of(context), {}).values()
         return [one for one in streams if not one.told and 0 < one.rev <= rev]
@@ -334,17 +377,11 @@ class MediaPerformer:
 
     # --- parts
 
+    def _host(self, call: Call) -> str:
+        return self._parts.host(call.caller.dialog.flow)
+
     def _bare(self, sdp: str) -> str:
         return map_crypto(sdp, self._parts.unseal)
 
     def _tell(self, call: UUID, inp: Input) -> None:
         self._inputs.append((call, inp))
-
-
-def _cause(leg: str) -> str:
-    return f"{ACTOR}:{leg}"
-
-
-def _not_acceptable(error: ValueError) -> Cause:
-    """RFC 3261 21.4.26; what is no description at all is no better."""
-    return Cause(488, 65 if isinstance(error, NoCommonMedia) else 95, str(error))

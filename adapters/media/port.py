@@ -30,6 +30,10 @@ class Ports:
         self._known = frozenset(pairs)
         self._taken: set[int] = set()
 
+    def __contains__(self, port: int) -> bool:
+        """Whether it is one of the range."""
+        return port in self._known
+
     def take(self) -> int:
         """A pair's even port. Raises NoPort."""
         while self._free:

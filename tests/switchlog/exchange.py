@@ -151,8 +151,10 @@ class Exchange:
         node: str = "a",
         cluster: Cluster | None = None,
         media: MediaWorker | None = None,
+        ports: tuple[int, int] = (20000, 20099),
     ) -> None:
-        """Owns the shards that `epoch` names; as one of several nodes if there is a `cluster`; with `media` or none."""
+        """Owns the shards that `epoch` names; as one of several nodes if there is a `cluster`; with `media`, at
+        `ports`, or none."""
         self.journal = journal or HeldJournal()
         self.clock_s = start_s
         self.sent: dict[str, list[Request | Response]] = {}
@@ -181,7 +183,7 @@ class Exchange:
                 probe_s=probe_s,
                 roster=cluster.roster(node) if cluster else None,
                 elsewhere=cluster.contacts if cluster else nowhere,
-                media=MediaSettings(20000, 20099, (Path("worker"),)) if media else None,
+                media=MediaSettings(*ports, (Path("worker"),)) if media else None,
             ),
             self._hooks(alive),
         )

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.media.crypto import SUITES
-from adapters.media.offer import Means, NoCommonMedia, Place, answer, leg_alone, leg_of, offer, offer_again, place_of
+from adapters.media.offer import (
+    Means,
+    NoCommonMedia,
+    Place,
+    answer,
+    elsewhere,
+    leg_alone,
+    leg_of,
+    offer,
+    offer_again,
+    place_of,
+)
 from domain.sdp import LIMIT, Sdp, map_crypto, sections
 from media.wire import Codec, Sdes
 
@@ -287,3 +298,21 @@ def test_any_offer_is_answered_stream_by_stream_or_refused(lines: list[str], mor
 def test_an_offer_that_is_too_long_is_none() -> None:
     with pytest.raises(ValueError, match="32 kB"):
         answered(AUDIO, "a=" + "x" * LIMIT)
+
+
+def test_the_same_stream_at_another_place_is_an_offer_that_changes_nothing_else() -> None:
+    before = answered("m=video 4002 RTP/AVP 96", AUDIO, EVENTS, "a=sendonly")
+    there = elsewhere(before, Place("2001:db8::1", 30000))
+    assert place_of(there) == Place("2001:db8::1", 30000)
+    changed = [(old, new) for old, new in zip(before.split("\r\n"), there.split("\r\n"), strict=True) if old != new]
+    assert changed == [
+        ("o=- 117901063 1 IN IP4 192.0.2.1", "o=- 117901063 2 IN IP4 192.0.2.1"),
+        ("c=IN IP4 192.0.2.1", "c=IN IP6 2001:db8::1"),
+        ("m=audio 20000 RTP/AVP 0 101", "m=audio 30000 RTP/AVP 0 101"),
+    ]
+    assert elsewhere(before, PLACE) == before
+
+
+def test_what_is_none_of_ours_is_nowhere_else() -> None:
+    with pytest.raises(ValueError, match="no stream of ours"):
+        elsewhere(description("m=audio 0 RTP/AVP 0"), PLACE)

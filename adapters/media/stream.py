@@ -1,0 +1,77 @@
+"""A leg that ends at our own media, and what its call is told of it.
+
+What may live here: what is known of one leg, and inputs made of that.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+
+from adapters.media.offer import NoCommonMedia
+from adapters.media.room import RoomName
+from domain.call.call import Call
+from domain.call.effect import Reoffer
+from domain.call.input import Answered, Failed, Released, Reoffered
+from domain.values import MEDIA, Ability, Cause, Dialog, Transaction
+from media.wire import Leg
+
+ACTOR = "media"
+NAME = "Switchlog"
+"""What the far end of a call to our media is called where a phone's make would be."""
+_UPDATES = Ability(updates=True)
+
+
+class Stream:
+    """A leg that ends here. `rev` is that of the room with which its port was opened first, 0 before that."""
+
+    def __init__(self, call: UUID, leg: str, room: RoomName) -> None:
+        self.call, self.leg, self.room = call, leg, room
+        self.dialog: Dialog | None = None
+        self.offered, self.host = "", ""
+        self.ours = ""
+        self.wire: Leg | None = None
+        self.rev = self.tries = 0
+        self.told = False
+        """Whether its call knows what we answered."""
+        self.out, self.lost_s = False, 0
+        """Whether, and since how many seconds, its port is somebody else's: a worker that came new did not get it."""
+        self.moves = False
+        """Whether its party knows another place of ours: `said`, to what it said itself, which is `theirs`."""
+        self.theirs, self.said = "", ""
+        self.promised = 0
+        """The port that its party is being told already."""
+        self.asked: tuple[Call, Reoffer] | None = None
+        """What is to be answered once the port is open."""
+
+
+def cause_of(leg: str) -> str:
+    """Of what our media say of a leg."""
+    return f"{ACTOR}:{leg}"
+
+
+def not_acceptable(error: ValueError) -> Cause:
+    """RFC 3261 21.4.26; what is no description at all is no better."""
+    return Cause(488, 65 if isinstance(error, NoCommonMedia) else 95, str(error))
+
+
+def answered(stream: Stream) -> Answered:
+    """Its port is open, and this is what we answer."""
+    assert stream.dialog is not None
+    dialog = msgspec.structs.replace(stream.dialog, remote_tag=ACTOR)
+    return Answered(cause_of(stream.leg), ACTOR, stream.leg, dialog, stream.ours, NAME, _UPDATES)
+
+
+def moved(stream: Stream) -> Reoffered:
+    """Our end is elsewhere than its party knows: an offer of ours. Our side never holds, so it says `sendrecv`."""
+    assert stream.dialog is not None
+    dialog, cause = stream.dialog, cause_of(stream.leg)
+    transaction = Transaction("INVITE", cause, dialog.remote_cseq + 1, dialog.call_id, "", "", (), (), MEDIA)
+    return Reoffered(cause, ACTOR, stream.leg, transaction, dialog.remote_target, stream.ours, "sendrecv")
+
+
+def ended(stream: Stream, why: Cause) -> Failed | Released:
+    """There can be no stream: a party that waits for an answer is refused, one that talks is hung up on."""
+    how = Released if stream.moves else Failed
+    return how(cause_of(stream.leg), ACTOR, stream.leg, why)
