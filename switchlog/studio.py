@@ -38,16 +38,13 @@ _log = structlog.get_logger(__name__)
 class MediaSettings(NamedTuple):
     """What the sessions role is told of media: the ports, where workers are found, and what phones are told.
 
-    `host` is empty for the address at which a phone reaches us for SIP; `codecs` and `secure` (SRTP) say what the
-    workers can do.
+    `host` is empty for the address at which a phone reaches us for SIP.
     """
 
     first_port: int
     last_port: int
     workers: tuple[Path, ...]
     host: str = ""
-    codecs: frozenset[str] = frozenset({"PCMA", "PCMU"})
-    secure: bool = False
     shared: bool = False
     """other processes have the same workers, and take from the same ports"""
 
@@ -90,7 +87,7 @@ class Studio:
         )
         chance = parts.chance if parts.settings.shared else None
         ports = Ports(parts.settings.first_port, parts.settings.last_port, chance)
-        means = Means(parts.sealer.seal, parts.chance, parts.settings.codecs, parts.settings.secure)
+        means = Means(parts.sealer.seal, parts.chance)
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
         self.performer = MediaPerformer(
             MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock), self.hall

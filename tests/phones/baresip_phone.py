@@ -22,13 +22,16 @@ from baresip.runtime import Runtime
 from baresip.ua import UserAgent
 
 from media.pcm import Samples
-from tests.phones.driver import CLOCK_RATE_HZ, Line, Options, looped_tone, read_options, write_wav
+from media.tone import tone
+from tests.phones.driver import CLOCK_RATE_HZ, Line, Options, read_options, write_wav
 
 _PUMP_S = 0.01
 _GLARE_TRIES = 10
 _GLARE_PAUSE_S = 0.1
 _AHEAD_MS = 160
 _READ_BYTES = 65536
+_RATES_HZ = (8000, 16000, 48000)
+_CODECS = {"PCMU": "pcmu", "PCMA": "pcma", "G722": "g722/16000/1", "opus": "opus/48000/2"}
 
 
 def _status(text: str | None, default: int) -> tuple[int, str]:
@@ -45,6 +48,8 @@ class _Leg:
         self.state = ""
         self.we_hold = self.was_answered = False
         self.heard = bytearray()
+        """at 8000 Hz"""
+        self.rest = b""
         self.tone_at = 0
         self.pump = asyncio.create_task(self._pump())
 
@@ -64,13 +69,23 @@ class _Leg:
     def _exchange(self, call: Call) -> None:
         info = call.audio.info()
         if info.rx_ready:
-            self.heard += call.audio.read(_READ_BYTES)
+            self._keep(call.audio.read(_READ_BYTES), info.rx_sample_rate // CLOCK_RATE_HZ, info.rx_channels)
         if info.tx_ready:
-            samples = self.phone.tone
-            wanted = min(_AHEAD_MS * CLOCK_RATE_HZ // 1000 - info.tx_buffered // 2, len(samples))
+            rate_hz, channels = info.tx_sample_rate, info.tx_channels
+            samples = self.phone.tones[rate_hz]
+            wanted = min(_AHEAD_MS * rate_hz // 1000 - info.tx_buffered // (2 * channels), len(samples))
             if wanted > 0:
                 part = np.take(samples, np.arange(self.tone_at, self.tone_at + wanted), mode="wrap")
-                self.tone_at = (self.tone_at + call.audio.write(part.tobytes()) // 2) % len(samples)
+                written = call.audio.write(np.repeat(part, channels).tobytes()) // (2 * channels)
+                self.tone_at = (self.tone_at + written) % len(samples)
+
+    def _keep(self, came: bytes, times: int, channels: int) -> None:
+        """The mean of the channels, and of as many samples as there are for one at 8000 Hz."""
+        data, size = self.rest + came, 2 * channels * times
+        whole = len(data) // size * size
+        self.rest = data[whole:]
+        means = np.frombuffer(data[:whole], dtype=np.int16).reshape(-1, channels * times).mean(axis=1)
+        self.heard += np.rint(means).astype(np.int16).tobytes()
 
     def samples(self, start: int = 0) -> Samples:
         return np.frombuffer(bytes(self.heard[start : len(self.heard) // 2 * 2]), dtype=np.int16)
@@ -79,7 +94,7 @@ class _Leg:
 class BaresipPhone:
     def __init__(self, options: Options, line: Line) -> None:
         self.options, self.line = options, line
-        self.tone = looped_tone(options.tone_hz)
+        self.tones = {rate_hz: tone(options.tone_hz, 1, rate_hz) for rate_hz in _RATES_HZ}
         self.runtime = Runtime()
         self.ua: UserAgent | None = None
         self.legs: dict[int, _Leg] = {}
@@ -134,6 +149,7 @@ class BaresipPhone:
             registrar=f"sip:{options.proxy};transport={options.transport}" if options.proxy else None,
             reg_interval=options.expires_s if options.register and options.proxy else 0,
             transport=options.transport,  # type: ignore[arg-type]
+            audio_codecs=tuple(_CODECS[name] for name in options.codecs),
             extra_params=(f"mediaenc={encryption}",) if encryption else (),
         )
         mode = "early" if options.auto_answer == "183" else "manual"

@@ -30,7 +30,8 @@ CLOCK_RATE_HZ = 8000
 class Options:
     """How a phone is set up. `proxy` is host:port of the outbound proxy, None for direct calls by URI.
 
-    `srtp` encrypts media with keys from the SDP, `dtls` with those of a handshake (baresip only).
+    `srtp` encrypts media with keys from the SDP, `dtls` with those of a handshake (baresip only). `codecs` are those
+    that it has, the preferred one first, of PCMU, PCMA, G722 and opus (baresip only).
     `outbound` asks for flows (RFC 5626); `prack` requires that progress be acknowledged (RFC 3262), and `session_s`
     lets sessions last that long (RFC 4028; 0 leaves them alone). These are pjsua's only.
     """
@@ -52,6 +53,7 @@ class Options:
     outbound: bool
     prack: bool
     session_s: int
+    codecs: tuple[str, ...]
 
     @property
     def own_address(self) -> str:

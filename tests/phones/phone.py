@@ -103,6 +103,7 @@ class Phone:
         outbound: bool = False,
         prack: bool = False,
         session_s: int = 0,
+        codecs: tuple[str, ...] = ("PCMU", "PCMA"),
         timeout_s: float = 20.0,
     ) -> "Phone":
         """A phone that is up (not yet registered). Without a proxy it neither registers nor needs one."""
@@ -126,6 +127,7 @@ class Phone:
             outbound=outbound,
             prack=prack,
             session_s=session_s,
+            codecs=codecs,
         )
         process = await _spawn(kind, Path(options.folder))
         phone = cls(kind, options, process)

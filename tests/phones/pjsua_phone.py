@@ -23,6 +23,7 @@ from tests.phones.pjsua_setting import account_config, endpoint_config, transpor
 
 _FLUSH_TIMEOUT_S = 0.5
 _GLARE_PAUSE_S = 0.3
+_MOST_WANTED = 255
 _LOOP_S = 120  # The stack's player leaves a hole of 20 ms each time it starts again.
 _EARLY_STATES = {180: "ringing", 182: "ringing", 183: "early"}
 
@@ -154,8 +155,9 @@ class PjsuaPhone:
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
         for codec in self.endpoint.codecEnum2():
-            wanted = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}.get(codec.codecId, 0)
-            self.endpoint.codecSetPriority(codec.codecId, wanted)
+            name = codec.codecId.partition("/")[0]
+            place = self.options.codecs.index(name) if name in self.options.codecs else _MOST_WANTED
+            self.endpoint.codecSetPriority(codec.codecId, _MOST_WANTED - place)
         write_wav(self.path("tone.wav"), looped_tone(self.options.tone_hz, _LOOP_S))
         self.player = pj.AudioMediaPlayer()
         self.player.createPlayer(str(self.path("tone.wav")))
