@@ -131,6 +131,11 @@ def call_of_leg(leg: str) -> UUID:
     return _calls.get(leg) or _read_leg(leg)
 
 
+def is_leg_id(text: str) -> bool:
+    """Whether it can be one."""
+    return len(text) >= 27 and text[26:].isdigit() and text[:26].isascii() and text[:26].isalnum()
+
+
 _CALLS = 16_384
 _calls: dict[str, UUID] = {}
 """Leg ids that were made here: a call asks for its own twenty times."""
@@ -138,7 +143,7 @@ _calls: dict[str, UUID] = {}
 
 @lru_cache(maxsize=8192)
 def _read_leg(leg: str) -> UUID:
-    if len(leg) < 27 or not leg[26:].isdigit() or not (leg[:26].isascii() and leg[:26].isalnum()):
+    if not is_leg_id(leg):
         raise ValueError(f"not a leg id: {leg!r}")
     return UUID(int=int(leg[:26].translate(_DIGITS), 32) >> 2)
 

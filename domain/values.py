@@ -26,6 +26,17 @@ class Flow(msgspec.Struct, frozen=True, order=True):
 MEDIA = Flow("media", "", "")
 
 
+class Venue(msgspec.Struct, frozen=True):
+    """Where at our own media a leg ends: which kind of thing, by its number inside the tenant."""
+
+    kind: str
+    number: str
+
+
+ROOM = "room"
+"""The kind of a venue where all callers hear each other."""
+
+
 class Dialog(msgspec.Struct, frozen=True):
     """A SIP dialog as the journal keeps it (RFC 3261 section 12). The domain stores it and hands it back.
 

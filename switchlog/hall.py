@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import structlog
 
+from adapters.media.context import ContextName
+from adapters.media.parts import Happening
 from adapters.media.room import RoomName, Seat
 from domain.base import Context, Event, Step
 from domain.call.call import Call, CallState
@@ -47,7 +49,7 @@ class HallParts(NamedTuple):
 
 
 class Hall:
-    """All methods are of the loop's thread. It is the `Attendance` of the media."""
+    """All methods are of the loop's thread. It is the `Attendance` of rooms."""
 
     def __init__(self, parts: HallParts) -> None:
         self._parts = parts
@@ -109,20 +111,25 @@ class Hall:
 
     # --- adapters.media.parts.Attendance
 
-    def refuses(self, room: RoomName) -> Cause | None:
+    def refuses(self, call: Call) -> Cause | None:
+        room = _room_of(call)
         conference = self.find(room)
         return refusal(conference, self._door(room)) if conference else None
 
     def came(self, call: Call, leg: str) -> None:
         caller = call.caller
         arrive = Arrive(f"call:{call.id}", f"leg:{leg}", leg, caller.number, call.display)
-        self._try(RoomName(call.tenant, call.room), arrive)
+        self._try(_room_of(call), arrive)
 
-    def gone(self, room: RoomName, leg: str) -> None:
+    def gone(self, name: ContextName, leg: str) -> None:
         self._keys.pop(leg, None)
-        self._try(room, Leave(f"call:{call_of_leg(leg)}", f"leg:{leg}", leg))
+        self._try(RoomName.of(name), Leave(f"call:{call_of_leg(leg)}", f"leg:{leg}", leg))
 
-    def pressed(self, room: RoomName, leg: str, digit: str) -> None:
+    def heard(self, name: ContextName, message: Happening) -> None:
+        """A tone at the door has ended: that means nothing."""
+
+    def pressed(self, name: ContextName, leg: str, digit: str) -> None:
+        room = RoomName.of(name)
         conference = self.find(room)
         member = conference.members.get(leg) if conference else None
         if conference is None or member is None:
@@ -177,6 +184,11 @@ class Hall:
                 self._parts.board.handle(call_of_leg(leg), inp, lambda accepted: None)
             except (JournalError, NotOwned) as error:
                 _log.warning("who is expelled stays for the moment", leg=leg, reason=str(error))
+
+
+def _room_of(call: Call) -> RoomName:
+    assert call.venue is not None
+    return RoomName(call.tenant, call.venue.number)
 
 
 def _seats(conference: Conference) -> dict[str, Seat]:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 
+from adapters.media.context import ContextName
 from adapters.media.offer import Means
 from adapters.media.parts import MediaParts
 from adapters.media.perform import MediaPerformer
 from adapters.media.pool import Pool, Terms
 from adapters.media.port import Ports
-from adapters.media.room import RoomName, Seat
+from adapters.media.room import RoomName, Seat, context_of
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.effect import Effect
@@ -27,7 +29,7 @@ from domain.ids import shard_of, shard_of_room
 from domain.ports import JournalFull, Sealer
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
-from domain.values import Flow
+from domain.values import ROOM, Flow
 from media.wire import ToWorker
 from switchlog.board import Board
 from switchlog.hall import Hall, HallParts
@@ -90,7 +92,7 @@ class Studio:
         means = Means(parts.sealer.seal, parts.chance)
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
         self.performer = MediaPerformer(
-            MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock), self.hall
+            MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock), {ROOM: self.hall}
         )
 
     def perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
@@ -100,7 +102,7 @@ class Studio:
 
     def pressed(self, call: Call, digit: str) -> None:
         """The caller says by SIP that it pressed a key."""
-        self.hall.pressed(RoomName(call.tenant, call.room), call.callee_leg, digit)
+        self.performer.pressed(call, call.callee_leg, digit)
 
     def leave(self, shard: int) -> None:
         """A shard is not ours any more, at least for now."""
@@ -118,7 +120,7 @@ class Studio:
 
     def _seat(self, room: RoomName, seats: Mapping[str, Seat]) -> None:
         if self._board.owns(shard_of_room(*room)):
-            self.performer.seat(room, seats)
+            self.performer.arrange(room.context, partial(context_of, seats=seats) if seats else None)
 
     def _tell(self, call: UUID, inp: Input) -> None:
         try:
@@ -128,4 +130,4 @@ class Studio:
 
 
 def _shard_of_context(context: str) -> int:
-    return shard_of_room(*RoomName.of(context))
+    return ContextName.of(context).shard

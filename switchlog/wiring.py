@@ -254,7 +254,7 @@ def _outlets(
 
     def perform(call: Call, effects: tuple[Effect, ...]) -> None:
         now = hooks.clock().monotonic
-        if not call.room:
+        if call.venue is None:
             performer.perform(call, effects, now)
         else:
             performer.perform(call, tuple(effect for effect in effects if not call.legs[effect.leg].media), now)

@@ -1,7 +1,8 @@
-"""Effects of calls on legs that end at our own media: each changes what a media worker is told of a room.
+"""Effects of calls on legs that end at our own media: each changes what a media worker is told of a context.
 
-What may live here: the streams of such legs, and what their calls are told of them. A room is said to its worker as a
-whole, so everything here is gathered until `flush`. Sans-IO: bytes leave by the pool, inputs by `tell`.
+What may live here: the streams of such legs, and what their calls are told of them. What is made of the streams says
+who attends to contexts of that kind. A context is said to its worker as a whole, so everything here is gathered until
+`flush`. Sans-IO: bytes leave by the pool, inputs by `tell`.
 
 Performing an effect again is harmless: a leg that is known is not made anew.
 """
@@ -16,6 +17,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from adapters.media.context import Arrangement, ContextName, context_name
 from adapters.media.move import Moves
 from adapters.media.offer import (
     Place,
@@ -27,9 +29,9 @@ from adapters.media.offer import (
     offer_again,
     place_of,
 )
-from adapters.media.parts import Attendance, MediaParts
+from adapters.media.parts import Attendance, Happening, MediaParts
 from adapters.media.port import NoPort
-from adapters.media.room import RoomName, Seat, context_of
+from adapters.media.room import silent
 from adapters.media.stream import ACTOR, Stream, answered, cause_of, ended, moved, not_acceptable
 from domain.call.call import Call, CallState
 from domain.call.effect import Cancel, Dial, Effect, HangUp, Mix, Reoffer
@@ -37,7 +39,20 @@ from domain.call.input import Failed, Input, Released, ReofferAccepted, ReofferR
 from domain.ids import shard_of
 from domain.sdp import Sdp, map_crypto
 from domain.values import Cause
-from media.wire import Dtmf, FromWorker, Inventory, Latched, Leg, Load, Measured, Ready, Refused, Silent
+from media.wire import (
+    Dtmf,
+    FromWorker,
+    Inventory,
+    Latched,
+    Leg,
+    Load,
+    Measured,
+    PlayDone,
+    Ready,
+    RecordClosed,
+    Refused,
+    Silent,
+)
 
 _log = structlog.get_logger(__name__)
 _TRIES = 4
@@ -49,13 +64,14 @@ _PATIENCE_S = 10
 class MediaPerformer:
     """Says to media workers what calls owe. Of one thread."""
 
-    def __init__(self, parts: MediaParts, attendance: Attendance) -> None:
-        self._parts, self._attendance = parts, attendance
+    def __init__(self, parts: MediaParts, attendances: Mapping[str, Attendance]) -> None:
+        """`attendances` are by kind of context, for every kind of venue."""
+        self._parts, self._attendances = parts, attendances
         self._streams: dict[str, Stream] = {}
-        self._rooms: dict[RoomName, dict[str, Stream]] = {}
-        self._seats: dict[RoomName, Mapping[str, Seat]] = {}
+        self._contexts: dict[ContextName, dict[str, Stream]] = {}
+        self._arrangements: dict[ContextName, Arrangement] = {}
         self._fresh: list[Stream] = []
-        self._changed: dict[RoomName, None] = {}
+        self._changed: dict[ContextName, None] = {}
         self._inputs: list[tuple[UUID, Input]] = []
         self._moves = Moves()
         self._effects: Mapping[type[Effect], Callable[[Call, Any], None]] = {
@@ -72,6 +88,8 @@ class MediaPerformer:
             Latched: self._note,
             Silent: self._note,
             Measured: self._note,
+            PlayDone: self._happened,
+            RecordClosed: self._happened,
         }
 
     def __len__(self) -> int:
@@ -93,21 +111,26 @@ class MediaPerformer:
         elif (how := self._messages.get(type(message))) is not None:
             how(message)
 
-    def seat(self, room: RoomName, seats: Mapping[str, Seat]) -> None:
-        """What the conference in a room says of its members, from now on."""
-        if seats:
-            self._seats[room] = seats
+    def arrange(self, name: ContextName, arrangement: Arrangement | None) -> None:
+        """What is made of a context from now on; with none its ports are open, and that is all."""
+        if arrangement is not None:
+            self._arrangements[name] = arrangement
         else:
-            self._seats.pop(room, None)
-        self._changed[room] = None
+            self._arrangements.pop(name, None)
+        self._changed[name] = None
+
+    def pressed(self, call: Call, leg: str, digit: str) -> None:
+        """The party of a leg that ends here says by SIP that it pressed a key."""
+        name = context_name(call, leg)
+        self._attendances[name.kind].pressed(name, leg, digit)
 
     def leave(self, shard: int) -> None:
         """Forget the calls of a shard that is not ours any more. What their workers make of them goes on."""
         self._parts.pool.leave(shard)
         for stream in [one for one in self._streams.values() if shard_of(one.call) == shard]:
             self._forget(stream)
-            if stream.room not in self._rooms:
-                self._seats.pop(stream.room, None)
+            if stream.context not in self._contexts:
+                self._arrangements.pop(stream.context, None)
 
     def flush(self) -> None:
         """Tell workers and calls what has changed."""
@@ -117,8 +140,8 @@ class MediaPerformer:
                 if self._streams.get(stream.leg) is stream and stream.wire is None:
                     self._open(stream)
             changed, self._changed = self._changed, {}
-            for room in changed:
-                self._put(room)
+            for name in changed:
+                self._put(name)
             inputs, self._inputs = self._inputs, []
             for call, inp in inputs:
                 self._parts.tell(call, inp)
@@ -128,7 +151,7 @@ class MediaPerformer:
 
     def _dial(self, call: Call, effect: Dial) -> None:
         stream = self._streams.get(effect.leg)
-        refusal = self._attendance.refuses(RoomName(call.tenant, call.room))
+        refusal = self._attendances[context_name(call, effect.leg).kind].refuses(call)
         if refusal is not None:
             if stream is not None:
                 self._forget(stream)
@@ -151,7 +174,7 @@ class MediaPerformer:
         except ValueError as error:
             self._tell(call.id, Released(cause_of(effect.leg), ACTOR, effect.leg, not_acceptable(error)))
             return
-        self._attendance.came(call, effect.leg)
+        self._attendances[context_name(call, effect.leg).kind].came(call, effect.leg)
 
     def _settle(self, stream: Stream, wire: Leg, ours: str) -> None:
         """The party knows where our end is."""
@@ -160,7 +183,7 @@ class MediaPerformer:
         self._parts.ports.mark(wire.port)
         stream.wire, stream.ours, stream.told, stream.moves = wire, ours, True, False
         self._moves.over(stream.leg)
-        self._changed[stream.room] = None
+        self._changed[stream.context] = None
 
     def _reoffer(self, call: Call, effect: Reoffer) -> None:
         cause, cseq = f"{cause_of(effect.leg)}:{effect.dialog.local_cseq}", effect.dialog.local_cseq
@@ -197,25 +220,26 @@ class MediaPerformer:
         stream = self._streams.get(effect.leg)
         if stream is not None:
             self._forget(stream)
-        self._attendance.gone(RoomName(call.tenant, call.room), effect.leg)
+        name = context_name(call, effect.leg)
+        self._attendances[name.kind].gone(name, effect.leg)
 
     # --- streams
 
     def _enter(self, call: Call, leg: str) -> Stream:
-        stream = Stream(call.id, leg, RoomName(call.tenant, call.room))
-        self._streams[leg] = self._rooms.setdefault(stream.room, {})[leg] = stream
+        stream = Stream(call.id, leg, context_name(call, leg))
+        self._streams[leg] = self._contexts.setdefault(stream.context, {})[leg] = stream
         return stream
 
     def _forget(self, stream: Stream) -> None:
         del self._streams[stream.leg]
-        legs = self._rooms[stream.room]
+        legs = self._contexts[stream.context]
         del legs[stream.leg]
         if not legs:
-            del self._rooms[stream.room]
+            del self._contexts[stream.context]
         if stream.wire is not None:
             self._parts.ports.free(stream.wire.port)
         self._moves.over(stream.leg)
-        self._changed[stream.room] = None
+        self._changed[stream.context] = None
 
     def _open(self, stream: Stream) -> None:
         """Give it a port, and say what we answer; its call is told once the port is open."""
@@ -233,7 +257,7 @@ class MediaPerformer:
             parts.ports.free(place.port)
             self._fail(stream, not_acceptable(error))
             return
-        self._changed[stream.room] = None
+        self._changed[stream.context] = None
 
     def _described(self, stream: Stream, place: Place) -> tuple[str, Leg]:
         """What we say of it, and what it is. Raises ValueError."""
@@ -265,7 +289,7 @@ class MediaPerformer:
         else:
             stream.ours, stream.wire = self._described(stream, Place(stream.host, stream.wire.port))
             stream.told, stream.rev = False, 0
-            self._changed[stream.room] = None
+            self._changed[stream.context] = None
         return stream
 
     def _promised(self, call: Call, leg: str) -> int:
@@ -295,13 +319,13 @@ class MediaPerformer:
         for leg in self._moves.due(now):
             self._move(self._streams[leg])
 
-    def _put(self, room: RoomName) -> None:
-        streams = [one for one in self._rooms.get(room, {}).values() if one.wire is not None and not one.out]
+    def _put(self, name: ContextName) -> None:
+        streams = [one for one in self._contexts.get(name, {}).values() if one.wire is not None and not one.out]
         if not streams:
-            self._parts.pool.drop(str(room))
+            self._parts.pool.drop(str(name))
             return
         wires = [one.wire for one in streams if one.wire is not None]
-        rev = self._parts.pool.put(str(room), context_of(wires, self._seats.get(room, {})))
+        rev = self._parts.pool.put(str(name), self._arrangements.get(name, silent)(wires))
         for stream in streams:
             stream.rev = stream.rev or rev
 
@@ -321,24 +345,24 @@ class MediaPerformer:
                 self._move(stream)
             else:
                 self._answer(stream)
-        for stream in self._rooms.get(RoomName.of(message.context), {}).values():
+        for stream in self._contexts.get(ContextName.of(message.context), {}).values():
             stream.lost_s *= stream.out
 
     def _refused(self, message: Refused) -> None:
-        """One leg is the reason, or the room as a whole: then each leg that is new in it may be."""
+        """One leg is the reason, or the context as a whole: then each leg that is new in it may be."""
         waiting = self._waiting(message.context, message.rev)
         culprits = [one for one in waiting if message.leg in ("", one.leg)]
         stream = self._streams.get(message.leg)
         if stream is not None and stream.told and not stream.out:
             self._lose(stream, message.reason)
         elif not culprits:
-            _log.error("a media worker does not take a room as it is now", **msgspec.to_builtins(message))
+            _log.error("a media worker does not take a context as it is now", **msgspec.to_builtins(message))
         for stream in culprits:
             self._elsewhere(stream, message.reason)
 
     def _elsewhere(self, stream: Stream, reason: str) -> None:
         """Another port for a leg whose call knows of none yet."""
-        self._changed[stream.room] = None
+        self._changed[stream.context] = None
         assert stream.wire is not None
         self._parts.ports.free(stream.wire.port)
         stream.wire, stream.rev, stream.tries = None, 0, stream.tries + 1
@@ -350,14 +374,14 @@ class MediaPerformer:
     def _ask_again(self, worker: str) -> None:
         """Once a second: a port that was lost may be free by now."""
         for stream in self._streams.values():
-            if stream.out and self._parts.pool.worker_of(str(stream.room)) in ("", worker):
+            if stream.out and self._parts.pool.worker_of(str(stream.context)) in ("", worker):
                 stream.out = False
-                self._changed[stream.room] = None
+                self._changed[stream.context] = None
 
     def _lose(self, stream: Stream, reason: str) -> None:
-        """The others of its room do without it, until its port is free again."""
+        """The others of its context do without it, until its port is free again."""
         stream.out, stream.lost_s = True, stream.lost_s + 1
-        self._changed[stream.room] = None
+        self._changed[stream.context] = None
         if stream.lost_s == 1:
             _log.error("a call has no audio: its port was lost, and is waited for", leg=stream.leg, reason=reason)
         if stream.lost_s > _PATIENCE_S:
@@ -366,11 +390,19 @@ class MediaPerformer:
 
     def _waiting(self, context: str, rev: int) -> list[Stream]:
         """The legs of which the worker now knows for the first time."""
-        streams = self._rooms.get(RoomName.of(context), {}).values()
+        streams = self._contexts.get(ContextName.of(context), {}).values()
         return [one for one in streams if not one.told and 0 < one.rev <= rev]
 
     def _pressed(self, message: Dtmf) -> None:
-        self._attendance.pressed(RoomName.of(message.context), message.leg, message.digit)
+        name = ContextName.of(message.context)
+        if (attendance := self._attendances.get(name.kind)) is not None:
+            attendance.pressed(name, message.leg, message.digit)
+
+    def _happened(self, message: Happening) -> None:
+        """A worker may tell what happened in contexts of a version that named them otherwise."""
+        name = ContextName.of(message.context)
+        if (attendance := self._attendances.get(name.kind)) is not None:
+            attendance.heard(name, message)
 
     def _note(self, message: Latched | Silent | Measured) -> None:
         _log.info("media", **msgspec.to_builtins(message))

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from adapters.media.context import ContextName
+from domain.values import ROOM
 from media.wire import Context, Leg, Play
 
 TONES = {"door": "tone:beep", "refused": "tone:special"}
@@ -18,19 +20,19 @@ TONES = {"door": "tone:beep", "refused": "tone:special"}
 
 
 class RoomName(NamedTuple):
-    """A room anywhere; `str` of it is the name of its context."""
+    """A room anywhere."""
 
     tenant: str
     number: str
 
-    def __str__(self) -> str:
-        return f"{self.tenant}/{self.number}"
+    @property
+    def context(self) -> ContextName:
+        return ContextName(ROOM, *self)
 
     @classmethod
-    def of(cls, context: str) -> RoomName:
-        """Neither part has a slash in it."""
-        tenant, _, number = context.partition("/")
-        return cls(tenant, number)
+    def of(cls, name: ContextName) -> RoomName:
+        """The room that a context of this kind is."""
+        return cls(name.tenant, name.name)
 
 
 class Seat(NamedTuple):
@@ -43,12 +45,17 @@ class Seat(NamedTuple):
 
 
 NO_SEAT = Seat()
-"""A leg of which the conference says nothing yet: its port is open, and that is all."""
+"""A leg of which nobody says anything yet: its port is open, and that is all."""
 
 
 def context_of(streams: Iterable[Leg], seats: Mapping[str, Seat]) -> Context:
     """The room as its worker shall make it."""
     return Context(tuple(_seated(stream, seats.get(stream.id, NO_SEAT)) for stream in streams))
+
+
+def silent(streams: Iterable[Leg]) -> Context:
+    """Nobody hears anything."""
+    return context_of(streams, {})
 
 
 def _seated(stream: Leg, seat: Seat) -> Leg:

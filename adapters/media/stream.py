@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from adapters.media.context import ContextName
 from adapters.media.offer import NoCommonMedia
-from adapters.media.room import RoomName
 from domain.call.call import Call
 from domain.call.effect import Reoffer
 from domain.call.input import Answered, Failed, Released, Reoffered
@@ -24,10 +24,10 @@ _UPDATES = Ability(updates=True)
 
 
 class Stream:
-    """A leg that ends here. `rev` is that of the room with which its port was opened first, 0 before that."""
+    """A leg that ends here. `rev` is that of the context with which its port was opened first, 0 before that."""
 
-    def __init__(self, call: UUID, leg: str, room: RoomName) -> None:
-        self.call, self.leg, self.room = call, leg, room
+    def __init__(self, call: UUID, leg: str, context: ContextName) -> None:
+        self.call, self.leg, self.context = call, leg, context
         self.dialog: Dialog | None = None
         self.offered, self.host = "", ""
         self.ours = ""

@@ -15,7 +15,7 @@ from domain.call.presentation import OPEN, Presentation
 from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation
 from domain.call.terms import ENDLESS, Terms
 from domain.routing.plan import RoutePlan
-from domain.values import EARLY_OVER, MEDIA, OVERTAKEN, PLAIN, Ability, Cause, Dialog, Transaction
+from domain.values import EARLY_OVER, MEDIA, OVERTAKEN, PLAIN, ROOM, Ability, Cause, Dialog, Transaction, Venue
 
 __all__ = ["EVENTS", "Call", "CallState", "DialedLeg", "EndedLeg", "Fork", "Renegotiation"]
 
@@ -37,8 +37,8 @@ class Call(Aggregate):
         self.caller_leg = ""
         self.callee_leg = ""
         self.legs: dict[str, Leg] = {}
-        self.room = ""
-        """The number of the room whose conference was dialled, empty in a call of phones only."""
+        self.venue: Venue | None = None
+        """Where the call is joined to our own media; None in a call of phones only."""
         self.ring_until: datetime | None = None
         self.answered_at: datetime | None = None
         self.agreed_at: datetime | None = None
@@ -172,8 +172,8 @@ class Call(Aggregate):
     class LegsDialed(Event):
         """Devices are offered the call, until `ring_until`."""
 
-        TOPIC = "call.legs_dialed.2"
-        FORMER = ("call.legs_dialed.1",)
+        TOPIC = "call.legs_dialed.3"
+        FORMER = ("call.legs_dialed.2", "call.legs_dialed.1")
 
         origin: str
         ring_until: datetime
@@ -184,7 +184,7 @@ class Call(Aggregate):
             aggregate.dial_alternative({dialed.number for dialed in self.legs})
             for dialed in self.legs:
                 if dialed.dialog.flow == MEDIA:
-                    aggregate.room = dialed.number
+                    aggregate.venue = Venue(dialed.kind or ROOM, dialed.number)
                 aggregate.legs[dialed.leg] = Leg(
                     id=dialed.leg,
                     caller=False,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from domain.call.terms import ENDLESS, Terms
-from domain.values import Cause, Dialog, Transaction
+from domain.values import Cause, Dialog, Transaction, Venue
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -104,12 +104,12 @@ class Reoffer(Effect, frozen=True):
 
 
 class Mix(Effect, frozen=True):
-    """Let the caller and all others in the conference of `room` hear each other, as long as the call goes on.
+    """Let the caller take part in what goes on at a venue, as long as the call goes on.
 
     `leg` is the one that ends at our media; `theirs` and `ours` are what the caller and we said of the stream.
     """
 
-    room: str
+    venue: Venue
     theirs: str
     ours: str
 

@@ -190,8 +190,8 @@ def _talking(call: Call, now: datetime) -> Iterator[Effect]:
     yield from _late(call, now)
     yield from _renegotiation(call, now)
     yield from _refresh(call, now)
-    if call.room and call.callee.media and call.caller.sdp:
-        yield Mix(call.callee_leg, call.room, call.caller.sdp, call.callee.sdp)
+    if call.venue and call.callee.media and call.caller.sdp:
+        yield Mix(call.callee_leg, call.venue, call.caller.sdp, call.callee.sdp)
 
 
 def _refresh(call: Call, now: datetime) -> Iterator[Effect]:

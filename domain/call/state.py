@@ -24,7 +24,8 @@ class CallState(Enum):
 class DialedLeg(msgspec.Struct, frozen=True):
     """A device that is offered the call: its dialog carries the derived Call-ID and tag, and the flow to it.
 
-    `diverted` is the number whose device named this one to be called instead; empty for who was dialled.
+    `diverted` is the number whose device named this one to be called instead; empty for who was dialled. `kind` is that
+    of the venue where a leg ends that ends at our own media, in former events empty for a room.
     """
 
     leg: str
@@ -34,6 +35,7 @@ class DialedLeg(msgspec.Struct, frozen=True):
     dialog: Dialog
     diverted: str = ""
     terms: Terms = ENDLESS
+    kind: str = ""
 
 
 class EndedLeg(msgspec.Struct, frozen=True):

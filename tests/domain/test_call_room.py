@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -19,10 +21,11 @@ from domain.call.input import (
 )
 from domain.call.resume import outstanding
 from domain.call.turn import take_turn
-from domain.values import MEDIA, NO_MEDIA_WORKER, Ability, Cause
+from domain.values import MEDIA, NO_MEDIA_WORKER, ROOM, Ability, Cause, Venue
 from tests.domain.test_call_turn import Table
 from tests.domain.world import new_call, offer, request, seconds, world
 
+VENUE = Venue(ROOM, "7000")
 EXPELLED = Cause(403, 21, "expelled")
 
 
@@ -44,13 +47,13 @@ def test_the_room_is_dialled_as_a_device_is_and_nobody_refreshes_it() -> None:
     leg = table.call.legs[table.leg(1)]
     assert table.kinds() == [Proceed, Dial]
     assert (dial.dialog.flow, dial.sdp, leg.media, leg.number) == (MEDIA, "v=0 alice", True, "7000")
-    assert (table.call.room, table.call.caller.media) == ("7000", False)
+    assert (table.call.venue, table.call.caller.media) == (VENUE, False)
     assert leg.terms.interval_s == 0
 
 
 def test_its_answer_joins_the_caller_with_the_others() -> None:
     table = talking()
-    mix = Mix(table.leg(1), "7000", "v=0 alice", "v=0 ours")
+    mix = Mix(table.leg(1), VENUE, "v=0 alice", "v=0 ours")
     assert table.kinds() == [Accept, Acknowledge, Mix]
     assert table.effects[-1] == mix
     connected = next(event for event in table.events if isinstance(event, Call.Connected))
@@ -72,7 +75,7 @@ def test_without_an_offer_it_is_joined_once_the_caller_has_answered_ours() -> No
     assert Mix not in [type(effect) for effect in table.play(answered(table, "v=0 our offer"))]
     assert table.play(AnswerGiven("k", "x", table.leg(0), "v=0 their answer", "sendrecv")) == (
         Acknowledge(table.leg(1), table.call.callee.invited, "v=0 their answer"),
-        Mix(table.leg(1), "7000", "v=0 their answer", "v=0 our offer"),
+        Mix(table.leg(1), VENUE, "v=0 their answer", "v=0 our offer"),
     )
 
 
@@ -83,7 +86,7 @@ def test_a_change_of_media_is_passed_on_and_changes_what_is_mixed() -> None:
     reoffer = next(effect for effect in table.play(offered) if isinstance(effect, Reoffer))
     assert (reoffer.leg, reoffer.sdp) == (leg, "v=0 held")
     table.play(ReofferAccepted("r", "media", leg, reoffer.dialog.local_cseq, "", "v=0 ours held", "recvonly"))
-    assert Mix(leg, "7000", "v=0 held", "v=0 ours held") in table.effects
+    assert Mix(leg, VENUE, "v=0 held", "v=0 ours held") in table.effects
     assert table.call.held_by == {caller}
 
 
@@ -137,3 +140,14 @@ def test_a_room_without_a_media_worker_is_no_person_who_did_not_answer() -> None
     table.play(DeadlineReached("d", "system", "no_answer"), wait_s=5)
     ended = next(event for event in table.events if isinstance(event, Call.Ended))
     assert (ended.outcome, ended.why) == ("failed", NO_MEDIA_WORKER)
+
+
+def test_media_of_former_events_are_rooms() -> None:
+    table = Table(dialled="7000")
+    (event,) = (event for event in table.events if isinstance(event, Call.LegsDialed))
+    former = replace(event, legs=tuple(msgspec.structs.replace(leg, kind="") for leg in event.legs))
+    call = None
+    for each in table.events:
+        call = (former if each is event else each).mutate(call)
+    assert isinstance(call, Call)
+    assert call.venue == VENUE

@@ -74,7 +74,7 @@ class RememberedRooms:
         self._heard(message)
         self._exchange.deliver()
 
-    def press(self, leg: str, keys: str, room: str = "acme/7000") -> None:
+    def press(self, leg: str, keys: str, room: str = "room/acme/7000") -> None:
         for key in keys:
             self.say(Dtmf(room, leg, key, 100))
 
@@ -90,12 +90,12 @@ class RememberedRooms:
         self.there = True
         self.meet(self._exchange)
 
-    def room(self, name: str = "acme/7000") -> dict[str, Leg]:
+    def room(self, name: str = "room/acme/7000") -> dict[str, Leg]:
         """The legs of a room by their ids; none if there is no such room."""
         put = self.has.get(name)
         return {leg.id: leg for leg in put.desired.legs} if put else {}
 
-    def heard_in(self, name: str = "acme/7000") -> list[tuple[bool, bool]]:
+    def heard_in(self, name: str = "room/acme/7000") -> list[tuple[bool, bool]]:
         """Of each leg, in their order, whether the others hear it and whether it hears them."""
         return [(not leg.muted, not leg.deaf) for leg in self.room(name).values()]
 

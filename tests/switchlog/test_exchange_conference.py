@@ -240,7 +240,7 @@ def test_after_a_restart_of_the_sessions_the_room_goes_on(rooms: RememberedRooms
     again = Exchange(journal, epoch=2, start_s=60, media=rooms)
     assert rooms.room() == before
     assert len(journal.stored) == events, "nothing happened"
-    assert rooms.has["acme/7000"].epoch == 2
+    assert rooms.has["room/acme/7000"].epoch == 2
     alice.exchange = again
     joined(again, "1003", CAROL)
     assert [leg.port for leg in rooms.room().values()] == [20000, 20002, 20004]

@@ -35,7 +35,7 @@ def test_phones_of_two_nodes_are_in_one_room_at_its_owner(nodes: Nodes) -> None:
     assert nodes["a"].board.open_calls == 0
     assert nodes.rooms["a"].has == {}
     assert nodes.rooms["b"].heard_in() == [BOTH, BOTH]
-    assert nodes.rooms["b"].has["acme/7000"].epoch == 1
+    assert nodes.rooms["b"].has["room/acme/7000"].epoch == 1
     alice.within(answered, "BYE")
     assert methods(nodes["a"].take(ALICE)) == ["200 BYE"]
     assert numbers(nodes, "b") == ["1002"]
@@ -195,7 +195,7 @@ def test_an_heir_that_dies_as_well_leaves_a_port_that_is_still_good(nodes: Nodes
 def test_a_shard_that_moves_while_its_owner_lives_takes_the_room_along(nodes: Nodes) -> None:
     alice, _ = joined(nodes["a"])
     nodes.wait(60)
-    assert "acme/7000" in nodes.rooms["b"].has
+    assert "room/acme/7000" in nodes.rooms["b"].has
     nodes.take_over("a", [HOME])
     assert nodes.rooms["b"].has == {}, "nobody is there any more"
     offer = nodes["a"].last(ALICE)
@@ -207,7 +207,7 @@ def test_a_shard_that_moves_while_its_owner_lives_takes_the_room_along(nodes: No
     assert isinstance(back, Request)
     assert f"c=IN IP4 {HOST_OF_B}\r\n".encode() in back.body
     assert nodes.rooms["a"].has == {}
-    assert nodes.rooms["b"].has["acme/7000"].epoch == 3
+    assert nodes.rooms["b"].has["room/acme/7000"].epoch == 3
 
 
 def test_a_node_that_starts_with_other_ports_tells_them() -> None:

@@ -8,7 +8,7 @@ from domain.call.scene import World
 from domain.call.state import DialedLeg
 from domain.call.terms import Terms
 from domain.ids import leg_id
-from domain.values import MEDIA, Contact, Dialog
+from domain.values import MEDIA, Contact, Dialog, Venue
 
 
 def dialed_leg(
@@ -23,25 +23,25 @@ def dialed_leg(
     return DialedLeg(leg, callee[0], contact.device, contact.user_agent, dialog, diverted, Terms(world.session_s))
 
 
-def media_leg(call: UUID, caller: str, room: tuple[str, str], world: World) -> DialedLeg:
-    """The leg of a call from the URI `caller` that ends at our media: in the conference of the room (number, domain).
+def media_leg(call: UUID, index: int, caller: str, venue: Venue, domain: str, world: World) -> DialedLeg:
+    """The leg `index` of a call from the URI `caller` that ends at our media, at a venue of the domain.
 
     Its session needs no refreshing: it is lost with the whole node only.
     """
-    leg, (number, domain) = leg_id(call, 1), room
+    leg = leg_id(call, index)
     dialog = Dialog(
         call_id=world.identifiers.call_id(leg),
         local_tag=world.identifiers.tag(leg),
         remote_tag="",
         local_uri=caller,
-        remote_uri=f"sip:{number}@{domain}",
+        remote_uri=f"sip:{venue.number}@{domain}",
         remote_target="",
         routes=(),
         local_cseq=1,
         remote_cseq=0,
         flow=MEDIA,
     )
-    return DialedLeg(leg, number, "", "", dialog)
+    return DialedLeg(leg, venue.number, "", "", dialog, kind=venue.kind)
 
 
 def first_dialog(call_id: str, tag: str, caller: str, callee: tuple[str, str], contact: Contact) -> Dialog:

@@ -41,8 +41,10 @@ from domain.values import (
     NORMAL,
     NOT_CONFIRMED,
     NOT_REGISTERED,
+    ROOM,
     Cause,
     Dialog,
+    Venue,
 )
 
 PROGRESS_LIMIT = 100
@@ -99,7 +101,7 @@ def _legs(inp: Offer, plan: RoutePlan, world: World) -> tuple[DialedLeg, ...]:
     if plan.refusal is not None:
         return ()
     if plan.room:
-        return (media_leg(inp.call, uri, (plan.room, inp.domain), world),)
+        return (media_leg(inp.call, 1, uri, Venue(ROOM, plan.room), inp.domain, world),)
     contacts = targets(world.contacts(inp.tenant, plan.extension), inp.instance, inp.secure)
     callee = (plan.extension, inp.domain)
     return tuple(dialed_leg(inp.call, n, uri, callee, contact, world) for n, contact in enumerate(contacts, 1))
@@ -294,6 +296,6 @@ def hang_up_early(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
 def no_answer(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
     if inp.kind != NO_ANSWER_DEADLINE:
         return ()
-    if scene.call.room:
+    if scene.call.venue:
         return (scene.ended("system", "failed", NO_MEDIA_WORKER),)
     return (scene.ended("system", "no_answer", NO_ANSWER),)
