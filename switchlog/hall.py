@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import structlog
 
+from adapters.media.attend import Happening
 from adapters.media.context import ContextName
-from adapters.media.parts import Happening
 from adapters.media.room import RoomName, Seat
 from domain.base import Context, Event, Step
 from domain.call.call import Call, CallState
@@ -109,7 +109,7 @@ class Hall:
             self._parts.seat(room, _seats(conference))
             self._release(expelled(conference))
 
-    # --- adapters.media.parts.Attendance
+    # --- adapters.media.attend.Attendance
 
     def refuses(self, call: Call) -> Cause | None:
         room = _room_of(call)

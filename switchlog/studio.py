@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from adapters.media.attend import Attendances
 from adapters.media.context import ContextName
 from adapters.media.offer import Means
 from adapters.media.parts import MediaParts
@@ -91,8 +92,9 @@ class Studio:
         ports = Ports(parts.settings.first_port, parts.settings.last_port, chance)
         means = Means(parts.sealer.seal, parts.chance)
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
+        self._attendances = Attendances({ROOM: self.hall})
         self.performer = MediaPerformer(
-            MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock), {ROOM: self.hall}
+            MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock), self._attendances
         )
 
     def perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
@@ -102,7 +104,7 @@ class Studio:
 
     def pressed(self, call: Call, digit: str) -> None:
         """The caller says by SIP that it pressed a key."""
-        self.performer.pressed(call, call.callee_leg, digit)
+        self._attendances.pressed(call, call.callee_leg, digit)
 
     def leave(self, shard: int) -> None:
         """A shard is not ours any more, at least for now."""

@@ -17,19 +17,11 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from adapters.media.attend import Attendances
 from adapters.media.context import Arrangement, ContextName, context_name
 from adapters.media.move import Moves
-from adapters.media.offer import (
-    Place,
-    answer,
-    elsewhere,
-    leg_alone,
-    leg_of,
-    offer,
-    offer_again,
-    place_of,
-)
-from adapters.media.parts import Attendance, Happening, MediaParts
+from adapters.media.offer import Place, answer, elsewhere, leg_alone, leg_of, offer, offer_again, place_of
+from adapters.media.parts import MediaParts
 from adapters.media.port import NoPort
 from adapters.media.room import silent
 from adapters.media.stream import ACTOR, Stream, answered, cause_of, ended, moved, not_acceptable
@@ -64,8 +56,7 @@ _PATIENCE_S = 10
 class MediaPerformer:
     """Says to media workers what calls owe. Of one thread."""
 
-    def __init__(self, parts: MediaParts, attendances: Mapping[str, Attendance]) -> None:
-        """`attendances` are by kind of context, for every kind of venue."""
+    def __init__(self, parts: MediaParts, attendances: Attendances) -> None:
         self._parts, self._attendances = parts, attendances
         self._streams: dict[str, Stream] = {}
         self._contexts: dict[ContextName, dict[str, Stream]] = {}
@@ -84,12 +75,12 @@ class MediaPerformer:
         self._messages: Mapping[type, Callable[[Any], None]] = {
             Ready: self._ready,
             Refused: self._refused,
-            Dtmf: self._pressed,
+            Dtmf: attendances.told,
             Latched: self._note,
             Silent: self._note,
             Measured: self._note,
-            PlayDone: self._happened,
-            RecordClosed: self._happened,
+            PlayDone: attendances.told,
+            RecordClosed: attendances.told,
         }
 
     def __len__(self) -> int:
@@ -119,11 +110,6 @@ class MediaPerformer:
             self._arrangements.pop(name, None)
         self._changed[name] = None
 
-    def pressed(self, call: Call, leg: str, digit: str) -> None:
-        """The party of a leg that ends here says by SIP that it pressed a key."""
-        name = context_name(call, leg)
-        self._attendances[name.kind].pressed(name, leg, digit)
-
     def leave(self, shard: int) -> None:
         """Forget the calls of a shard that is not ours any more. What their workers make of them goes on."""
         self._parts.pool.leave(shard)
@@ -151,7 +137,7 @@ class MediaPerformer:
 
     def _dial(self, call: Call, effect: Dial) -> None:
         stream = self._streams.get(effect.leg)
-        refusal = self._attendances[context_name(call, effect.leg).kind].refuses(call)
+        refusal = self._attendances.refusal(call, effect.leg)
         if refusal is not None:
             if stream is not None:
                 self._forget(stream)
@@ -174,7 +160,7 @@ class MediaPerformer:
         except ValueError as error:
             self._tell(call.id, Released(cause_of(effect.leg), ACTOR, effect.leg, not_acceptable(error)))
             return
-        self._attendances[context_name(call, effect.leg).kind].came(call, effect.leg)
+        self._attendances.came(call, effect.leg)
 
     def _settle(self, stream: Stream, wire: Leg, ours: str) -> None:
         """The party knows where our end is."""
@@ -220,8 +206,7 @@ class MediaPerformer:
         stream = self._streams.get(effect.leg)
         if stream is not None:
             self._forget(stream)
-        name = context_name(call, effect.leg)
-        self._attendances[name.kind].gone(name, effect.leg)
+        self._attendances.gone(call, effect.leg)
 
     # --- streams
 
@@ -392,17 +377,6 @@ class MediaPerformer:
         """The legs of which the worker now knows for the first time."""
         streams = self._contexts.get(ContextName.of(context), {}).values()
         return [one for one in streams if not one.told and 0 < one.rev <= rev]
-
-    def _pressed(self, message: Dtmf) -> None:
-        name = ContextName.of(message.context)
-        if (attendance := self._attendances.get(name.kind)) is not None:
-            attendance.pressed(name, message.leg, message.digit)
-
-    def _happened(self, message: Happening) -> None:
-        """A worker may tell what happened in contexts of a version that named them otherwise."""
-        name = ContextName.of(message.context)
-        if (attendance := self._attendances.get(name.kind)) is not None:
-            attendance.heard(name, message)
 
     def _note(self, message: Latched | Silent | Measured) -> None:
         _log.info("media", **msgspec.to_builtins(message))

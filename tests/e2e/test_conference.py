@@ -70,7 +70,7 @@ async def all_hear_each_other_again(calls: dict[str, PhoneCall]) -> None:
     await all_hear_the_others(calls)
 
 
-EACH_ITS_OWN = {
+EACH_ITS_OWN: Mapping[str, Mapping[str, Any]] = {
     "1001": {"codecs": ("PCMA",), "srtp": True},
     "1002": {"codecs": ("opus",)},
     "1003": {"maker": "baresip", "codecs": ("G722",)},
