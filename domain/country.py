@@ -12,3 +12,18 @@ PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY
 TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 """
 CODES = frozenset(_ASSIGNED.split())
+_SPOKEN = {
+    "de": "AT CH DE LI",
+    "es": "AR BO CL CO CR CU DO EC ES GT HN MX NI PA PE PR PY SV UY VE",
+    "fr": "BF BJ CD CG CI FR GA GF GP LU MC MQ NC NE PF PM RE SN TG WF YT",
+    "it": "IT SM VA",
+    "nl": "AW BE BQ CW NL SR SX",
+}
+LANGUAGE = "en"
+"""Where nothing else is known."""
+_LANGUAGES = {code: language for language, codes in _SPOKEN.items() for code in codes.split()}
+
+
+def language_of(country: str) -> str:
+    """What callers of a country are spoken to in, unless their tenant says otherwise: a tag of BCP 47."""
+    return _LANGUAGES.get(country, LANGUAGE)

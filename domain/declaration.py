@@ -16,19 +16,25 @@ import msgspec
 from domain.country import CODES
 from domain.document import Item, Mapping, read
 from domain.extension import DEFAULT_RING_S
+from domain.room import ANNOUNCED, TONES
 from domain.values import STRIP_ALL, IdentityPolicy
 
 HA1_HEX = {"SHA-256": 64, "MD5": 32}
 """Digest algorithm -> length of an HA1 in hexadecimal digits."""
 
-_TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "identity", "extensions", "conferences"})
+_TENANT = frozenset(
+    {"slug", "name", "domains", "country", "timezone", "identity", "language", "extensions", "conferences"}
+)
 _IDENTITY = frozenset({"diversion", "history"})
 _PASSING = ("pass", "strip")
 _EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices"})
 _DEVICE = frozenset({"username", "password", "ha1"})
-_CONFERENCE = frozenset({"number", "name", "pin", "moderator_pin"})
+_CONFERENCE = frozenset(
+    {"number", "name", "pin", "moderator_pin", "has_pin", "has_moderator_pin", "language", "announce"}
+)
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"[0-9*#+]{1,32}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}")
 _PIN = re.compile(r"[0-9]{3,16}")
 _USERNAME = re.compile(r"[A-Za-z0-9._~*#+-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -66,13 +72,19 @@ class ExtensionDeclaration(msgspec.Struct, frozen=True):
 
 
 class ConferenceDeclaration(msgspec.Struct, frozen=True):
-    """A room. A PIN is digits, empty for none from now on, or None = as it is."""
+    """A room. A PIN is digits, empty for none from now on, or None = as it is.
+
+    `kept` names the PINs that it has to have already: an export says of them no more than that.
+    """
 
     place: Item
     number: str
     name: str
     pin: str | None
     moderator_pin: str | None
+    kept: tuple[str, ...]
+    language: str
+    announce: str
 
 
 class TenantDeclaration(msgspec.Struct, frozen=True):
@@ -88,6 +100,8 @@ class TenantDeclaration(msgspec.Struct, frozen=True):
     domains: tuple[str, ...]
     country: str
     timezone: str
+    language: str
+    """in lower case, empty for that of its country"""
     identity: IdentityPolicy
     extensions: tuple[ExtensionDeclaration, ...]
     conferences: tuple[ConferenceDeclaration, ...]
@@ -142,6 +156,7 @@ def _tenant(item: Item) -> TenantDeclaration:
         country=_country(fields.need("country")),
         timezone=_timezone(fields.need("timezone")),
         identity=_identity(fields.get("identity")),
+        language=_language(fields.get("language")),
         extensions=tuple(found),
         conferences=tuple(rooms),
     )
@@ -189,7 +204,43 @@ def _conference(item: Item) -> ConferenceDeclaration:
     name, pin, moderator_pin = fields.get("name"), _pin(fields.get("pin")), _pin(fields.get("moderator_pin"))
     if pin and pin == moderator_pin:
         fields.need("moderator_pin").refuse("must be another PIN than that of all others")
-    return ConferenceDeclaration(item, number, _name(name) if name else number, pin, moderator_pin)
+    return ConferenceDeclaration(
+        place=item,
+        number=number,
+        name=_name(name) if name else number,
+        pin=pin,
+        moderator_pin=moderator_pin,
+        kept=tuple(one for one in ("pin", "moderator_pin") if _has(fields, one)),
+        language=_language(fields.get("language")),
+        announce=_announce(fields.get("announce")),
+    )
+
+
+def _has(fields: Mapping, pin: str) -> bool:
+    """Whether there shall be the PIN that there is, and whoever wrote this does not know it."""
+    item = fields.get(f"has_{pin}")
+    if item is None:
+        return False
+    if not item.is_true:
+        item.refuse(f"can be true only: {pin}: null takes a PIN away")
+    if fields.get(pin) is not None:
+        item.refuse(f"give either {pin} or has_{pin}, not both")
+    return True
+
+
+def _language(item: Item | None) -> str:
+    """Empty if nothing is said."""
+    value = item.text().lower() if item else ""
+    if item and not _LANGUAGE.fullmatch(value):
+        item.refuse(f"{value!r} is not usable: a language as in BCP 47, such as en or de-CH")
+    return value
+
+
+def _announce(item: Item | None) -> str:
+    value = item.text() if item else TONES
+    if item and value not in ANNOUNCED:
+        item.refuse(f"{value!r} is not usable: {', '.join(ANNOUNCED)}")
+    return value
 
 
 def _pin(item: Item | None) -> str | None:

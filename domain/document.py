@@ -50,6 +50,11 @@ class Item:
         """Whether it is written as `null`, or not at all."""
         return self._kind() == "nothing"
 
+    @property
+    def is_true(self) -> bool:
+        """Whether it is written as `true`."""
+        return self._node.tag.rpartition(":")[2] == "bool" and str(self._node.value).lower() == "true"
+
     def whole(self, least: int, most: int) -> int:
         """Raises Refusal unless it is a whole number from `least` to `most`."""
         tag = self._node.tag.rpartition(":")[2]

@@ -13,6 +13,11 @@ from domain import base
 from domain.base import Aggregate, Event, Step
 from domain.ids import CONFIG_SHARD, named_stream_id
 
+NOTHING, TONES, COUNT = "none", "tones", "count"
+ANNOUNCED = (NOTHING, TONES, COUNT)
+"""What tells members of each other: nothing; a tone when one comes or leaves; that, and who comes hears how many are
+there."""
+
 
 def room_id(tenant: str, number: str) -> UUID:
     """The stream of the room."""
@@ -20,11 +25,16 @@ def room_id(tenant: str, number: str) -> UUID:
 
 
 class Wanted(NamedTuple):
-    """All that is declared of a room beside its number; the PINs are sealed, empty where none is asked for."""
+    """All that is declared of a room beside its number; the PINs are sealed, empty where none is asked for.
+
+    `language` is what is spoken there, empty for that of its tenant; `announce` is one of `ANNOUNCED`.
+    """
 
     name: str
     pin: str
     moderator_pin: str
+    language: str = ""
+    announce: str = NOTHING
 
 
 class Room(Aggregate):
@@ -35,38 +45,47 @@ class Room(Aggregate):
     def __init__(self) -> None:
         self.tenant = ""
         self.number = ""
-        self.name = ""
-        self.pin = ""
-        self.moderator_pin = ""
+        self.furnish("", "", "", "", NOTHING)
+
+    def furnish(self, name: str, pin: str, moderator_pin: str, language: str, announce: str) -> None:
+        """For events only: all that is declared of it."""
+        self.name, self.pin, self.moderator_pin = name, pin, moderator_pin
+        self.language, self.announce = language, announce
 
     @dataclass(frozen=True)
     class Created(base.Created):
         """The number can be called from now on."""
 
-        TOPIC = "room.created.1"
+        TOPIC = "room.created.2"
+        FORMER = ("room.created.1",)
 
         number: str
         name: str
         pin: str
         moderator_pin: str
+        language: str = ""
+        announce: str = NOTHING
 
         def apply(self, aggregate: Room) -> None:
             aggregate.tenant = self.context.tenant
             aggregate.number = self.number
-            aggregate.name, aggregate.pin, aggregate.moderator_pin = self.name, self.pin, self.moderator_pin
+            aggregate.furnish(self.name, self.pin, self.moderator_pin, self.language, self.announce)
 
     @dataclass(frozen=True)
     class Changed(Event):
         """The room is declared otherwise; the fields are the whole new declaration."""
 
-        TOPIC = "room.changed.1"
+        TOPIC = "room.changed.2"
+        FORMER = ("room.changed.1",)
 
         name: str
         pin: str
         moderator_pin: str
+        language: str = ""
+        announce: str = NOTHING
 
         def apply(self, aggregate: Room) -> None:
-            aggregate.name, aggregate.pin, aggregate.moderator_pin = self.name, self.pin, self.moderator_pin
+            aggregate.furnish(self.name, self.pin, self.moderator_pin, self.language, self.announce)
 
 
 EVENTS: tuple[type[Event], ...] = (Room.Created, Room.Changed)
@@ -76,6 +95,6 @@ def declare(current: Room | None, number: str, wanted: Wanted, step: Step) -> Ev
     """The event that makes the room so; None if it is so already. A PIN that stays must be sealed as it was."""
     if current is None:
         return Room.Created(step.stream, step.version + 1, step.at, step.context, Room.TOPIC, number, *wanted)
-    if Wanted(current.name, current.pin, current.moderator_pin) == wanted:
+    if Wanted(current.name, current.pin, current.moderator_pin, current.language, current.announce) == wanted:
         return None
     return Room.Changed(step.stream, step.version + 1, step.at, step.context, *wanted)

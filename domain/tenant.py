@@ -25,10 +25,14 @@ class Wanted(NamedTuple):
     country: str
     timezone: str
     identity: IdentityPolicy
+    language: str = ""
 
 
 class Tenant(Aggregate):
-    """What is declared about a customer. `domains` are in lower case, the main one first."""
+    """What is declared about a customer. `domains` are in lower case, the main one first.
+
+    `language` is what its callers are spoken to in (BCP 47, in lower case), empty for that of its country.
+    """
 
     TOPIC = "tenant"
 
@@ -39,13 +43,14 @@ class Tenant(Aggregate):
         self.country = ""
         self.timezone = ""
         self.identity = STRIP_ALL
+        self.language = ""
 
     @dataclass(frozen=True)
     class Created(base.Created):
         """A customer is served from now on."""
 
-        TOPIC = "tenant.created.2"
-        FORMER = ("tenant.created.1",)
+        TOPIC = "tenant.created.3"
+        FORMER = ("tenant.created.2", "tenant.created.1")
 
         slug: str
         name: str
@@ -53,6 +58,7 @@ class Tenant(Aggregate):
         country: str
         timezone: str
         identity: IdentityPolicy = STRIP_ALL
+        language: str = ""
 
         def apply(self, aggregate: Tenant) -> None:
             aggregate.slug = self.slug
@@ -61,19 +67,21 @@ class Tenant(Aggregate):
             aggregate.country = self.country
             aggregate.timezone = self.timezone
             aggregate.identity = self.identity
+            aggregate.language = self.language
 
     @dataclass(frozen=True)
     class Changed(Event):
         """The customer is declared otherwise; the fields are the whole new declaration."""
 
-        TOPIC = "tenant.changed.2"
-        FORMER = ("tenant.changed.1",)
+        TOPIC = "tenant.changed.3"
+        FORMER = ("tenant.changed.2", "tenant.changed.1")
 
         name: str
         domains: tuple[str, ...]
         country: str
         timezone: str
         identity: IdentityPolicy = STRIP_ALL
+        language: str = ""
 
         def apply(self, aggregate: Tenant) -> None:
             aggregate.name = self.name
@@ -81,6 +89,7 @@ class Tenant(Aggregate):
             aggregate.country = self.country
             aggregate.timezone = self.timezone
             aggregate.identity = self.identity
+            aggregate.language = self.language
 
 
 EVENTS: tuple[type[Event], ...] = (Tenant.Created, Tenant.Changed)
@@ -90,6 +99,7 @@ def declare(current: Tenant | None, slug: str, wanted: Wanted, step: Step) -> Ev
     """The event that makes the tenant so; None if it is so already."""
     if current is None:
         return Tenant.Created(step.stream, step.version + 1, step.at, step.context, Tenant.TOPIC, slug, *wanted)
-    if Wanted(current.name, current.domains, current.country, current.timezone, current.identity) == wanted:
+    now = Wanted(current.name, current.domains, current.country, current.timezone, current.identity, current.language)
+    if now == wanted:
         return None
     return Tenant.Changed(step.stream, step.version + 1, step.at, step.context, *wanted)

@@ -18,7 +18,7 @@ from adapters.media.room import RoomName, Seat
 from domain.base import Context, Event, Step
 from domain.call.call import Call, CallState
 from domain.call.input import Released
-from domain.conference.conference import Conference, Standing, live_until
+from domain.conference.conference import Conference, Member, Standing, live_until
 from domain.conference.input import Arrive, Input, Leave, Tire
 from domain.conference.keypad import press
 from domain.conference.turn import Door, deadline, decide, expelled, fold, refusal
@@ -27,6 +27,7 @@ from domain.ports import JournalError
 from domain.routing.directory import Directory, Room
 from domain.switchboard import NotOwned
 from domain.values import Cause
+from media.wire import Play
 from switchlog.board import Board
 
 _log = structlog.get_logger(__name__)
@@ -88,7 +89,7 @@ class Hall:
             assert after is not None
             shard.hold_conference(after)
             self._watch(room, after)
-            seats, going = _seats(after), expelled(after)
+            seats, going = self._seats(room, after), expelled(after)
 
         def durable() -> None:
             done(True)
@@ -106,7 +107,7 @@ class Hall:
                 if self._is_over(leg):
                     self._try(room, Leave("resume", "system", leg))
             self._watch(room, conference)
-            self._parts.seat(room, _seats(conference))
+            self._parts.seat(room, self._seats(room, conference))
             self._release(expelled(conference))
 
     # --- adapters.media.attend.Attendance
@@ -171,6 +172,11 @@ class Hall:
         declared = self._parts.directory().room(*room)
         return Door(declared or Room(*room, room.number), self._parts.unseal)
 
+    def _seats(self, room: RoomName, conference: Conference) -> dict[str, Seat]:
+        """What the media make of each member."""
+        language = self._parts.directory().language(*room)
+        return {leg: _seat(member, language) for leg, member in conference.members.items()}
+
     def _is_over(self, leg: str) -> bool:
         """Not known, and so no, while the shard of its call is not owned: it comes a moment before or after."""
         board, stream = self._parts.board, call_of_leg(leg)
@@ -191,15 +197,10 @@ def _room_of(call: Call) -> RoomName:
     return RoomName(call.tenant, call.venue.number)
 
 
-def _seats(conference: Conference) -> dict[str, Seat]:
-    """What the media make of each member."""
-    return {leg: _seat(leg, conference) for leg in conference.members}
-
-
-def _seat(leg: str, conference: Conference) -> Seat:
-    member = conference.members[leg]
+def _seat(member: Member, language: str) -> Seat:
     if member.standing is Standing.INSIDE:
         return Seat(member.muted, member.deaf)
     if member.standing is Standing.DOOR:
-        return Seat(tone="refused" if member.tries else "door", round=member.tries)
+        sentence = "pin-wrong" if member.tries else "conference-pin"
+        return Seat(plays=(Play(f"door-{member.tries}", f"prompt:{sentence}:{language}"),))
     return Seat()

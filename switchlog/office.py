@@ -60,14 +60,13 @@ class Office:
         history: Iterable[Sequence[Stored]] = (),
         keeper: Keeper | None = None,
         no_rooms: str = "",
-        no_pins: str = "",
     ) -> None:
         """`history`: every configuration stream whole, as `Journal.live` gives them. `clock` is aware UTC.
 
         `keeper` of `store`, if it is not one of a node that is alone; `no_rooms` says why no conference can be declared
-        here, if none can, `no_pins` the same of their PINs. Raises JournalError if a record cannot be read.
+        here, if none can. Raises JournalError if a record cannot be read.
         """
-        self._no_rooms, self._no_pins = no_rooms, no_pins
+        self._no_rooms = no_rooms
         self._application, self._store, self._writer, self._clock = application, store, writer, clock
         self._keeper = keeper or LoneKeeper(store)
         self._lock, self._learning = threading.Lock(), threading.Lock()
@@ -123,7 +122,7 @@ class Office:
                 _check_scope(wanted, only_tenant, self._state)
             context = self._context(actor, cause)
             self._kept(self._keeper.current)
-            plan = plan_of(wanted, self._state, self._store, context, self._clock(), self._no_rooms, self._no_pins)
+            plan = plan_of(wanted, self._state, self._store, context, self._clock(), self._no_rooms)
             self._keep(Change(plan.events, plan.secrets, plan.gone))
             return Applied(tuple(plan.rows), tuple(plan.warnings), self._state.directory.version)
 
@@ -189,17 +188,26 @@ class Office:
             "domains": list(tenant.domains),
             "country": tenant.country,
             "timezone": tenant.timezone,
+            **({"language": tenant.language} if tenant.language else {}),
             **({"identity": msgspec.to_builtins(tenant.identity)} if tenant.identity != STRIP_ALL else {}),
             "extensions": [self._export_extension(slug, number, with_secrets) for number in self._state.numbers(slug)],
             **({"conferences": rooms} if (rooms := self._export_rooms(slug, with_secrets)) else {}),
         }
 
-    def _export_rooms(self, slug: str, with_secrets: bool) -> list[dict[str, str]]:
+    def _export_rooms(self, slug: str, with_secrets: bool) -> list[dict[str, Any]]:
+        """That there is a PIN is said without secrets, too: elsewhere the room must not be open to all."""
         found = []
         for room in self._state.rooms_of(slug):
-            pins = {"pin": room.pin, "moderator_pin": room.moderator_pin} if with_secrets else {}
-            shown = {name: self._store.unseal(sealed) for name, sealed in pins.items() if sealed}
-            found.append({"number": room.number, "name": room.name, **shown})
+            pins = {"pin": room.pin, "moderator_pin": room.moderator_pin}
+            sealed = {name: pin for name, pin in pins.items() if pin}
+            shown: dict[str, Any] = {"number": room.number, "name": room.name, "announce": room.announce}
+            if room.language:
+                shown["language"] = room.language
+            if with_secrets:
+                shown |= {name: self._store.unseal(pin) for name, pin in sealed.items()}
+            else:
+                shown |= dict.fromkeys((f"has_{name}" for name in sealed), True)
+            found.append(shown)
         return found
 
     def _export_extension(self, slug: str, number: str, with_secrets: bool) -> dict[str, Any]:

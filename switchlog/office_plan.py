@@ -60,18 +60,15 @@ def plan_of(
     context: Callable[[str], Context],
     at: datetime,
     no_rooms: str = "",
-    no_pins: str = "",
 ) -> Plan:
     """Raises Refusal with source, line and field if any part contradicts another or what exists.
 
-    `no_rooms` says why there can be no conferences here, if there can be none, `no_pins` the same of their PINs.
+    `no_rooms` says why there can be no conferences here, if there can be none.
     """
     _check_domains(declared, state)
     for room in (room for one in declared for room in one.conferences):
         if no_rooms:
             room.place.refuse(no_rooms)
-        if no_pins and (room.pin or room.moderator_pin):
-            room.place.refuse(no_pins)
     planner = _Planner(state, store, context, at)
     for one in declared:
         planner.tenant(one)
@@ -97,7 +94,7 @@ class _Planner:
     def tenant(self, one: TenantDeclaration) -> None:
         current = self._state.tenants.get(one.slug)
         step = self._step(one.slug, tenant_id(one.slug))
-        wanted_tenant = tenants.Wanted(one.name, one.domains, one.country, one.timezone, one.identity)
+        wanted_tenant = tenants.Wanted(one.name, one.domains, one.country, one.timezone, one.identity, one.language)
         event = tenants.declare(current, one.slug, wanted_tenant, step)
         self._row("tenant", one.slug, one.slug, current is not None, event, mended=False)
         wanted = {declared.number: self._devices(one, declared) for declared in one.extensions}
@@ -184,12 +181,20 @@ class _Planner:
         if (slug, one.number) in self._state.extensions:
             one.place.refuse(f"the number {one.number} belongs to an extension")
         current = self._state.rooms.get((slug, one.number))
-        pin = self._pin(one.pin, current.pin if current else "")
-        moderator_pin = self._pin(one.moderator_pin, current.moderator_pin if current else "")
+        pins = {"pin": current.pin, "moderator_pin": current.moderator_pin} if current else {}
+        for name in one.kept:
+            if not pins.get(name):
+                one.place.refuse(
+                    f"the conference {one.number} shall have the {name} that it has, and here it has none: declare"
+                    f" the {name}, or export with --secrets"
+                )
+        pin = self._pin(one.pin, pins.get("pin", ""))
+        moderator_pin = self._pin(one.moderator_pin, pins.get("moderator_pin", ""))
         if pin and self._unsealed(pin) == self._unsealed(moderator_pin):
             one.place.refuse("the moderators' PIN must be another one than that of all others")
         step = self._step(slug, room_id(slug, one.number))
-        event = rooms.declare(current, one.number, rooms.Wanted(one.name, pin, moderator_pin), step)
+        wanted = rooms.Wanted(one.name, pin, moderator_pin, one.language, one.announce)
+        event = rooms.declare(current, one.number, wanted, step)
         self._row("conference", slug, one.number, current is not None, event, mended=False)
 
     def _pin(self, wanted: str | None, current: str) -> str:

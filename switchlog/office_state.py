@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.apikey import ApiKey
 from domain.base import Aggregate, Event
+from domain.country import language_of
 from domain.extension import Extension
 from domain.room import Room
 from domain.routing import directory
@@ -84,7 +85,8 @@ class _Draft:
                 del self._domains[domain]
         self._domains.update(dict.fromkeys(tenant.domains, slug))
         declared = (tenant.name, tenant.domains, tenant.country, tenant.timezone, tenant.identity)
-        self._tenants[slug] = directory.Tenant(slug, *declared)
+        language = tenant.language or language_of(tenant.country)
+        self._tenants[slug] = directory.Tenant(slug, *declared, language)
 
     def extension(self, extension: Extension) -> None:
         slug, number = extension.tenant, extension.number
@@ -100,7 +102,8 @@ class _Draft:
 
     def room(self, room: Room) -> None:
         key = (room.tenant, room.number)
-        self._rooms[key] = directory.Room(*key, room.name, room.pin, room.moderator_pin)
+        declared = (room.name, room.pin, room.moderator_pin, room.language, room.announce)
+        self._rooms[key] = directory.Room(*key, *declared)
 
     def finish(self, version: int) -> Directory:
         return Directory(version, self._tenants, self._domains, self._extensions, self._devices, self._rooms)

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from switchlog.folder import MEDIA_SOCKET, socket_name
+from switchlog.folder import MEDIA_SOCKET, SOUNDS, socket_name
 from switchlog.role import at_start
 
 if TYPE_CHECKING:
@@ -18,4 +18,5 @@ async def run(settings: Settings) -> None:
     with at_start():
         control = socket_name(settings.data / MEDIA_SOCKET, inherited=True)
         words = [sys.executable, "-m", "media", "--control", str(control), "--host", settings.media_host]
+        words += ["--kept", str(settings.data / SOUNDS)]
         os.execv(sys.executable, words)

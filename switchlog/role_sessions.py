@@ -85,7 +85,6 @@ async def _serve(settings: Settings, store: SecretStore, journal: Journal, vigil
             utc_now,
             journal.live(CONFIG_SHARD, 0.0),
             no_rooms="" if settings.media_range else _NO_ROOMS,
-            no_pins="PINs of conferences are not asked for yet in this version: leave them out",
         )
     )
     tap = tap_of(settings)

@@ -15,9 +15,6 @@ from adapters.media.context import ContextName
 from domain.values import ROOM
 from media.wire import Context, Leg, Play
 
-TONES = {"door": "tone:beep", "refused": "tone:special"}
-"""What somebody at the door hears: that a PIN is wanted, and that it was the wrong one."""
-
 
 class RoomName(NamedTuple):
     """A room anywhere."""
@@ -36,12 +33,11 @@ class RoomName(NamedTuple):
 
 
 class Seat(NamedTuple):
-    """What the conference says of a leg. `tone` is one of `TONES` or empty; it is heard again when `round` rises."""
+    """What the conference says of a leg. `plays` are heard by it alone, one after the other, in the room's place."""
 
     muted: bool = True
     deaf: bool = True
-    tone: str = ""
-    round: int = 0
+    plays: tuple[Play, ...] = ()
 
 
 NO_SEAT = Seat()
@@ -59,11 +55,10 @@ def silent(streams: Iterable[Leg]) -> Context:
 
 
 def _seated(stream: Leg, seat: Seat) -> Leg:
-    plays = (Play(f"{seat.tone}-{seat.round}", TONES[seat.tone]),) if seat.tone else ()
     return msgspec.structs.replace(
         stream,
         muted=stream.muted or seat.muted,
         deaf=seat.deaf,
         inband_dtmf=stream.dtmf < 0 and stream.receives,
-        plays=plays,
+        plays=seat.plays,
     )

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from domain.country import LANGUAGE
+from domain.room import NOTHING
 from domain.values import STRIP_ALL, IdentityPolicy
 
 
@@ -24,13 +26,19 @@ class Extension(msgspec.Struct, frozen=True):
 
 
 class Room(msgspec.Struct, frozen=True):
-    """A number inside a tenant by which a conference is joined; PINs are sealed, empty where none is asked for."""
+    """A number inside a tenant by which a conference is joined; PINs are sealed, empty where none is asked for.
+
+    `language` is what is spoken there, empty for that of its tenant.
+    """
 
     tenant: str
     number: str
     name: str
     pin: str = ""
     moderator_pin: str = ""
+    language: str = ""
+    announce: str = NOTHING
+    """one of `domain.room.ANNOUNCED`"""
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -42,6 +50,8 @@ class Tenant(msgspec.Struct, frozen=True):
     country: str
     timezone: str
     identity: IdentityPolicy = STRIP_ALL
+    language: str = LANGUAGE
+    """what its callers are spoken to in, as declared or as in its country"""
 
 
 class Directory(msgspec.Struct, frozen=True):
@@ -67,6 +77,11 @@ class Directory(msgspec.Struct, frozen=True):
 
     def room(self, tenant: str, number: str) -> Room | None:
         return self.rooms.get((tenant, number))
+
+    def language(self, tenant: str, room: str = "") -> str:
+        """What is spoken to callers of a tenant, or in one of its rooms."""
+        declared, owner = self.rooms.get((tenant, room)), self.tenants.get(tenant)
+        return (declared.language if declared else "") or (owner.language if owner else LANGUAGE)
 
     def extension_of(self, tenant: str, device: str) -> Extension | None:
         """The extension whose phone has this user name."""

@@ -150,6 +150,7 @@ class BaresipPhone:
             reg_interval=options.expires_s if options.register and options.proxy else 0,
             transport=options.transport,  # type: ignore[arg-type]
             audio_codecs=tuple(_CODECS[name] for name in options.codecs),
+            dtmf_mode="info" if options.keys == "info" else "rtpevent",
             extra_params=(f"mediaenc={encryption}",) if encryption else (),
         )
         mode = "early" if options.auto_answer == "183" else "manual"
@@ -278,6 +279,10 @@ class BaresipPhone:
                 return {}
         leg.we_hold = not hold
         raise refused
+
+    async def do_press(self, command: dict[str, Any]) -> dict[str, object]:
+        await self.call(command).send_dtmf(command["keys"])
+        return {}
 
     async def do_register(self, command: dict[str, Any]) -> dict[str, object]:
         assert self.ua is not None

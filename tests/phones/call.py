@@ -74,6 +74,10 @@ class PhoneCall:
         """Offer the media again by UPDATE (pjsua only)."""
         await self.phone.command("update", call=self.number)
 
+    async def press(self, keys: str) -> None:
+        """Press 0-9, *, # one after the other, in the phone's own way of telling it (`Options.keys`)."""
+        await self.phone.command("press", timeout_s=TIMEOUT_S + len(keys), call=self.number, keys=keys)
+
     async def hang_up(self) -> StateChange:
         """BYE, CANCEL or a refusal, as the state of the call asks for."""
         await self.phone.command("hang_up", call=self.number)

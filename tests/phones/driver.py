@@ -32,6 +32,7 @@ class Options:
 
     `srtp` encrypts media with keys from the SDP, `dtls` with those of a handshake (baresip only). `codecs` are those
     that it has, the preferred one first, of PCMU, PCMA, G722 and opus (baresip only).
+    `keys` says how pressed keys are told: "event" in RTP (RFC 4733), "info" in SIP, or "sound" alone (pjsua only).
     `outbound` asks for flows (RFC 5626); `prack` requires that progress be acknowledged (RFC 3262), and `session_s`
     lets sessions last that long (RFC 4028; 0 leaves them alone). These are pjsua's only.
     """
@@ -54,6 +55,7 @@ class Options:
     prack: bool
     session_s: int
     codecs: tuple[str, ...]
+    keys: str
 
     @property
     def own_address(self) -> str:

@@ -104,6 +104,7 @@ class Phone:
         prack: bool = False,
         session_s: int = 0,
         codecs: tuple[str, ...] = ("PCMU", "PCMA"),
+        keys: str = "event",
         timeout_s: float = 20.0,
     ) -> "Phone":
         """A phone that is up (not yet registered). Without a proxy it neither registers nor needs one."""
@@ -128,6 +129,7 @@ class Phone:
             prack=prack,
             session_s=session_s,
             codecs=codecs,
+            keys=keys,
         )
         process = await _spawn(kind, Path(options.folder))
         phone = cls(kind, options, process)

@@ -18,13 +18,22 @@ from typing import Any
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from tests.phones.driver import Line, Options, has_length, looped_tone, read_options, write_wav
-from tests.phones.pjsua_setting import account_config, endpoint_config, transport_config, transport_type
+from tests.phones.driver import CLOCK_RATE_HZ, Line, Options, has_length, looped_tone, read_options, write_wav
+from tests.phones.pjsua_setting import (
+    account_config,
+    endpoint_config,
+    tone_digit,
+    transport_config,
+    transport_type,
+    without_events,
+)
 
 _FLUSH_TIMEOUT_S = 0.5
 _GLARE_PAUSE_S = 0.3
 _MOST_WANTED = 255
 _LOOP_S = 120  # The stack's player leaves a hole of 20 ms each time it starts again.
+_KEY_MS = 100
+_KEYS = {"event": pj.PJSUA_DTMF_METHOD_RFC2833, "info": pj.PJSUA_DTMF_METHOD_SIP_INFO}
 _EARLY_STATES = {180: "ringing", 182: "ringing", 183: "early"}
 
 
@@ -40,6 +49,8 @@ class _Call(pj.Call):  # type: ignore[misc]
         self.over = False
         self.wants_hold = False
         self.again_at_s = math.inf
+        self.keys: Any = None
+        self.silent_until_s = math.inf
 
     def onCallState(self, _prm: Any) -> None:
         info = self.getInfo()
@@ -66,6 +77,33 @@ class _Call(pj.Call):  # type: ignore[misc]
             self.connect_audio(media.index)
             if self.was_answered:
                 self.tell("answered", status=200)
+
+    def onCallSdpCreated(self, prm: Any) -> None:
+        """Without a format for keys they can be heard only."""
+        if self.phone.options.keys == "sound":
+            prm.sdp.wholeSdp = without_events(prm.sdp.wholeSdp)
+
+    def press(self, keys: str) -> None:
+        """As sounds they come in the place of what is said."""
+        if self.phone.options.keys != "sound":
+            prm = pj.CallSendDtmfParam()
+            prm.method = _KEYS[self.phone.options.keys]
+            prm.digits = keys
+            self.sendDtmf(prm)
+            return
+        self.keys = pj.ToneGenerator()
+        self.keys.createToneGenerator(CLOCK_RATE_HZ, 1)
+        self.keys.playDigits(pj.ToneDigitVector([tone_digit(key, _KEY_MS) for key in keys]))
+        self.phone.player.stopTransmit(self.audio)
+        self.keys.startTransmit(self.audio)
+        self.silent_until_s = time.monotonic() + 2 * _KEY_MS * len(keys) / 1000 + _KEY_MS / 1000
+
+    def pressed(self) -> None:
+        """Speak again."""
+        self.silent_until_s = math.inf
+        self.keys.stopTransmit(self.audio)
+        self.keys = None
+        self.phone.player.startTransmit(self.audio)
 
     def onCallTsxState(self, prm: Any) -> None:
         """A re-INVITE that met another (491) is sent again a little later, as RFC 3261 section 14.1 asks."""
@@ -106,7 +144,7 @@ class _Call(pj.Call):  # type: ignore[misc]
 
     def let_go(self) -> None:
         """Flush the recording by letting go of its recorder."""
-        self.audio = self.recorder = self.listener = None
+        self.audio = self.recorder = self.listener = self.keys = None
 
 
 class _Account(pj.Account):  # type: ignore[misc]
@@ -175,6 +213,7 @@ class PjsuaPhone:
         while self.running:
             self.endpoint.libHandleEvents(10)
             self.finish_listening()
+            self.finish_pressing()
             self.drop_ended()
             self.finish_flushing()
             self.renegotiate_again()
@@ -222,6 +261,10 @@ class PjsuaPhone:
 
     def do_resume(self, command: dict[str, Any]) -> dict[str, object]:
         self.calls[command["call"]].renegotiate(hold=False)
+        return {}
+
+    def do_press(self, command: dict[str, Any]) -> dict[str, object]:
+        self.calls[command["call"]].press(command["keys"])
         return {}
 
     def do_update(self, command: dict[str, Any]) -> dict[str, object]:
@@ -273,6 +316,11 @@ class PjsuaPhone:
     def do_stop(self, _command: dict[str, Any]) -> dict[str, object]:
         self.running = False
         return {}
+
+    def finish_pressing(self) -> None:
+        for call in self.calls.values():
+            if not call.over and time.monotonic() >= call.silent_until_s:
+                call.pressed()
 
     def renegotiate_again(self) -> None:
         for call in self.calls.values():

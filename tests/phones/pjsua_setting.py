@@ -3,6 +3,7 @@
 No ICE, no STUN, no codec lock (it would send a re-INVITE of its own); session timers and 100rel only if asked for.
 """
 
+import re
 from typing import Any
 
 import pjsua2 as pj  # type: ignore[import-untyped]
@@ -45,6 +46,21 @@ def transport_config(options: Options) -> Any:
         config.tlsConfig.verifyServer = options.tls_ca is not None
         config.tlsConfig.CaListFile = options.tls_ca or ""
     return config
+
+
+def tone_digit(key: str, duration_ms: int) -> Any:
+    digit = pj.ToneDigit()
+    digit.digit, digit.on_msec, digit.off_msec, digit.volume = key, duration_ms, duration_ms, 0
+    return digit
+
+
+def without_events(sdp: str) -> str:
+    """A description that offers no telephone-event (RFC 4733)."""
+    found = re.search(r"a=rtpmap:(\d+) telephone-event/8000", sdp)
+    if found is None:
+        return sdp
+    lines = [line for line in sdp.split("\r\n") if not re.match(rf"a=(rtpmap|fmtp):{found[1]} ", line)]
+    return "\r\n".join(re.sub(rf" {found[1]}$", "", line) if line.startswith("m=audio") else line for line in lines)
 
 
 def account_config(options: Options, transport: int) -> Any:

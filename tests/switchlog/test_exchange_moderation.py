@@ -27,9 +27,9 @@ def test_a_pin_is_asked_for_and_lets_in(rooms: RememberedRooms) -> None:
     joined(exchange)
     (leg,) = rooms.room()
     assert rooms.heard_in() == [NEITHER]
-    assert [play.source for play in rooms.room()[leg].plays] == ["tone:beep"]
+    assert [play.source for play in rooms.room()[leg].plays] == ["prompt:conference-pin:en"]
     rooms.press(leg, "1111#")
-    assert [(play.id, play.source) for play in rooms.room()[leg].plays] == [("refused-1", "tone:special")]
+    assert [(play.id, play.source) for play in rooms.room()[leg].plays] == [("door-1", "prompt:pin-wrong:en")]
     rooms.press(leg, "99*1234#")
     assert rooms.heard_in() == [BOTH]
     assert rooms.room()[leg].plays == ()

@@ -141,10 +141,43 @@ def test_a_pin_is_changed_and_taken_away(desk: Desk) -> None:
 def test_an_export_has_conferences_and_their_pins_with_the_secrets_only(desk: Desk) -> None:
     desk.declare(acme(conferences=[room(), {"number": "7001", "name": "Open"}]))
     (shown,) = desk.office.export()["tenants"]
-    assert shown["conferences"] == [{"number": "7000", "name": "Board"}, {"number": "7001", "name": "Open"}]
+    board, opened = {"number": "7000", "name": "Board"}, {"number": "7001", "name": "Open", "announce": "tones"}
+    assert shown["conferences"] == [
+        board | {"announce": "tones", "has_pin": True, "has_moderator_pin": True}, opened,
+    ]  # fmt: skip
     (whole,) = desk.office.export(with_secrets=True)["tenants"]
-    assert whole["conferences"] == [room(), {"number": "7001", "name": "Open"}]
+    assert whole["conferences"] == [room(announce="tones"), opened]
     assert set(desk.outcomes(whole).values()) == {"unchanged"}
+    assert set(desk.outcomes(shown).values()) == {"unchanged"}
+
+
+@pytest.mark.parametrize("pin", ["pin", "moderator_pin"])
+def test_an_export_without_pins_makes_no_open_room_elsewhere(desk: Desk, tmp_path: Path, pin: str) -> None:
+    desk.declare(acme(conferences=[{"number": "7000", pin: "1234"}]))
+    (shown,) = desk.office.export()["tenants"]
+    (tmp_path / "other").mkdir()
+    other = Desk(tmp_path / "other")
+    with pytest.raises(Refusal, match=f"conference 7000 shall have the {pin} that it has") as caught:
+        other.declare(shown | {"extensions": []})
+    assert caught.value.field == "tenants[0].conferences[0]"
+    assert other.events() == []
+    (whole,) = desk.office.export(with_secrets=True)["tenants"]
+    assert set(other.outcomes(whole).values()) == {"created"}
+
+
+def test_what_is_spoken_is_the_room_s_language_or_its_tenant_s_or_its_country_s(desk: Desk) -> None:
+    def spoken(**fields: Any) -> str:
+        room = {"number": "7000"} | ({"language": fields.pop("room")} if "room" in fields else {})
+        desk.declare(acme(conferences=[room], **fields))
+        return desk.again().office.directory().language("acme", "7000")
+
+    assert spoken(country="GB") == "en"
+    assert spoken(country="CH") == "de"
+    assert spoken(country="CH", language="fr-CH") == "fr-ch"
+    assert spoken(country="CH", language="fr-CH", room="it") == "it"
+    assert desk.office.directory().language("acme") == "fr-ch"
+    (shown,) = desk.office.export()["tenants"]
+    assert (shown["language"], shown["conferences"][0]["language"]) == ("fr-ch", "it")
 
 
 @pytest.mark.parametrize(
