@@ -17,7 +17,7 @@ from domain.country import CODES
 from domain.document import Item, Mapping, read
 from domain.extension import DEFAULT_RING_S
 from domain.room import ANNOUNCED, TONES
-from domain.values import STRIP_ALL, IdentityPolicy
+from domain.values import DIRECT, STRIP_ALL, IdentityPolicy, MediaPolicy
 
 HA1_HEX = {"SHA-256": 64, "MD5": 32}
 """Digest algorithm -> length of an HA1 in hexadecimal digits."""
@@ -27,7 +27,8 @@ _TENANT = frozenset(
 )
 _IDENTITY = frozenset({"diversion", "history"})
 _PASSING = ("pass", "strip")
-_EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices"})
+_EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices", "media", "srtp"})
+_RECORDING = frozenset({"mode", "layout"})
 _DEVICE = frozenset({"username", "password", "ha1"})
 _CONFERENCE = frozenset(
     {"number", "name", "pin", "moderator_pin", "has_pin", "has_moderator_pin", "language", "announce"}
@@ -69,6 +70,7 @@ class ExtensionDeclaration(msgspec.Struct, frozen=True):
     ring_s: int
     default: DeviceDeclaration | None
     devices: tuple[DeviceDeclaration, ...]
+    media: MediaPolicy = DIRECT
 
 
 class ConferenceDeclaration(msgspec.Struct, frozen=True):
@@ -195,7 +197,27 @@ def _extension(item: Item) -> ExtensionDeclaration:
         ring_s=ring.whole(1, 600) if ring else DEFAULT_RING_S,
         default=default if default.secret else None,
         devices=tuple(_device(one) for one in devices.items()) if devices else (),
+        media=_media(fields),
     )
+
+
+def _media(fields: Mapping) -> MediaPolicy:
+    recording, media, srtp = fields.get("recording"), fields.get("media"), fields.get("srtp")
+    how = recording.mapping(_RECORDING) if recording else None
+    found = MediaPolicy(
+        recording=_one_of(how.need("mode"), ("off", "on_demand", "always")) if how else DIRECT.recording,
+        layout=_one_of(layout, ("stereo", "mixed")) if how and (layout := how.get("layout")) else DIRECT.layout,
+        relayed=media is not None and _one_of(media, ("direct", "relay")) == "relay",
+        srtp=srtp.truth() if srtp is not None and not srtp.is_nothing else None,
+    )
+    return DIRECT if found == DIRECT else found
+
+
+def _one_of(item: Item, words: Sequence[str]) -> str:
+    value = item.text()
+    if value not in words:
+        item.refuse(f"{value!r} is not usable: {' or '.join(words)}")
+    return value
 
 
 def _conference(item: Item) -> ConferenceDeclaration:

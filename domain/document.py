@@ -65,6 +65,12 @@ class Item:
             self.refuse(f"must be from {least} to {most}, not {value}")
         return value
 
+    def truth(self) -> bool:
+        """Raises Refusal unless it is `true` or `false`."""
+        if self._kind() != "a truth value":
+            self.refuse(f"must be true or false, not {self._shown()}")
+        return str(self._node.value).lower() in ("true", "yes", "on")
+
     def items(self) -> list[Item]:
         """Raises Refusal unless it is a list."""
         if not isinstance(self._node, yaml.SequenceNode):

@@ -7,6 +7,7 @@ the credential has changed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from domain import base
 from domain.base import Aggregate, Event, Step
 from domain.ids import CONFIG_SHARD, named_stream_id
+from domain.values import DIRECT, MediaPolicy
 
 DEFAULT_RING_S = 60
 
@@ -30,6 +32,15 @@ class Device(msgspec.Struct, frozen=True):
     credential: str
 
 
+class Wanted(NamedTuple):
+    """All that is declared of an extension beside its number."""
+
+    name: str
+    ring_s: int
+    devices: tuple[Device, ...]
+    media: MediaPolicy = DIRECT
+
+
 class Extension(Aggregate):
     """What is declared about a number. The default device's user name is the number."""
 
@@ -41,17 +52,20 @@ class Extension(Aggregate):
         self.name = ""
         self.ring_s = DEFAULT_RING_S
         self.devices: tuple[Device, ...] = ()
+        self.media = DIRECT
 
     @dataclass(frozen=True)
     class Created(base.Created):
         """The number can be called from now on."""
 
-        TOPIC = "extension.created.1"
+        TOPIC = "extension.created.2"
+        FORMER = ("extension.created.1",)
 
         number: str
         name: str
         ring_s: int
         devices: tuple[Device, ...]
+        media: MediaPolicy = DIRECT
 
         def apply(self, aggregate: Extension) -> None:
             aggregate.tenant = self.context.tenant
@@ -59,43 +73,47 @@ class Extension(Aggregate):
             aggregate.name = self.name
             aggregate.ring_s = self.ring_s
             aggregate.devices = self.devices
+            aggregate.media = self.media
 
     @dataclass(frozen=True)
     class Changed(Event):
         """The extension is declared otherwise; the fields are the whole new declaration."""
 
-        TOPIC = "extension.changed.1"
+        TOPIC = "extension.changed.2"
+        FORMER = ("extension.changed.1",)
 
         number: str
         name: str
         ring_s: int
         devices: tuple[Device, ...]
+        media: MediaPolicy = DIRECT
 
         def apply(self, aggregate: Extension) -> None:
             aggregate.name = self.name
             aggregate.ring_s = self.ring_s
             aggregate.devices = self.devices
+            aggregate.media = self.media
 
 
 EVENTS: tuple[type[Event], ...] = (Extension.Created, Extension.Changed)
 
 
-def declare(
-    current: Extension | None, number: str, name: str, ring_s: int, devices: tuple[Device, ...], step: Step
-) -> Event | None:
+def declare(current: Extension | None, number: str, wanted: Wanted, step: Step) -> Event | None:
     """The event that makes the extension so; None if it is so already."""
     if current is None:
-        return Extension.Created(
-            step.stream,
-            step.version + 1,
-            step.at,
-            step.context,
-            originator_topic=Extension.TOPIC,
-            number=number,
-            name=name,
-            ring_s=ring_s,
-            devices=devices,
-        )
-    if (current.name, current.ring_s, current.devices) == (name, ring_s, devices):
+        return Extension.Created(step.stream, step.version + 1, step.at, step.context, Extension.TOPIC, number, *wanted)
+    if Wanted(current.name, current.ring_s, current.devices, current.media) == wanted:
         return None
-    return Extension.Changed(step.stream, step.version + 1, step.at, step.context, number, name, ring_s, devices)
+    return Extension.Changed(step.stream, step.version + 1, step.at, step.context, number, *wanted)
+
+
+def shown_media(media: MediaPolicy) -> dict[str, object]:
+    """It as the declared format has it, as far as it is not as usual."""
+    shown: dict[str, object] = {}
+    if (media.recording, media.layout) != (DIRECT.recording, DIRECT.layout):
+        shown["recording"] = {"mode": media.recording, "layout": media.layout}
+    if media.relayed:
+        shown["media"] = "relay"
+    if media.srtp is not None:
+        shown["srtp"] = media.srtp
+    return shown

@@ -114,6 +114,23 @@ class IdentityPolicy(msgspec.Struct, frozen=True):
 STRIP_ALL = IdentityPolicy()
 
 
+class MediaPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What becomes of the media of an extension's calls.
+
+    `recording` is `off`, `on_demand` or `always`; `layout` is `stereo` (the caller on the left) or `mixed`. `relayed`
+    says whether they go through us for no other reason, `srtp` whether its phones are offered SRTP; None: as the caller
+    offers it.
+    """
+
+    recording: str = "off"
+    layout: str = "stereo"
+    relayed: bool = False
+    srtp: bool | None = None
+
+
+DIRECT = MediaPolicy()
+
+
 class Ability(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a phone says that it can do beyond a plain call.
 

@@ -46,7 +46,7 @@ class MediaLinks:
     def flush(self) -> None:
         """Tell workers and calls what has changed."""
         if self.studio is not None:
-            self.studio.performer.flush()
+            self.studio.flush()
 
     def send(self, worker: str, message: ToWorker) -> None:
         self._links[worker].send(message)
@@ -54,7 +54,7 @@ class MediaLinks:
     def _heard(self, worker: str, message: FromWorker) -> None:
         assert self.studio is not None
         try:
-            self.studio.performer.heard(worker, message)
+            self.studio.heard(worker, message)
         except Exception:  # noqa: BLE001  boundary: one message's fault is not the others'
             _log.exception(
                 "what a media worker said was not handled; this is a fault of ours: report these lines",

@@ -24,6 +24,7 @@ from adapters.keys.store import SecretStore
 from domain.apikey import ApiKey, Principal, apikey_id, check_role
 from domain.base import Context, Event
 from domain.declaration import Document, TenantDeclaration, declared
+from domain.extension import shown_media
 from domain.ports import JournalError, Note, Stored
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
@@ -213,6 +214,7 @@ class Office:
     def _export_extension(self, slug: str, number: str, with_secrets: bool) -> dict[str, Any]:
         extension = self._state.extensions[slug, number]
         shown: dict[str, Any] = {"number": number, "name": extension.name, "ring_s": extension.ring_s}
+        shown |= shown_media(extension.media)
         names = [device.username for device in extension.devices]
         if with_secrets and number in names:
             shown |= self._export_secret(slug, number)

@@ -29,6 +29,7 @@ from domain.extension import Device, extension_id
 from domain.refusal import Refusal
 from domain.room import room_id
 from domain.tenant import tenant_id
+from domain.values import DIRECT
 from switchlog.office_state import OfficeState
 
 Outcome = Literal["created", "changed", "unchanged"]
@@ -63,12 +64,15 @@ def plan_of(
 ) -> Plan:
     """Raises Refusal with source, line and field if any part contradicts another or what exists.
 
-    `no_rooms` says why there can be no conferences here, if there can be none.
+    `no_rooms` says why there can be no conferences and relayed media here, if there can be none.
     """
     _check_domains(declared, state)
     for room in (room for one in declared for room in one.conferences):
         if no_rooms:
             room.place.refuse(no_rooms)
+    for extension in (extension for one in declared for extension in one.extensions):
+        if no_rooms and extension.media != DIRECT:
+            extension.place.refuse(no_rooms)
     planner = _Planner(state, store, context, at)
     for one in declared:
         planner.tenant(one)
@@ -167,7 +171,8 @@ class _Planner:
         current = self._state.extensions.get((slug, one.number))
         devices = tuple(Device(name, self._store.fingerprint(secrets)) for name, secrets in wanted.items())
         step = self._step(slug, extension_id(slug, one.number))
-        event = extensions.declare(current, one.number, one.name, one.ring_s, devices, step)
+        declared = extensions.Wanted(one.name, one.ring_s, devices, one.media)
+        event = extensions.declare(current, one.number, declared, step)
         mended = {
             (slug, name): secrets for name, secrets in wanted.items() if self._store.device(slug, name) != secrets
         }

@@ -14,6 +14,7 @@ from domain.room import Room
 from domain.routing import directory
 from domain.routing.directory import Directory
 from domain.tenant import Tenant
+from domain.values import DIRECT
 
 
 class OfficeState:
@@ -96,7 +97,8 @@ class _Draft:
             if owner is not None and owner.number == number:
                 del self._devices[slug, device]
         names = tuple(device.username for device in extension.devices)
-        entry = directory.Extension(slug, number, extension.name, names, extension.ring_s)
+        media = DIRECT if extension.media == DIRECT else extension.media  # nearly all are, and then it is this one
+        entry = directory.Extension(slug, number, extension.name, names, extension.ring_s, media)
         self._extensions[slug, number] = entry
         self._devices.update({(slug, name): entry for name in names})
 

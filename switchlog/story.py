@@ -15,6 +15,8 @@ from uuid import UUID
 
 import msgspec
 
+from adapters.media.offer import CODECS
+from adapters.media.relay import described, end_of
 from adapters.sip.application.perform import Performer
 from adapters.sip.dialog.dialog import Addresses
 from adapters.sip.dialog.identifier import SipIdentifiers
@@ -26,9 +28,10 @@ from adapters.sip.message.text import to_text
 from adapters.sip.transaction.layer import TransactionLayer
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.effect import Effect
+from domain.call.effect import Effect, MediaEffect
 from domain.call.resume import outstanding
 from domain.ports import Stored
+from domain.sdp import map_crypto
 from switchlog.story_line import heard_of, said_of, summary_of
 
 Decode = Callable[[str, bytes], Event]
@@ -168,6 +171,8 @@ class _Teller:
         )
 
     def _say(self, call: Call, effect: Effect) -> Iterator[Message]:
+        if call.legs[effect.leg].media or isinstance(effect, MediaEffect):
+            return
         layer = TransactionLayer()  # a fresh one sends at once, as after a restart
         performer = Performer(
             layer=layer,
@@ -177,10 +182,20 @@ class _Teller:
             moves=Moves(peers, lambda leg: False),
             sealer=_Veil(),
             unreachable=lambda call, leg: None,
+            shown=_shown,
         )
         performer.perform(call, (effect,), 0.0)
         for _, data in layer.to_send():
             yield Message(effect.leg, line_of(data), to_text(data))
+
+
+def _shown(call: Call, leg: str, sdp: str) -> str:
+    """What a phone was told of media that went through us, with other keys in their place."""
+    assert call.relay is not None
+    assert call.relay.place is not None
+    host = call.legs[leg].dialog.flow.local.rpartition(":")[0].strip("[]")
+    end = end_of(leg == call.caller_leg, host, call.relay.place, b"")
+    return map_crypto(described(call, leg, sdp, end, CODECS), _Veil().unseal)
 
 
 def line_of(data: bytes) -> str:

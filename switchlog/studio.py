@@ -21,17 +21,18 @@ from adapters.media.parts import MediaParts
 from adapters.media.perform import MediaPerformer
 from adapters.media.pool import Pool, Terms
 from adapters.media.port import Ports
+from adapters.media.relay import RELAYED, RelayPerformer
 from adapters.media.room import RoomName, Seat, context_of
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.effect import Effect
+from domain.call.effect import Effect, MediaEffect
 from domain.call.input import Input
 from domain.ids import shard_of, shard_of_room
 from domain.ports import JournalFull, Sealer
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import ROOM, Flow
-from media.wire import ToWorker
+from media.wire import FromWorker, Inventory, Load, ToWorker
 from switchlog.board import Board
 from switchlog.hall import Hall, HallParts
 
@@ -93,14 +94,28 @@ class Studio:
         means = Means(parts.sealer.seal, parts.chance)
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
         self._attendances = Attendances({ROOM: self.hall})
-        self.performer = MediaPerformer(
-            MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock), self._attendances
-        )
+        media = MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock)
+        self.performer = MediaPerformer(media, self._attendances)
+        self.relays = RelayPerformer(media)
+
+    def heard(self, worker: str, message: FromWorker) -> None:
+        """What a worker says; whose context it is about is told. `flush` is to follow."""
+        about = "" if isinstance(message, Inventory | Load) else message.context
+        if ContextName.of(about).kind == RELAYED:
+            self.relays.heard(message)
+        else:
+            self.performer.heard(worker, message)
+
+    def flush(self) -> None:
+        """Tell workers and calls what has changed."""
+        self.relays.flush()
+        self.performer.flush()
 
     def perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
-        """Of a call to our own media; after what its phones are told, since a room may send somebody away at once."""
+        """Of a call in which our own media are; after what its phones are told, since a room may send somebody away."""
         if self._board.owns(shard_of(call.id)):  # else it is no more ours to say
             self.performer.perform(call, tuple(effect for effect in effects if call.legs[effect.leg].media))
+            self.relays.perform(call, tuple(effect for effect in effects if isinstance(effect, MediaEffect)))
 
     def pressed(self, call: Call, digit: str) -> None:
         """The caller says by SIP that it pressed a key."""
@@ -108,12 +123,13 @@ class Studio:
 
     def leave(self, shard: int) -> None:
         """A shard is not ours any more, at least for now."""
+        self.relays.leave(shard)
         self.performer.leave(shard)
 
     def moved_away(self, shards: Collection[int]) -> None:
         """Other processes have claimed shards that were last this one's."""
         for shard in shards:
-            self.performer.leave(shard)
+            self.leave(shard)
         self.pool.moved(shards)
 
     def _epoch(self, shard: int) -> int | None:

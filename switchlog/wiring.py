@@ -27,7 +27,7 @@ from adapters.sip.steer.steer import Steering
 from adapters.sip.transaction.layer import TransactionLayer
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.effect import Effect
+from domain.call.effect import Effect, MediaEffect
 from domain.call.terms import USUAL_S
 from domain.ids import call_of_leg, new_stream_id
 from domain.node import Roster
@@ -162,6 +162,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         moves=moves,
         sealer=parts.sealer,
         unreachable=hooks.unreachable,
+        shown=lambda call, leg, sdp: studio.relays.describe(call, leg, sdp) if studio else sdp,
     )
     outlets = _outlets(
         parts,
@@ -254,10 +255,10 @@ def _outlets(
 
     def perform(call: Call, effects: tuple[Effect, ...]) -> None:
         now = hooks.clock().monotonic
-        if call.venue is None:
+        if call.venue is None and call.relay is None:
             performer.perform(call, effects, now)
         else:
-            performer.perform(call, tuple(effect for effect in effects if not call.legs[effect.leg].media), now)
+            performer.perform(call, tuple(effect for effect in effects if not _is_for_media(call, effect)), now)
             media(call, effects)
         hooks.settled()
 
@@ -272,6 +273,10 @@ def _outlets(
         return hooks.clock().utc
 
     return Outlets(perform, hooks.lost, hooks.settled, told, utc, hooks.chance, mine, parts.elsewhere, left)
+
+
+def _is_for_media(call: Call, effect: Effect) -> bool:
+    return call.legs[effect.leg].media or isinstance(effect, MediaEffect)
 
 
 def _challenger(parts: SessionParts, hooks: Hooks) -> Challenger:

@@ -9,9 +9,10 @@ from typing import TypeAlias
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call.event import early, ending, media, passing, progress, redirect, session
+from domain.call.event import early, ending, media, passing, progress, redirect, relay, session
 from domain.call.leg import Leg, LegState, Progress, Rung
 from domain.call.presentation import OPEN, Presentation
+from domain.call.relay import Relay
 from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation
 from domain.call.terms import ENDLESS, Terms
 from domain.routing.plan import RoutePlan
@@ -39,6 +40,8 @@ class Call(Aggregate):
         self.legs: dict[str, Leg] = {}
         self.venue: Venue | None = None
         """Where the call is joined to our own media; None in a call of phones only."""
+        self.relay: Relay | None = None
+        """Media that go through us; None: the phones hear each other directly."""
         self.ring_until: datetime | None = None
         self.answered_at: datetime | None = None
         self.agreed_at: datetime | None = None
@@ -72,6 +75,11 @@ class Call(Aggregate):
     def callee(self) -> Leg:
         """The leg that answered; KeyError before that."""
         return self.legs[self.callee_leg]
+
+    @property
+    def unreached(self) -> bool:
+        """Nobody was asked yet, although legs are named: our ends of the media are to be open before."""
+        return self.relay is not None and self.relay.place is None
 
     @property
     def talked(self) -> tuple[str, ...]:
@@ -297,6 +305,8 @@ class Call(Aggregate):
     EarlyOffered: TypeAlias = early.EarlyOffered
     EarlyAgreed: TypeAlias = early.EarlyAgreed
     EarlyRefused: TypeAlias = early.EarlyRefused
+    RelayRequested: TypeAlias = relay.RelayRequested
+    MediaRelayed: TypeAlias = relay.MediaRelayed
 
     LegHungUp: TypeAlias = ending.LegHungUp
     ForkHungUp: TypeAlias = ending.ForkHungUp
@@ -307,6 +317,8 @@ EVENTS: tuple[type[Event], ...] = (
     Call.Offered,
     Call.Routed,
     Call.LegsDialed,
+    Call.RelayRequested,
+    Call.MediaRelayed,
     Call.LegRinging,
     Call.ProgressConfirmed,
     Call.EarlyOffered,

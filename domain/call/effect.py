@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from domain.call.relay import RelayPlace
 from domain.call.terms import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction, Venue
 
@@ -112,6 +113,31 @@ class Mix(Effect, frozen=True):
     venue: Venue
     theirs: str
     ours: str
+
+
+class MediaEffect(Effect, frozen=True):
+    """Something to be said to our media instead of a phone; `leg` is the caller's."""
+
+
+class OpenRelay(MediaEffect, frozen=True):
+    """Open our ends of the call's media, which the caller described as `offered` (empty: it leaves that to others)."""
+
+    offered: str
+
+
+class Relay(MediaEffect, frozen=True):
+    """Pass media on between the two parties, as long as the call goes on.
+
+    `caller` and `callee` are what each said of its stream last; as long as one of them said nothing nobody is heard.
+    """
+
+    place: RelayPlace
+    caller: str
+    callee: str
+
+
+class CloseRelay(MediaEffect, frozen=True):
+    """Close our ends of the call's media."""
 
 
 class HangUp(Effect, frozen=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from domain.call.presentation import OPEN, Presentation
+from domain.call.relay import RelayPlace
 from domain.call.terms import ENDLESS, Terms, Wish
 from domain.values import CANCELLED, NORMAL, PLAIN, Ability, Cause, Dialog, Transaction
 
@@ -40,6 +41,8 @@ class Offer(Input, frozen=True):
     instance: str = ""
     secure: bool = False
     wish: Wish = Wish()
+    encrypted: bool = False
+    """whether the media that it offers are SRTP"""
 
 
 class Progressed(Input, frozen=True):
@@ -227,6 +230,18 @@ class Released(Input, frozen=True):
     """Media of our own ends the call of its leg, for the reason `why`."""
 
     leg: str
+    why: Cause
+
+
+class RelayOpened(Input, frozen=True):
+    """Our ends of the call's media are open."""
+
+    place: RelayPlace
+
+
+class RelayFailed(Input, frozen=True):
+    """The call's media cannot go through us, for the reason `why`."""
+
     why: Cause
 
 

@@ -16,18 +16,22 @@ from domain.call.effect import (
     Accept,
     Acknowledge,
     Cancel,
+    CloseRelay,
     Conclude,
     Confirm,
     Dial,
     Effect,
     HangUp,
     Mix,
+    OpenRelay,
     Proceed,
     Refuse,
+    Relay,
     Reoffer,
     Ring,
 )
 from domain.call.leg import Leg, LegState
+from domain.call.relay import WAIT_S
 from domain.call.terms import lost_at
 from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, Cause, Transaction
 
@@ -36,6 +40,7 @@ REPEAT_S = 32
 
 NO_ANSWER_DEADLINE = "no_answer"
 FORGET_DEADLINE = "forget"
+NO_RELAY = "no_relay"
 REFRESH = "refresh"
 EXPIRED = "expired"
 """These two are followed by a blank and the leg."""
@@ -61,7 +66,7 @@ def outstanding(call: Call, now: datetime) -> tuple[Effect, ...]:
 def deadlines(call: Call) -> tuple[Deadline, ...]:
     """The moments at which the call must act by itself."""
     if call.state is CallState.RINGING and call.ring_until is not None:
-        return (Deadline(NO_ANSWER_DEADLINE, call.ring_until),)
+        return (*_relay_deadlines(call), Deadline(NO_ANSWER_DEADLINE, call.ring_until))
     if call.state in (CallState.TALKING, CallState.RENEGOTIATING):
         return tuple(_session_deadlines(call))
     if call.state is CallState.ENDED and call.ended_at is not None:
@@ -72,6 +77,12 @@ def deadlines(call: Call) -> tuple[Deadline, ...]:
             ),
         )
     return ()
+
+
+def _relay_deadlines(call: Call) -> Iterator[Deadline]:
+    relay = call.relay
+    if relay is not None and relay.place is None:
+        yield Deadline(NO_RELAY, relay.since + timedelta(seconds=WAIT_S))
 
 
 def unanswered_at(call: Call) -> datetime | None:
@@ -125,8 +136,11 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
     alerting = [leg for leg in call.legs.values() if leg.state is LegState.RINGING]
     if not alerting:
         yield Proceed(caller.id, caller.transaction)
+    yield from _relayed(call)
     for leg in alerting:
         yield from _ring(call, leg, now)
+    if call.unreached:
+        return
     for leg in call.legs.values():
         if leg.state is LegState.DIALED:
             yield Dial(leg.id, leg.dialog, call.display, caller.sdp, confirmable(call), leg.terms)
@@ -134,6 +148,20 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
         yield from _renewal(leg, now)
     yield from _early(call, now)
     yield from _late(call, now)
+
+
+def _relayed(call: Call) -> Iterator[Effect]:
+    """Media that go through us, as far as the parties have described theirs."""
+    relay = call.relay
+    if relay is None:
+        return
+    if relay.place is None:
+        yield OpenRelay(call.caller_leg, call.caller.sdp)
+        return
+    leg = call.callee if call.talked else next((one for one in call.legs.values() if one.waiting and one.sdp), None)
+    callee = leg.sdp if leg is not None else ""
+    caller = call.caller.sdp if call.talked or leg is None else leg.agreed or leg.answer or call.caller.sdp
+    yield Relay(call.caller_leg, relay.place, caller, callee)
 
 
 def _early(call: Call, now: datetime) -> Iterator[Effect]:
@@ -181,6 +209,7 @@ def _confirmed(call: Call, leg: Leg, now: datetime) -> Iterator[Effect]:
 
 
 def _talking(call: Call, now: datetime) -> Iterator[Effect]:
+    yield from _relayed(call)
     yield from _early(call, now)
     if call.agreed_at is not None and now < call.agreed_at + _REPEAT:
         yield from _confirmed(call, call.callee, now)
@@ -261,6 +290,8 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
         yield from _early(call, now)
         for name, transaction in call.concluding:
             yield Conclude(name, transaction)
+        if call.relay is not None:
+            yield CloseRelay(call.caller_leg)
         for leg in call.legs.values():
             yield from _confirmed(call, leg, now)
         yield from _refusals(call, why, now)
@@ -300,6 +331,8 @@ def _refusals(call: Call, why: Cause, now: datetime) -> Iterator[Effect]:
 
 
 def _cancels(call: Call, why: Cause) -> Iterator[Effect]:
+    if call.unreached:
+        return
     for leg in call.legs.values():
         if leg.state is LegState.CANCELLED:
             yield Cancel(leg.id, leg.invited, why)

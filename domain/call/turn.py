@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from domain.base import Event
 from domain.call.call import Call, CallState
-from domain.call.decision import early, early_media, media, passing, session
+from domain.call.decision import early, early_media, media, passing, relay, session
 from domain.call.effect import Effect
 from domain.call.input import (
     Abandoned,
@@ -31,6 +31,8 @@ from domain.call.input import (
     ProgressUnconfirmed,
     Redirected,
     Refreshed,
+    RelayFailed,
+    RelayOpened,
     Released,
     ReofferAccepted,
     Reoffered,
@@ -110,6 +112,8 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RINGING, ReofferAccepted): early_media.agreed,
     (CallState.RINGING, ReofferRefused): early_media.refused,
     (CallState.RINGING, PassedOn): passing.pass_on_early,
+    (CallState.RINGING, RelayOpened): relay.opened,
+    (CallState.RINGING, RelayFailed): relay.failed,
     (CallState.TALKING, Abandoned): early.abandon_unaccepted,
     (CallState.TALKING, ProgressConfirmed): early.confirm_progress,
     (CallState.TALKING, ProgressUnconfirmed): early.unconfirmed,
@@ -126,6 +130,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, Checked): passing.check,
     (CallState.TALKING, Vanished): passing.vanished,
     (CallState.TALKING, Released): media.release,
+    (CallState.TALKING, RelayFailed): relay.failed,
     (CallState.RENEGOTIATING, Refreshed): session.refreshed,
     (CallState.RENEGOTIATING, DeadlineReached): session.due,
     (CallState.RENEGOTIATING, Withdrawn): media.withdrawn,
@@ -139,6 +144,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RENEGOTIATING, Checked): passing.check,
     (CallState.RENEGOTIATING, Vanished): passing.vanished,
     (CallState.RENEGOTIATING, Released): media.release,
+    (CallState.RENEGOTIATING, RelayFailed): relay.failed,
     (CallState.ENDED, Answered): early.late_answer,
 }
 _FROM_A_LEG: frozenset[type[Input]] = frozenset(
@@ -163,9 +169,10 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
         Withdrawn,
     }
 )
+_FROM_MEDIA: frozenset[type[Input]] = frozenset({RelayOpened, RelayFailed})
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
-    CallState.NEW: frozenset({*_FROM_A_LEG, Released, Unacknowledged, DeadlineReached}),
+    CallState.NEW: frozenset({*_FROM_A_LEG, *_FROM_MEDIA, Released, Unacknowledged, DeadlineReached}),
     CallState.RINGING: frozenset(
         {
             Offer,
@@ -186,6 +193,7 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             Redirected,
             TooBrief,
             Withdrawn,
+            RelayOpened,
         }
     ),
     # Reoffered: glare, refused by the adapter with 491.
@@ -200,9 +208,12 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             TooBrief,
             Abandoned,
             Reoffered,
+            RelayOpened,
         }
     ),
     # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.
-    CallState.ENDED: frozenset({Offer, *(_FROM_A_LEG - {Answered}), Released, Unacknowledged, DeadlineReached}),
+    CallState.ENDED: frozenset(
+        {Offer, *(_FROM_A_LEG - {Answered}), *_FROM_MEDIA, Released, Unacknowledged, DeadlineReached}
+    ),
 }
 """What means nothing in a state. Together with `TURNS` it covers every pair; a test keeps it so."""

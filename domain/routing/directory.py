@@ -12,7 +12,7 @@ import msgspec
 
 from domain.country import LANGUAGE
 from domain.room import NOTHING
-from domain.values import STRIP_ALL, IdentityPolicy
+from domain.values import DIRECT, STRIP_ALL, IdentityPolicy, MediaPolicy
 
 
 class Extension(msgspec.Struct, frozen=True):
@@ -23,6 +23,7 @@ class Extension(msgspec.Struct, frozen=True):
     name: str
     devices: tuple[str, ...]
     ring_s: int = 60
+    media: MediaPolicy = DIRECT
 
 
 class Room(msgspec.Struct, frozen=True):

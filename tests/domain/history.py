@@ -26,6 +26,8 @@ from domain.call.input import (
     ProgressUnconfirmed,
     Redirected,
     Refreshed,
+    RelayFailed,
+    RelayOpened,
     Released,
     ReofferAccepted,
     Reoffered,
@@ -35,12 +37,14 @@ from domain.call.input import (
     Vanished,
     Withdrawn,
 )
+from domain.call.relay import RelayPlace
 from domain.call.resume import outstanding
 from domain.call.terms import Terms, Wish
 from domain.call.turn import Turn, World, take_turn
-from domain.values import PLAIN, Ability, Cause, Dialog
+from domain.values import PLAIN, Ability, Cause, Dialog, MediaPolicy
 from tests.domain.world import START, new_call, offer, remote, request, seconds, world
 
+PLACE = RelayPlace(20000, 20002, "sealed")
 _MOVED = Cause(302, 31, "moved")
 _CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""), Cause(491, 31, ""))
 
@@ -141,6 +145,8 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: Vanished(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),
     lambda call, leg, n: Released(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
+    lambda call, leg, n: RelayOpened(f"c{n}", "x", PLACE),
+    lambda call, leg, n: RelayFailed(f"c{n}", "x", _CAUSES[n % len(_CAUSES)]),
 )
 
 
@@ -170,19 +176,22 @@ def play(
     late_offer: bool = False,
     ability: Ability = PLAIN,
     settled: bool = False,
+    relayed: bool = False,
 ) -> History:
     """Play (kind, leg, wait_s, taken over) steps; `check` sees the call after every turn.
 
-    With `settled` the first device's early media are agreed before: few histories come so far by chance.
+    With `relayed` its media go through us; with `settled` the first device's early media are agreed before: few
+    histories come so far by chance.
     """
     epoch, now = 1, START
-    scene: World = world(bindings)
+    policy = MediaPolicy(relayed=relayed)
+    scene: World = world(bindings, media=policy)
     first = take_turn(None, offer(new_call(), dialled, "" if late_offer else "v=0 alice", ability), scene, now)
     call = first.call
     assert call is not None
     turns = [(first, now)]
     check(call, first, now)
-    for inp in _settling(call) if settled else ():
+    for inp in _settling(call) if settled or relayed else ():
         turn = take_turn(call, inp, scene, now)
         check(call, turn, now)
         turns.append((turn, now))
@@ -190,7 +199,7 @@ def play(
         now += seconds(wait_s)
         if taken_over:
             epoch += 1
-            scene = world(bindings, epoch)
+            scene = world(bindings, epoch, media=policy)
         names = tuple(call.legs)
         turn = take_turn(call, _MAKERS[kind](call, names[leg % len(names)], number), scene, now)
         check(call, turn, now)
@@ -199,6 +208,7 @@ def play(
 
 
 def _settling(call: Call) -> Iterator[Input]:
+    yield RelayOpened("c", "x", PLACE)
     for leg in list(call.legs)[1:2]:
         able = Ability(confirms=True, must_confirm=True, updates=True)
         yield Progressed("c", "x", leg, _answering(call, leg, 0), "early", "ua", able, 7)
@@ -227,4 +237,5 @@ histories = st.builds(
     late_offer=st.booleans(),
     ability=abilities,
     settled=st.booleans(),
+    relayed=st.booleans(),
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from domain.call.call import Call, CallState
@@ -35,7 +38,7 @@ from domain.call.leg import CSEQ_JUMP
 from domain.call.resume import Deadline, deadlines, outstanding
 from domain.call.turn import World, take_turn
 from domain.ids import leg_id
-from domain.values import ANSWERED_ELSEWHERE, Cause
+from domain.values import ANSWERED_ELSEWHERE, DIRECT, Cause, MediaPolicy
 from tests.domain.world import START, new_call, offer, remote, request, seconds, world
 
 BUSY = Cause(486, 17, "Busy Here")
@@ -44,10 +47,12 @@ BUSY = Cause(486, 17, "Busy Here")
 class Table:
     """Plays one call and remembers what was said last."""
 
-    def __init__(self, bindings: int = 1, dialled: str = "1002") -> None:
-        self.world: World = world(bindings)
+    def __init__(self, bindings: int = 1, dialled: str = "1002", media: MediaPolicy = DIRECT, **asked: Any) -> None:
+        """`media` is what 1002 has; `asked` are other fields of the offer."""
+        self.world: World = world(bindings, media=media)
         self.now = START
-        turn = take_turn(None, offer(new_call(), dialled), self.world, self.now)
+        first = msgspec.structs.replace(offer(new_call(), dialled), **asked)
+        turn = take_turn(None, first, self.world, self.now)
         assert turn.call is not None
         self.call: Call = turn.call
         self.events, self.effects = turn.events, turn.effects

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.declaration import Document, TenantDeclaration, declared
 from domain.refusal import Refusal
-from domain.values import IdentityPolicy
+from domain.values import DIRECT, IdentityPolicy, MediaPolicy
 
 GOOD = """\
 tenants:
@@ -40,6 +40,27 @@ def fault(text: str) -> Refusal:
     assert caught.value.source == "a.yaml"
     assert "\n" not in str(caught.value)
     return caught.value
+
+
+def media_of(keys: str) -> MediaPolicy:
+    (tenant,) = read(GOOD.replace("        name: Alice\n", f"        name: Alice\n{keys}"))
+    return tenant.extensions[0].media
+
+
+def test_what_becomes_of_an_extensions_media() -> None:
+    assert media_of("") is DIRECT
+    assert media_of("        media: direct\n") is DIRECT
+    assert media_of("        media: relay\n        srtp: true\n") == MediaPolicy(relayed=True, srtp=True)
+    assert media_of("        srtp: false\n") == MediaPolicy(srtp=False)
+
+
+@pytest.mark.parametrize(
+    ("keys", "detail"),
+    [("media: maybe", "'maybe' is not usable: direct or relay"), ("srtp: perhaps", "must be true or false, not text")],
+)
+def test_a_policy_that_is_none(keys: str, detail: str) -> None:
+    no = fault(GOOD.replace("        name: Alice\n", f"        name: Alice\n        {keys}\n"))
+    assert detail in str(no)
 
 
 def outcome(text: str) -> Refusal | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
+
 from domain.call.input import Offer
 from domain.call.turn import World
 from domain.ids import leg_id, new_stream_id
 from domain.routing.directory import Directory, Extension, Room, Tenant
-from domain.values import PLAIN, Ability, Contact, Dialog, Flow, Transaction
+from domain.values import DIRECT, PLAIN, Ability, Contact, Dialog, Flow, MediaPolicy, Transaction
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 UDP = Flow("udp", "127.0.0.1:5060", "127.0.0.1:6001")
@@ -51,6 +53,15 @@ def directory() -> Directory:
     )
 
 
+def with_media(known: Directory, number: str, media: MediaPolicy) -> Directory:
+    """The extensions with this number have other media."""
+    changed = {
+        key: msgspec.structs.replace(one, media=media) if one.number == number else one
+        for key, one in known.extensions.items()
+    }
+    return msgspec.structs.replace(known, extensions=changed)
+
+
 def contact(user: str, port: int, flow: Flow = UDP) -> Contact:
     return Contact(
         uri=f"sip:{user}@127.0.0.1:{port}",
@@ -65,11 +76,11 @@ def contact(user: str, port: int, flow: Flow = UDP) -> Contact:
     )
 
 
-def world(bindings: int = 1, epoch: int = 1, tenant: str = "acme") -> World:
-    """1002 of `tenant` has this many devices; nobody else has any."""
+def world(bindings: int = 1, epoch: int = 1, tenant: str = "acme", media: MediaPolicy = DIRECT) -> World:
+    """1002 of `tenant` has this many devices, and `media`; nobody else has any."""
     contacts = tuple(contact("1002", 7000 + n) for n in range(bindings))
     return World(
-        directory=directory(),
+        directory=directory() if media == DIRECT else with_media(directory(), "1002", media),
         contacts=lambda owner, number: contacts if (owner, number) == (tenant, "1002") else (),
         identifiers=PlainIdentifiers(),
         node="a",

@@ -261,9 +261,9 @@ class Exchange:
     def deliver(self) -> None:
         """What was said reaches phones and media: after something that did not come by `send` or `wait`."""
         if self.studio is not None and self._media is not None:
-            self.studio.performer.flush()
+            self.studio.flush()
             while self._media.answer():
-                self.studio.performer.flush()
+                self.studio.flush()
         send = self._by_flow if self.crossing is None else self.crossing.send
         for flow, data in self.layer.to_send():
             if not send(flow, data):

@@ -106,7 +106,7 @@ class RememberedRooms:
         return self._exchange.studio
 
     def _heard(self, message: FromWorker) -> None:
-        self._studio.performer.heard(WORKER, message)
+        self._studio.heard(WORKER, message)
 
 
 def closed() -> Directory:

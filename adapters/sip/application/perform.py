@@ -63,10 +63,12 @@ class Performer:
         moves: Moves,
         sealer: Sealer,
         unreachable: Callable[[Call, str], None],
+        shown: Callable[[Call, str, str], str],
     ) -> None:
+        """`shown(call, leg, sdp)` is what a leg's phone is told of the other's `sdp` where media go through us."""
         self._layer, self._identifiers, self._addresses = layer, identifiers, addresses
         self._peers, self._moves = peers, moves
-        self._sealer, self._unreachable = sealer, unreachable
+        self._sealer, self._unreachable, self._shown = sealer, unreachable, shown
         self._perform: Mapping[type[Effect], Callable[[Call, Any, float], None]] = {
             Proceed: self._proceed,
             Ring: self._ring,
@@ -156,7 +158,7 @@ class Performer:
         if request is not None:
             for name, value in offered_terms(effect.terms, within=True):
                 request[0].add(name, value)
-            self._body(request[0], effect.sdp)
+            self._body(call, request[0], effect.leg, effect.sdp)
             self._layer.request(*request, now, hurry=effect.prompt)
 
     def _hang_up(self, call: Call, effect: HangUp, now: float) -> None:
@@ -185,7 +187,7 @@ class Performer:
     def _acknowledge(self, call: Call, effect: Acknowledge, now: float) -> None:
         ack = self._request(call, effect.leg, "ACK", effect.dialog)
         if ack is not None:
-            self._body(ack[0], effect.sdp)
+            self._body(call, ack[0], effect.leg, effect.sdp)
             key = ClientKey(self._identifiers.branch(effect.leg, effect.dialog.local_cseq), "INVITE")
             self._layer.acknowledge(key, *ack, now)
 
@@ -193,7 +195,7 @@ class Performer:
         request = self._request(call, effect.leg, "PRACK", effect.dialog)
         if request is not None:
             request[0].add("RAck", f"{effect.serial} {effect.of} INVITE")
-            self._body(request[0], effect.sdp)
+            self._body(call, request[0], effect.leg, effect.sdp)
         self._start(request, now)
 
     # --- parts
@@ -208,7 +210,7 @@ class Performer:
         """The INVITE that dials a leg; `confirms` says whether its progress may be such that we are to confirm it."""
         request = self._request(call, leg, "INVITE", dialog, display, _supported(confirms))
         if request is not None:
-            self._body(request[0], sdp)
+            self._body(call, request[0], leg, sdp)
             present(request[0], dialog, display, call.shown, call.legs[leg])
             for name, value in offered_terms(call.legs[leg].terms, within=False):
                 request[0].add(name, value)
@@ -237,12 +239,14 @@ class Performer:
         response.add("Allow", ALLOW)
         if SUPPORTED:
             response.add("Supported", SUPPORTED)
-        self._body(response, sdp)
+        self._body(call, response, leg, sdp)
 
-    def _body(self, message: Request | Response, sdp: str) -> None:
+    def _body(self, call: Call, message: Request | Response, leg: str, sdp: str) -> None:
         if sdp:
             message.add("Content-Type", _SDP)
-            message.body = to_wire(map_crypto(sdp, self._sealer.unseal))
+            relayed = call.relay is not None
+            text = self._shown(call, leg, sdp) if relayed else map_crypto(sdp, self._sealer.unseal)
+            message.body = to_wire(text)
 
 
 def _supported(reliable: bool) -> str:

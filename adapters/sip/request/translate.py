@@ -103,6 +103,7 @@ def tenant_of(request: Request, directory: Directory) -> tuple[str, str]:
 
 def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: Meant, tag: str, sealer: Sealer) -> Offer:
     """An INVITE outside a dialog. Raises MessageError or NotAllowed if it offers no media that can be passed on."""
+    sdp = offered_sdp(request, sealer)
     return Offer(
         cause=request.via.branch,
         actor=f"sip:{caller.device}",
@@ -116,11 +117,12 @@ def offer(request: Request, flow: Flow, call: UUID, caller: Caller, dialled: Mea
         secure=request.uri[:5].lower() == "sips:",
         dialog=caller_dialog(request, flow, tag, caller.device, caller.instance),
         transaction=transaction_of(request, flow),
-        sdp=offered_sdp(request, sealer),
+        sdp=sdp,
         user_agent=user_agent(request),
         shown=caller.shown,
         ability=ability_of(request),
         wish=wish(request),
+        encrypted="SAVP" in sdp,
     )
 
 

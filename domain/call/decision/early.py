@@ -8,7 +8,7 @@ import msgspec
 
 from domain.base import Event
 from domain.call.call import Call, DialedLeg
-from domain.call.decision import early_media
+from domain.call.decision import early_media, relay
 from domain.call.decision.dialing import dialed_leg, media_leg
 from domain.call.decision.media import NO_MEDIA, NOT_ANSWERED
 from domain.call.decision.redirect import dial_next, follow
@@ -26,7 +26,7 @@ from domain.call.input import (
 )
 from domain.call.leg import CSEQ_JUMP, Leg, LegState, Rung
 from domain.call.outcome import best_cause, outcome_of, spoken
-from domain.call.resume import NO_ANSWER_DEADLINE, confirmable
+from domain.call.resume import NO_ANSWER_DEADLINE, NO_RELAY, confirmable
 from domain.call.scene import Scene, World, dialed
 from domain.call.terms import granted
 from domain.ids import leg_id
@@ -90,6 +90,7 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             )
         )
         return tuple(events)
+    events += relay.requested(scene, inp, plan)
     ring_until = scene.now + timedelta(seconds=plan.ring_s)
     events.append(scene.event(Call.LegsDialed, origin="route", ring_until=ring_until, legs=legs))
     return tuple(events)
@@ -216,7 +217,7 @@ def connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
             callee_dialog=_numbered(leg, inp.dialog),
             sdp=sdp,
             user_agent=inp.user_agent,
-            media="mixed" if leg.media else "direct",
+            media="mixed" if leg.media else "relayed" if call.relay is not None else "direct",
             cancelled=dialed(call, but=inp.leg),
             ability=inp.ability,
             terms=inp.terms,
@@ -294,6 +295,8 @@ def hang_up_early(scene: Scene, inp: HungUp) -> tuple[Event, ...]:
 
 
 def no_answer(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
+    if inp.kind == NO_RELAY:
+        return relay.not_opened(scene)
     if inp.kind != NO_ANSWER_DEADLINE:
         return ()
     if scene.call.venue:

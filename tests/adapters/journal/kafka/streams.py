@@ -81,11 +81,13 @@ def _tenant() -> tuple[Event, ...]:
 
 def _extension() -> tuple[Event, ...]:
     stream, devices = extension_id("acme", "1001"), (Device("1001", "fingerprint"), Device("desk", "other"))
-    first = extension.declare(None, "1001", "Alice", 30, devices, Step(stream, 0, START, _CONTEXT))
+    first = extension.declare(None, "1001", extension.Wanted("Alice", 30, devices), Step(stream, 0, START, _CONTEXT))
     assert isinstance(first, Extension.Created)
     now = first.mutate(None)
     assert isinstance(now, Extension)
-    second = extension.declare(now, "1001", "Alice", 20, devices[:1], Step(stream, 1, START, _CONTEXT))
+    second = extension.declare(
+        now, "1001", extension.Wanted("Alice", 20, devices[:1]), Step(stream, 1, START, _CONTEXT)
+    )
     assert second is not None
     return first, second
 

@@ -1,0 +1,276 @@
+"""Calls of which the media go through us: our two ends, and what a media worker makes of what both parties have said.
+
+What may live here: the contexts of such calls, and the ports that they use. Sans-IO: bytes leave by the pool, inputs by
+`tell`. What phones are told is a pure function of the call (`describe`), so that it is the same after a restart.
+
+A context has two legs, one a side: the caller's by its own name, the other one's by that of the leg that was dialled
+first, whoever answers. Both are there before anybody is called: what comes early meets an open port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from adapters.media.context import ContextName
+from adapters.media.offer import leg_of
+from adapters.media.parts import MediaParts
+from adapters.media.port import NoPort
+from adapters.media.shown import End, can_pass, shown
+from domain.call.call import Call
+from domain.call.effect import CloseRelay, MediaEffect, OpenRelay, Relay
+from domain.call.input import Input, RelayFailed, RelayOpened
+from domain.call.relay import RelayPlace
+from domain.ids import call_of_leg, leg_id, shard_of
+from domain.sdp import map_crypto
+from domain.values import Cause
+from media.wire import Codec, Context, FromWorker, Latched, Leg, Measured, Ready, Refused, Silent
+
+_log = structlog.get_logger(__name__)
+ACTOR = "media"
+RELAYED = "call"
+"""The kind of the contexts here; each is named by its caller's leg."""
+_SECRET_BYTES = 32
+_TRIES = 4
+"""So many pairs of ports are tried: another program may have one of ours."""
+_SILENT = (Codec("PCMU", 0),)
+_NOTHING_IN_COMMON = Cause(488, 65, "nothing that is offered can go through our media")
+
+
+class _Relayed:
+    """A call here. `rev` is that of its context when it was opened; `told` says whether the call knows its place."""
+
+    def __init__(self, place: RelayPlace) -> None:
+        self.place = place
+        self.rev = 0
+        self.tries = 1
+        self.told = False
+        self.desired: Context | None = None
+
+
+class RelayPerformer:
+    """Says to media workers what calls between phones owe. Of one thread."""
+
+    def __init__(self, parts: MediaParts) -> None:
+        self._parts = parts
+        self._calls: dict[UUID, _Relayed] = {}
+        self._inputs: list[tuple[UUID, Input]] = []
+        self._effects: Mapping[type[MediaEffect], Callable[[Call, Any], None]] = {
+            OpenRelay: self._open,
+            Relay: self._relay,
+            CloseRelay: self._close,
+        }
+        self._messages: Mapping[type, Callable[[Any], None]] = {
+            Ready: self._ready,
+            Refused: self._refused,
+            Latched: self._note,
+            Silent: self._note,
+            Measured: self._note,
+        }
+
+    def __len__(self) -> int:
+        """How many calls there are."""
+        return len(self._calls)
+
+    def perform(self, call: Call, effects: tuple[MediaEffect, ...]) -> None:
+        """`flush` is to follow."""
+        for effect in effects:
+            self._effects[type(effect)](call, effect)
+
+    def heard(self, message: FromWorker) -> None:
+        """What a worker says of a context of our kind. `flush` is to follow."""
+        if (how := self._messages.get(type(message))) is not None:
+            how(message)
+
+    def flush(self) -> None:
+        """Tell calls what has happened."""
+        while self._inputs:
+            inputs, self._inputs = self._inputs, []
+            for call, inp in inputs:
+                self._parts.tell(call, inp)
+
+    def describe(self, call: Call, leg: str, theirs: str) -> str:
+        """What the phone of a leg is told of `theirs`, which the other party said; keys are bare."""
+        assert call.relay is not None
+        assert call.relay.place is not None
+        return described(call, leg, theirs, self._end(call, leg, call.relay.place), self._parts.means.codecs)
+
+    # --- effects
+
+    def _open(self, call: Call, effect: OpenRelay) -> None:
+        one = self._calls.get(call.id)
+        if one is not None:
+            if one.told:  # and the journal lost what the call made of it
+                self._opened(call.id, one)
+            return
+        try:
+            passes = not effect.offered or can_pass(effect.offered, self._parts.means.codecs)
+        except ValueError:
+            passes = False
+        if passes:
+            self._take(call.tenant, call.id)
+        else:
+            self._fail(call.id, _NOTHING_IN_COMMON)
+
+    def _relay(self, call: Call, effect: Relay) -> None:
+        one = self._calls.get(call.id)
+        if one is None:
+            one = self._calls[call.id] = _Relayed(effect.place)
+            for port in (effect.place.caller_port, effect.place.callee_port):
+                self._parts.ports.mark(port)
+        one.told = True
+        try:
+            desired = self._context(call, effect)
+        except ValueError as error:
+            self._fail(call.id, Cause(488, 65, str(error)))
+            return
+        if desired != one.desired:
+            one.desired = desired
+            self._parts.pool.put(name_of(call.tenant, call.id), desired)
+
+    def _close(self, call: Call, effect: CloseRelay) -> None:
+        one = self._calls.pop(call.id, None)
+        self._parts.pool.drop(name_of(call.tenant, call.id))
+        if one is not None:
+            self._free(one.place)
+
+    def leave(self, shard: int) -> None:
+        """Forget the calls of a shard that is not ours any more. What their workers make of them goes on."""
+        for call in [one for one in self._calls if shard_of(one) == shard]:
+            self._free(self._calls.pop(call).place)
+
+    # --- contexts
+
+    def _take(self, tenant: str, call: UUID, tries: int = 1) -> None:
+        """Open two ports, whichever are free; the call is told once they are open."""
+        parts = self._parts
+        try:
+            ports = [parts.ports.take()]
+            try:
+                ports.append(parts.ports.take())
+            except NoPort:
+                parts.ports.free(ports[0])
+                raise
+        except NoPort as error:
+            self._fail(call, Cause(503, 44, str(error)))
+            return
+        one = _Relayed(RelayPlace(ports[0], ports[1], parts.means.seal(parts.means.chance(_SECRET_BYTES).hex())))
+        one.tries = tries
+        self._calls[call] = one
+        legs = (_bare(leg_id(call, 0), ports[0]), _bare(leg_id(call, 1), ports[1]))
+        one.rev = parts.pool.put(name_of(tenant, call), Context(legs, relayed=True))
+
+    def _context(self, call: Call, effect: Relay) -> Context:
+        """Raises ValueError if what the parties said does not fit."""
+        place, unseal = effect.place, self._parts.unseal
+        names = leg_id(call.id, 0), leg_id(call.id, 1)
+        if not effect.caller or not effect.callee:
+            legs = _bare(names[0], place.caller_port), _bare(names[1], place.callee_port)
+            return Context(legs, relayed=True)
+        said = map_crypto(effect.caller, unseal), map_crypto(effect.callee, unseal)
+        ends = self._end(call, call.caller_leg, place), self._end(call, "", place)
+        codecs = self._parts.means.codecs
+        caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], codecs)))
+        callee = _audible(leg_of(names[1], said[1], shown(said[0], ends[1], said[1], codecs)))
+        return Context((_in_order_of(callee, caller), callee), relayed=True)
+
+    def _end(self, call: Call, leg: str, place: RelayPlace) -> End:
+        """Ours towards a leg's party; any leg but the caller's is on the other side."""
+        host = self._parts.host(call.legs.get(leg, call.caller).dialog.flow)
+        return end_of(leg == call.caller_leg, host, place, bytes.fromhex(self._parts.unseal(place.secret)))
+
+    # --- what workers say
+
+    def _ready(self, message: Ready) -> None:
+        call = call_of(message.context)
+        one = self._calls.get(call)
+        if one is not None and not one.told and one.rev and message.rev >= one.rev:
+            self._opened(call, one)
+
+    def _refused(self, message: Refused) -> None:
+        call = call_of(message.context)
+        one = self._calls.get(call)
+        if one is None or one.told:
+            _log.error("a media worker does not relay a call as it is now", **msgspec.to_builtins(message))
+            return
+        del self._calls[call]
+        self._free(one.place)
+        if one.tries < _TRIES:
+            self._take(ContextName.of(message.context).tenant, call, one.tries + 1)
+        else:
+            self._parts.pool.drop(message.context)
+            self._fail(call, Cause(503, 47, f"the media worker refused: {message.reason}"))
+
+    @staticmethod
+    def _note(message: Latched | Silent | Measured) -> None:
+        _log.info("media", **msgspec.to_builtins(message))
+
+    # --- parts
+
+    def _opened(self, call: UUID, one: _Relayed) -> None:
+        one.told = True
+        self._inputs.append((call, RelayOpened(_cause(call), ACTOR, one.place)))
+
+    def _fail(self, call: UUID, why: Cause) -> None:
+        self._inputs.append((call, RelayFailed(_cause(call), ACTOR, why)))
+
+    def _free(self, place: RelayPlace) -> None:
+        self._parts.ports.free(place.caller_port)
+        self._parts.ports.free(place.callee_port)
+
+
+def end_of(is_caller: bool, host: str, place: RelayPlace, secret: bytes) -> End:
+    """Our end of one side."""
+    if is_caller:
+        return End(host, place.caller_port, secret, "caller")
+    return End(host, place.callee_port, secret, "callee")
+
+
+def described(call: Call, leg: str, theirs: str, end: End, codecs: frozenset[str]) -> str:
+    """What the phone of a leg is told of `theirs`, which the other party said."""
+    assert call.relay is not None
+    encrypted = None if leg == call.caller_leg else call.relay.encrypted
+    return shown(theirs, end, _said(call, leg), codecs, encrypted)
+
+
+def _said(call: Call, leg: str) -> str:
+    """What a leg's party said of its media last. A caller that left the offer to others answers it elsewhere."""
+    if leg != call.caller_leg or call.caller.sdp:
+        return call.legs[leg].sdp
+    return next((said for one in call.legs.values() if (said := one.agreed or one.answer)), "")
+
+
+def name_of(tenant: str, call: UUID) -> str:
+    """The name of a call's context."""
+    return str(ContextName(RELAYED, tenant, leg_id(call, 0)))
+
+
+def call_of(context: str) -> UUID:
+    """The call of a context that is named so."""
+    return call_of_leg(ContextName.of(context).name)
+
+
+def _bare(leg: str, port: int) -> Leg:
+    """An end of which the party has said nothing yet: its port is open, and silent."""
+    return Leg(leg, port, None, _SILENT, sends=False, receives=False)
+
+
+def _in_order_of(other: Leg, leg: Leg) -> Leg:
+    """With the same codec first, if there is one: then packets pass as they are."""
+    names = [(codec.name, codec.clock_rate_hz) for codec in other.codecs]
+    known = [codec for codec in leg.codecs if (codec.name, codec.clock_rate_hz) in names]
+    first = sorted(known, key=lambda codec: names.index((codec.name, codec.clock_rate_hz)))
+    return msgspec.structs.replace(leg, codecs=(*first, *(codec for codec in leg.codecs if codec not in known)))
+
+
+def _audible(leg: Leg) -> Leg:
+    """A party that holds the other one may play music to it."""
+    return msgspec.structs.replace(leg, muted=False)
+
+
+def _cause(call: UUID) -> str:
+    return f"{ACTOR}:{call}"

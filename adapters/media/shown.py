@@ -1,0 +1,161 @@
+"""What a phone is told of the other party's media where they go through us: that they are at our place, under our keys.
+
+What may live here: pure functions of texts. What is said of codecs stays the other party's word, as far as our workers
+know them, since packets pass as they are; addresses, keys and what belongs to them are ours. So an answer to what is
+shown is an answer to what was said, stream by stream.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from adapters.media.crypto import SUITES, Crypto, CryptoError, choose
+from domain.sdp import DIRECTIONS, NOWHERE, MediaLine, Sections, connection, direction, media_line, rtpmaps, sections
+
+PLAIN, SECURE = "RTP/AVP", "RTP/SAVP"
+_PROFILES = {"RTP/AVP": PLAIN, "RTP/AVPF": PLAIN, "RTP/SAVP": SECURE, "RTP/SAVPF": SECURE}
+_STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
+_EVENTS = "telephone-event"
+_SESSION_KEPT = ("v=", "o=", "s=", "t=", "b=")
+_KEPT = ("a=ptime:", "a=maxptime:", "b=")
+_OF_FORMAT = ("a=rtpmap:", "a=fmtp:")
+_CRYPTO = "a=crypto:"
+
+
+class End(NamedTuple):
+    """Our end towards a party: where it is, and the name under which `secret` gives its keys."""
+
+    host: str
+    port: int
+    secret: bytes
+    name: str
+
+
+def shown(theirs: str, end: End, said: str, codecs: frozenset[str], encrypted: bool | None = None) -> str:
+    """`theirs`, the other party's description, for the one that described itself as `said` last (empty: never yet).
+
+    Whether SRTP is asked for follows from `said`, else from `encrypted`, else from `theirs`. Without a stream that can
+    go through us none is left open. Raises ValueError for what is no description.
+    """
+    described = sections(theirs)
+    chosen = _chosen(described, codecs)
+    own = _audio(sections(said)) if said else None
+    lines = list(_session(described.session, end.host))
+    for at, stream in enumerate(described.streams):
+        body = _stream(stream, described.session, end, own, codecs, encrypted) if at == chosen else None
+        lines += body or [_refused(stream)]
+    return "\r\n".join([*lines, ""])
+
+
+def can_pass(offered: str, codecs: frozenset[str]) -> bool:
+    """Whether media that are offered so can go through us. Raises ValueError for what is no description."""
+    described = sections(offered)
+    chosen = _chosen(described, codecs)
+    if chosen is None:
+        return False
+    stream = described.streams[chosen]
+    return _PROFILES[media_line(stream[0]).profile] == PLAIN or _crypto(stream) is not None
+
+
+def key_of(end: End, suite: str) -> str:
+    """Our key and salt towards a party for a suite, as `a=crypto` has it: each end and suite has its own."""
+    derived = HKDF(SHA256(), SUITES[suite], None, f"srtp {end.name} {suite}".encode()).derive(end.secret)
+    return b64encode(derived).decode()
+
+
+def _session(lines: list[str], host: str) -> Iterator[str]:
+    where = f"c=IN IP6 {host}" if ":" in host else f"c=IN IP4 {host}"
+    head = [line for line in lines if line.startswith(_SESSION_KEPT)]
+    before = [line for line in head if line[0] in "vos"]
+    yield from (*before, where, *(line for line in head if line[0] not in "vos"))
+
+
+def _chosen(described: Sections, codecs: frozenset[str]) -> int | None:
+    """The first stream that can go through us."""
+    for at, stream in enumerate(described.streams):
+        line = media_line(stream[0])
+        known = line.kind == "audio" and line.port > 0 and line.profile in _PROFILES
+        if known and any(not name.startswith(_EVENTS) for name in _known(line, stream, codecs).values()):
+            return at
+    return None
+
+
+def _known(line: MediaLine, stream: list[str], codecs: frozenset[str]) -> dict[str, str]:
+    """Payload types of which our workers know what they are -> their names."""
+    names = _STATIC | rtpmaps(stream)
+    wanted = {name.lower() for name in codecs} | {_EVENTS}
+    known = {payload: names.get(payload, "") for payload in line.formats}
+    return {payload: name for payload, name in known.items() if name.partition("/")[0].lower() in wanted}
+
+
+def _audio(described: Sections) -> list[str] | None:
+    """The stream by which a party takes part: its first audio that is open."""
+    lines = (stream for stream in described.streams if stream[0].startswith("m=audio"))
+    return next((stream for stream in lines if media_line(stream[0]).port), None)
+
+
+def _stream(
+    stream: list[str],
+    session: list[str],
+    end: End,
+    own: list[str] | None,
+    codecs: frozenset[str],
+    encrypted: bool | None,
+) -> list[str] | None:
+    """The stream as it is at our end; None if there are no keys for it."""
+    line = media_line(stream[0])
+    profile = _PROFILES.get(media_line(own[0]).profile, "") if own else _asked(line, encrypted)
+    keys = _keys(end, own) if profile == SECURE else []
+    if not profile or keys is None:
+        return None
+    formats = _known(line, stream, codecs)
+    where = connection(stream) or connection(session)
+    return [
+        f"m=audio {end.port} {profile} {' '.join(formats)}",
+        *(kept for kept in stream if kept.startswith(_KEPT) or _is_of(kept, formats)),
+        f"a={direction(stream, session, where)}" if where == NOWHERE else _way(stream, session),
+        *keys,
+    ]
+
+
+def _asked(line: MediaLine, encrypted: bool | None) -> str:
+    if encrypted is None:
+        return _PROFILES[line.profile]
+    return SECURE if encrypted else PLAIN
+
+
+def _is_of(line: str, formats: dict[str, str]) -> bool:
+    return line.startswith(_OF_FORMAT) and line.partition(":")[2].partition(" ")[0] in formats
+
+
+def _way(stream: list[str], session: list[str]) -> str:
+    ways = (line for line in (*stream, *session) if line.startswith("a=") and line[2:] in DIRECTIONS)
+    return next(ways, "a=sendrecv")
+
+
+def _keys(end: End, own: list[str] | None) -> list[str] | None:
+    """Ours in the suite that the party has named, or in all that there are; None if it names none of them."""
+    if own is None:
+        suites = enumerate(SUITES, 1)
+        return [f"{_CRYPTO}{Crypto(tag, suite, suite, key_of(end, suite))}" for tag, suite in suites]
+    crypto = _crypto(own)
+    return [f"{_CRYPTO}{crypto._replace(key=key_of(end, crypto.suite))}"] if crypto else None
+
+
+def _crypto(stream: list[str]) -> Crypto | None:
+    """The attribute of a party's stream by which it is heard and hears."""
+    try:
+        return choose([line.removeprefix(_CRYPTO) for line in stream if line.startswith(_CRYPTO)])
+    except CryptoError:
+        return None
+
+
+def _refused(stream: list[str]) -> str:
+    """RFC 3264 section 6: a stream that is not taken has the port 0, and at least one format."""
+    line = media_line(stream[0])
+    return f"m={line.kind} 0 {line.profile} {' '.join(line.formats)}"

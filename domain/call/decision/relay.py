@@ -1,0 +1,58 @@
+"""Decisions on media that go through us: whether they do, and what becomes of a call whose media cannot."""
+
+from __future__ import annotations
+
+from domain.base import Event
+from domain.call.call import Call
+from domain.call.input import Offer, RelayFailed, RelayOpened
+from domain.call.scene import Scene
+from domain.routing.directory import Extension
+from domain.routing.plan import RoutePlan
+from domain.values import DIRECT, NO_MEDIA_WORKER
+
+
+def requested(scene: Scene, inp: Offer, plan: RoutePlan) -> tuple[Event, ...]:
+    """The event of a call between phones whose media are to go through us; nearly always none."""
+    if not plan.extension:
+        return ()
+    directory = scene.world.directory
+    caller, callee = directory.extension(inp.tenant, inp.extension), directory.extension(inp.tenant, plan.extension)
+    encrypted = callee.media.srtp if callee is not None else None
+    why = _why(inp, caller, callee)
+    return (scene.event(Call.RelayRequested, why, encrypted),) if why else ()
+
+
+def _why(inp: Offer, caller: Extension | None, callee: Extension | None) -> str:
+    """The first reason there is; empty if the phones may hear each other directly."""
+    policies = [one.media for one in (caller, callee) if one is not None and one.media is not DIRECT]
+    if not policies:
+        return ""
+    if any(policy.recording == "always" for policy in policies):
+        return "recording"
+    if callee is not None and callee.media.srtp is not None and inp.sdp and callee.media.srtp != inp.encrypted:
+        return "encryption"
+    return "asked" if any(policy.relayed for policy in policies) else ""
+
+
+def opened(scene: Scene, inp: RelayOpened) -> tuple[Event, ...]:
+    """Our ends are open: the phones can be called."""
+    relay = scene.call.relay
+    if relay is None or relay.place is not None:
+        return ()
+    return (scene.event(Call.MediaRelayed, inp.place),)
+
+
+def failed(scene: Scene, inp: RelayFailed) -> tuple[Event, ...]:
+    """Media that cannot go through us end the call: it was asked that they do."""
+    call = scene.call
+    if call.relay is None:
+        return ()
+    return (scene.ended("system", "lost" if call.talked else "failed", inp.why, hang_up=call.talked),)
+
+
+def not_opened(scene: Scene) -> tuple[Event, ...]:
+    """Nobody opened our ends in time."""
+    relay = scene.call.relay
+    if relay is None or relay.place is not None:
+        return ()
+    return (scene.ended("system", "failed", NO_MEDIA_WORKER),)

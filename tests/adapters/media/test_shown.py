@@ -1,0 +1,87 @@
+"""What a phone is told of the other party where media go through us."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.media.crypto import SUITES
+from adapters.media.offer import CODECS, leg_of
+from adapters.media.shown import End, can_pass, key_of, shown
+
+END = End("192.0.2.1", 20000, bytes(32), "caller")
+THEIRS = (
+    "v=0\r\no=bob 7 3 IN IP4 198.51.100.9\r\ns=Bob\r\nc=IN IP4 198.51.100.9\r\nb=AS:64\r\nt=0 0\r\na=ice-lite\r\n"
+    "m=audio 4000 RTP/AVP 18 9 0 101\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\n"
+    "a=rtpmap:101 telephone-event/8000\r\n"
+    "a=fmtp:101 0-15\r\na=ptime:20\r\na=candidate:1 1 UDP 1 198.51.100.9 4000 typ host\r\na=rtcp:4005\r\na=rtcp-mux\r\n"
+    "a=sendonly\r\nm=video 4002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+)
+CRYPTO = "a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\r\n"
+PLAIN = "v=0\r\no=- 1 1 IN IP4 x\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"
+SECURE = PLAIN.replace("RTP/AVP", "RTP/SAVP") + CRYPTO
+
+
+def test_codecs_and_direction_are_the_other_partys_and_places_are_ours() -> None:
+    assert shown(THEIRS, END, "", CODECS).split("\r\n") == [
+        "v=0",
+        "o=bob 7 3 IN IP4 198.51.100.9",
+        "s=Bob",
+        "c=IN IP4 192.0.2.1",
+        "b=AS:64",
+        "t=0 0",
+        "m=audio 20000 RTP/AVP 9 0 101",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=fmtp:101 0-15",
+        "a=ptime:20",
+        "a=sendonly",
+        "m=video 0 RTP/AVP 96",
+        "",
+    ]
+
+
+def test_who_holds_as_of_old_is_shown_as_holding() -> None:
+    held = PLAIN.replace("127.0.0.1", "0.0.0.0")
+    assert shown(held, END, "", CODECS).endswith("a=sendonly\r\n")
+
+
+@pytest.mark.parametrize("encrypted", [True, None])
+def test_a_phone_that_said_nothing_yet_is_offered_every_suite(encrypted: bool | None) -> None:
+    text = shown(SECURE, END, "", CODECS, encrypted)
+    assert "m=audio 20000 RTP/SAVP 0\r\n" in text
+    assert [line.split()[1] for line in text.split("\r\n") if "crypto" in line] == list(SUITES)
+
+
+def test_a_phone_that_named_a_suite_is_answered_in_it() -> None:
+    text = shown(PLAIN, END, SECURE, CODECS)
+    key = key_of(END, "AES_CM_128_HMAC_SHA1_80")
+    assert text.endswith(f"a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n")
+    leg = leg_of("leg", SECURE, text)
+    assert leg.secure is not None
+    assert shown(SECURE, END, PLAIN, CODECS).count("crypto") == 0
+
+
+def test_keys_differ_by_side_suite_and_call() -> None:
+    ends = (END, END._replace(name="callee"), END._replace(secret=b"1" * 32))
+    keys = {key_of(end, suite) for end in ends for suite in SUITES}
+    assert len(keys) == len(ends) * len(SUITES)
+
+
+@pytest.mark.parametrize("said", [SECURE.replace("AES_CM", "ROT13"), SECURE.replace("RTP/SAVP", "UDP/TLS/RTP/SAVP")])
+def test_what_has_no_keys_is_left_out(said: str) -> None:
+    assert "m=audio 0 " in shown(PLAIN, END, said, CODECS)
+
+
+@pytest.mark.parametrize(
+    ("offered", "passes"),
+    [
+        (PLAIN, True),
+        (SECURE, True),
+        (SECURE.replace("AES_CM", "ROT13"), False),
+        (PLAIN.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF"), False),
+        (PLAIN.replace("AVP 0", "AVP 18"), False),
+        (PLAIN.replace("AVP 0", "AVP 101") + "a=rtpmap:101 telephone-event/8000\r\n", False),
+        (PLAIN.replace("audio 5000", "audio 0"), False),
+    ],
+)
+def test_what_can_go_through_us(offered: str, passes: bool) -> None:
+    assert can_pass(offered, CODECS) == passes
