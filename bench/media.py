@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.measure import percentile
-from bench.media_phones import HOST, SUITE
+from bench.media_phones import CODECS, HOST, SUITE
 from bench.table import Row
-from media.wire import Codec, Context, Frames, Leg, Put, Ready, Sdes, frame, from_worker
+from media.wire import Context, Frames, Leg, Put, Ready, Sdes, frame, from_worker
 from tests.media.party import free_port
 
 YARDSTICK = "bare loop: same socket calls, bare numpy mix"
@@ -29,7 +29,6 @@ UNIT = "% of a core"
 SETTLE_S = 6.0
 """Until legs are where they stay, and all caches are warm."""
 _KEY = bytes(range(30))
-_PCMU = Codec("PCMU", 0)
 
 
 class Shape(NamedTuple):
@@ -39,12 +38,13 @@ class Shape(NamedTuple):
     rooms: int
     secure: bool = False
     relayed: bool = False
+    codec: str = "G.711"
 
     @property
     def name(self) -> str:
         if self.relayed:
             return f"relayed leg, {self.legs} legs"
-        kind = "SRTP" if self.secure else "G.711"
+        kind = "SRTP" if self.secure else self.codec
         return f"conference leg, {kind}, {self.legs} legs in {self.rooms} room{'s' * (self.rooms > 1)}"
 
 
@@ -116,7 +116,7 @@ def floor(legs: int, seconds: float) -> float:
 
 @contextmanager
 def _phones(shape: Shape) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    words = [sys.executable, "-m", "bench.media_phones", str(shape.legs)]
+    words = [sys.executable, "-m", "bench.media_phones", str(shape.legs), "--codec", shape.codec]
     words += ["--secure", _KEY.hex()] if shape.secure else []
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -158,7 +158,7 @@ def put(client: socket.socket, shape: Shape, ports: Sequence[int], remotes: Sequ
     """Share the legs out among the rooms, and wait until all are ready."""
     secure = Sdes(SUITE, _KEY, _KEY) if shape.secure else None
     legs = [
-        Leg(str(number), port, (HOST, remote), (_PCMU,), secure=secure)
+        Leg(str(number), port, (HOST, remote), (CODECS[shape.codec],), secure=secure)
         for number, (port, remote) in enumerate(zip(ports, remotes, strict=True))
     ]
     size = shape.legs // shape.rooms

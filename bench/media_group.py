@@ -10,11 +10,19 @@ from bench.media import Shape
 from bench.table import Line
 
 _SHAPES = {
-    "conference": (Shape(10, 1), Shape(100, 10), Shape(300, 1), Shape(300, 10), Shape(300, 100)),
+    "conference": (
+        *(Shape(legs, 1) for legs in (10, 30, 100, 200, 300)),
+        *(Shape(300, rooms) for rooms in (10, 100)),
+        Shape(100, 10),
+        *(Shape(100, 10, codec=codec) for codec in ("G.722", "Opus")),
+    ),
     "conference-srtp": (Shape(300, 100, secure=True),),
     "relay": (Shape(300, 150, relayed=True),),
+    "steady": (Shape(300, 10),),
 }
 _FULL_S, _QUICK_S = 15.0, 4.0
+_STEADY_S, _STEADY_QUICK_S = 600.0, 20.0
+"""for whether anything is lost in the long run"""
 
 
 async def codecs(setup: Setup) -> list[Line]:
@@ -38,13 +46,15 @@ async def hear(setup: Setup) -> list[Line]:
 async def legs(setup: Setup) -> list[Line]:
     """CPU of a media worker for each leg, and how long a click takes through it."""
     seconds = _QUICK_S if setup.quick else _FULL_S
+    steady = _STEADY_QUICK_S if setup.quick else _STEADY_S
     lines: list[Line] = []
     floors: dict[int, float] = {}
-    for shape in (one for row, shapes in _SHAPES.items() if row in setup.wanted for one in shapes):
+    for row, shape in ((row, shape) for row, shapes in _SHAPES.items() if row in setup.wanted for shape in shapes):
         setup.say(shape.name)
         if shape.legs not in floors:
             floors[shape.legs] = await asyncio.to_thread(media.floor, shape.legs, seconds)
-        lines.append(await asyncio.to_thread(media.row, shape, seconds, floors[shape.legs]))
+        lasting = steady if row == "steady" else seconds
+        lines.append(await asyncio.to_thread(media.row, shape, lasting, floors[shape.legs]))
     if "click" in setup.wanted:
         setup.say("mouth to ear")
         lines.append(await asyncio.to_thread(media_click.row, 2 * seconds))

@@ -1,4 +1,4 @@
-"""`python -m bench.media_phones COUNT [--secure KEY]`: that many phones of G.711 in one process, none of them silent.
+"""`python -m bench.media_phones COUNT [--codec NAME] [--secure KEY]`: that many phones in one process that all speak.
 
 Says in a line of JSON on standard output at which ports they are; takes in a line of JSON on standard input at which
 ports the worker is, one for each; then they speak, 20 ms a packet, a quarter of them every 5 ms, until standard input
@@ -17,21 +17,24 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from media import g711, rtp, tone
+from media import codec, rtp, tone
 from media.srtp import Srtp
-from media.wire import Sdes
+from media.wire import Codec, Sdes
 
 HOST = "127.0.0.1"
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 _QUARTER_S = 0.005
 _QUARTERS = 4
-_FRAME = 160
+_FRAME_S = 0.02
+CODECS = {"G.711": Codec("PCMU", 0), "G.722": Codec("G722", 9), "Opus": Codec("opus", 96, 48000, 2)}
+_SPOKEN = 50
+"""packets of each phone that are made before, and said again and again"""
 
 
 class Phones:
     """Sockets, and what is sent from them."""
 
-    def __init__(self, count: int, key: bytes) -> None:
+    def __init__(self, count: int, spoken: Codec, key: bytes) -> None:
         self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
         self.epoll = select.epoll()
         self.by_descriptor = {}
@@ -41,7 +44,8 @@ class Phones:
             self.epoll.register(sock, select.EPOLLIN)
             self.by_descriptor[sock.fileno()] = sock.recv_into
         self.sent = self.got = 0
-        self._payloads = [_payload(number) for number in range(count)]
+        self._codec, self._ticks = spoken, round(spoken.clock_rate_hz * _FRAME_S)
+        self._payloads = [_payloads(number, spoken) for number in range(count)]
         self._protect: list[Callable[[bytes], bytes | None]] = [
             Srtp(Sdes(SUITE, key, key)).protect if key else bytes for _ in range(count)
         ]
@@ -55,8 +59,8 @@ class Phones:
     def speak(self, quarter: int) -> None:
         """A packet of each phone of this quarter."""
         for number in range(quarter, len(self.sockets), _QUARTERS):
-            head = rtp.header(0, self._sequence, self._sequence * _FRAME, number + 1)
-            packet = self._protect[number](head + self._payloads[number])
+            head = rtp.header(self._codec.payload_type, self._sequence, self._sequence * self._ticks, number + 1)
+            packet = self._protect[number](head + self._payloads[number][self._sequence % _SPOKEN])
             if packet is not None:
                 try:
                     self.sockets[number].send(packet)
@@ -84,18 +88,21 @@ class Phones:
             self.drain()
 
 
-def _payload(number: int) -> bytes:
-    """20 ms of a tone of a whole number of waves, another one for neighbours."""
-    samples = tone.tone(300.0 + 50 * (number % 40), 0.02, level_dbfs=-26.0)
-    return g711.MU_LAW.encode(np.ascontiguousarray(samples)).tobytes()
+def _payloads(number: int, spoken: Codec) -> list[bytes]:
+    """A second of a tone of a whole number of waves in each packet, another one for neighbours."""
+    encoder = codec.encoder(spoken)
+    rate_hz = encoder.sample_rate_hz
+    samples = tone.tone(300.0 + 50 * (number % 40), _FRAME_S, rate_hz, level_dbfs=-26.0)
+    return [encoder.encode(np.ascontiguousarray(samples)) for _ in range(_SPOKEN)]
 
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
+    parser.add_argument("--codec", choices=CODECS, default="G.711")
     parser.add_argument("--secure", default="", help="SRTP with this key, in hex, both ways")
     wanted = parser.parse_args(argv)
-    phones = Phones(wanted.count, bytes.fromhex(wanted.secure))
+    phones = Phones(wanted.count, CODECS[wanted.codec], bytes.fromhex(wanted.secure))
     print(json.dumps([sock.getsockname()[1] for sock in phones.sockets]), flush=True)
     phones.point(json.loads(sys.stdin.readline()))
     phones.run()
