@@ -15,6 +15,8 @@ FIRST_BROKER = 9092
 _CONTROLLERS = 100
 """So far above the ports of clients are those of controllers."""
 _CLICKHOUSE = 9000
+_MEDIA, _MEDIA_EACH = 20_000, 5000
+"""The first UDP port for media, and how many each node has: they are at one address."""
 _PASSWORD = "switchlog"
 """Of the engine's writing account: the engine listens on the loopback address alone, as everything here."""
 _SERVE = (sys.executable, "-m", "switchlog", "serve")
@@ -70,6 +72,7 @@ def _node(number: int, bootstrap: str, folder: Path, shift: int) -> Node:
         "SWITCHLOG_SIP_UDP": sip,
         "SWITCHLOG_SIP_TCP": sip,
         "SWITCHLOG_SIP_TLS": sips,
+        "SWITCHLOG_MEDIA_PORTS": "{}-{}".format(*(_MEDIA + number * _MEDIA_EACH + end for end in (0, _MEDIA_EACH - 1))),
         "SWITCHLOG_HTTP": http,
         "SWITCHLOG_LINK": link,
         "SWITCHLOG_LINK_CERT": str(made / f"link-{name}.crt"),

@@ -6,12 +6,13 @@ What may live here: who is asked. What commands do is `desk`'s.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from adapters.command.kafka import KafkaCommands
 from adapters.command.local import Command, Handler, carry_out
-from domain.ids import CONFIG_SHARD
+from domain.ids import CONFIG_SHARD, shard_of_room
 from domain.node import Neighbour, home_of
 from domain.ports import Post, Sealer
 from domain.refusal import Refusal
@@ -20,7 +21,7 @@ OFFICE = f"shard:{CONFIG_SHARD}"
 """Who is asked by an API that is at no node: the owner of configuration."""
 WRITES = frozenset({"apply", "keys.create"})
 """What only that one can do."""
-_OF_ALL = frozenset({"nodes", "nodes.drain", "nodes.resume"})
+_OF_ALL = frozenset({"nodes", "nodes.drain", "nodes.resume", "conferences", "conferences.change"})
 """What any node can do, and such an API asks."""
 _STATUS_S = 2.0
 DRAIN_S = 20.0
@@ -52,7 +53,14 @@ class Node(Protocol):
 
 def serves(node: Node) -> Callable[[str], bool]:
     """Whether a letter is for this node now."""
-    return lambda to: to == f"node:{node.name}" or (to == OFFICE and node.holds_configuration)
+
+    def here(to: str) -> bool:
+        kind, _, name = to.partition(":")
+        if to == OFFICE:
+            return node.holds_configuration
+        return name == node.name if kind == "node" else name.isdecimal() and int(name) in node.shards()
+
+    return here
 
 
 def ends(
@@ -80,7 +88,8 @@ def own(node: Node, inner: Mapping[str, Handler]) -> Mapping[str, Handler]:
         await node.drain(draining, DRAIN_S)
         return {"name": node.name, "draining": draining, "shards": len(node.shards())}
 
-    return {name: inner[name] for name in (*WRITES, "export")} | {"node.status": status, "node.drain": drain}
+    named = {"node.status": status, "node.drain": drain, "node.conferences": inner["conferences"]}
+    return {name: inner[name] for name in (*WRITES, "export")} | named
 
 
 class _Lag:
@@ -111,12 +120,33 @@ def _metrics(node: Node, inner: Mapping[str, Handler]) -> Handler:
     return metrics
 
 
+class Ask(Protocol):
+    """Lets the node of a name do `what`, be it this one. Raises Refusal."""
+
+    async def __call__(
+        self, name: str, command: Command, what: str, args: Mapping[str, Any], timeout_s: float
+    ) -> Any: ...
+
+
+def asking(node: Node, inner: Mapping[str, Handler], others: KafkaCommands) -> Ask:
+    """On behalf of a command that came to this node."""
+    mine = own(node, inner)
+
+    async def ask(name: str, command: Command, what: str, args: Mapping[str, Any], timeout_s: float) -> Any:
+        if name == node.name:
+            return (await carry_out(mine, Command(command.id, what, dict(args), command.actor))).unfold()
+        return await others.call(f"node:{name}", what, args, command.actor, f"{command.id}:{name}", timeout_s)
+
+    return ask
+
+
 def handlers(node: Node, inner: Mapping[str, Handler], others: KafkaCommands) -> Mapping[str, Handler]:
-    """What the processes of this node may ask: what `inner` has, `nodes`, `nodes.drain` and `nodes.resume`.
+    """What the processes of this node may ask: what `inner` has, `nodes`, `nodes.drain` and `nodes.resume`; conferences
+    of whichever node.
 
     `metrics` has more: how many records of what all nodes follow this one had not read when it was asked last.
     """
-    mine = own(node, inner)
+    ask = asking(node, inner, others)
 
     async def ping(command: Command) -> Any:
         if node.trouble:
@@ -127,11 +157,6 @@ def handlers(node: Node, inner: Mapping[str, Handler], others: KafkaCommands) ->
         if node.holds_configuration:
             return (await carry_out(inner, command)).unfold()
         return await others.call(OFFICE, command.name, command.args, command.actor, command.id)
-
-    async def ask(name: str, command: Command, what: str, args: Mapping[str, Any], timeout_s: float) -> Any:
-        if name == node.name:
-            return (await carry_out(mine, Command(command.id, what, dict(args), command.actor))).unfold()
-        return await others.call(f"node:{name}", what, args, command.actor, f"{command.id}:{name}", timeout_s)
 
     async def nodes(command: Command) -> list[dict[str, Any]]:
         async def row(one: Neighbour) -> dict[str, Any]:
@@ -162,4 +187,23 @@ def handlers(node: Node, inner: Mapping[str, Handler], others: KafkaCommands) ->
         "nodes": nodes,
         "nodes.drain": drain,
         "nodes.resume": drain,
+        **_of_conferences(node, inner, others, ask),
     }
+
+
+def _of_conferences(node: Node, inner: Mapping[str, Handler], others: KafkaCommands, ask: Ask) -> Mapping[str, Handler]:
+    """Each is at the node that has its room's shard."""
+
+    async def conferences(command: Command) -> list[dict[str, Any]]:
+        """Of all nodes; refused if one does not say which are there."""
+        holders = [one.name for one in node.neighbours() if not one.edge]
+        asked = (ask(one, command, "node.conferences", command.args, _STATUS_S) for one in holders)
+        return sorted(itertools.chain(*await asyncio.gather(*asked)), key=lambda one: (one["tenant"], one["number"]))
+
+    async def change(command: Command) -> Any:
+        shard = shard_of_room(command.args["tenant"], command.args["number"])
+        if shard in node.shards():
+            return (await carry_out(inner, command)).unfold()
+        return await others.call(f"shard:{shard}", command.name, command.args, command.actor, f"{command.id}:{shard}")
+
+    return {"conferences": conferences, "conferences.change": change}

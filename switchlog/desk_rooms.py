@@ -13,7 +13,7 @@ from adapters.command.local import Command, Handler
 from adapters.media.room import RoomName
 from domain.conference.conference import Conference, Standing
 from domain.conference.input import Deafen, Input, Kick, Lock, Mute
-from domain.ids import call_of_leg
+from domain.ids import call_of_leg, shard_of_room
 from domain.ports import JournalError
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
@@ -45,6 +45,8 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
     async def change(command: Command) -> dict[str, Any]:
         args = command.args
         room = RoomName(args["tenant"], args["number"])
+        if not session.board.owns(shard_of_room(*room)):
+            raise Refusal("unavailable", f"the shard of the room {room.number} is being claimed: ask again")
         conference = session.studio.hall.find(room) if session.studio else None
         if conference is None or session.studio is None:
             raise Refusal("missing", f"nobody is in a conference {room.number} now", field="number")

@@ -48,7 +48,7 @@ class Derived:
     @property
     def media_range(self) -> tuple[int, int] | None:
         """The first and the last port of our own media; None if there are none."""
-        if not self.media_ports or self.journal.startswith("kafka:"):  # there a room's calls may be at different nodes
+        if not self.media_ports:
             return None
         return port_range(self.media_ports)
 

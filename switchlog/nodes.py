@@ -50,7 +50,7 @@ class Nodes:
         """Whose messages cross. Returns what sends by the flow of any node."""
         crossing = switch.crossing
         assert crossing is not None, "the switch is wired with a roster and our outward"
-        self._crossing, self._addresses = crossing, switch.addresses
+        self._crossing, self._addresses, self._studio = crossing, switch.addresses, switch.studio
         self.is_ours = crossing.is_ours
         return crossing.send
 
@@ -89,8 +89,12 @@ class Nodes:
         self._crossing.node_gone(name)
 
     def moved_away(self, shards: Collection[int]) -> None:
-        """Other nodes have claimed shards that were this one's: only they repeat what the calls there have said."""
+        """Other nodes have claimed shards that were this one's: only they repeat what the calls there have said, and
+        make their rooms."""
         dropped = self._crossing.moved_away(shards)
+        if self._studio is not None:
+            self._studio.moved_away(shards)
+            self._settled()
         _log.info("shards are other nodes'", shards=numbers(shards), transactions=dropped)
 
     def metrics(self) -> dict[str, float]:

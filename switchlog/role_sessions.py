@@ -23,7 +23,7 @@ from switchlog.journal import Vigil, is_shared, open_journal
 from switchlog.office import Office, Writer
 from switchlog.role import RoleError, hang_up_event, settle_memory, stop_event, utc_now
 from switchlog.session import Session
-from switchlog.session_settings import listen, session_parts
+from switchlog.session_settings import listen, no_rooms, session_parts
 from switchlog.tls import read_tls, renew_whenever
 from switchlog.trace import tap_of
 from switchlog.vault import open_store
@@ -31,7 +31,6 @@ from switchlog.vault import open_store
 if TYPE_CHECKING:
     from switchlog.settings import Settings
 
-_NO_ROOMS = "there are no ports for conferences: set SWITCHLOG_MEDIA_PORTS and restart"
 _log = structlog.get_logger(__name__)
 
 
@@ -84,7 +83,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: Journal, vigil
             Writer(node, term),
             utc_now,
             journal.live(CONFIG_SHARD, 0.0),
-            no_rooms="" if settings.media_range else _NO_ROOMS,
+            no_rooms=no_rooms(settings),
         )
     )
     tap = tap_of(settings)

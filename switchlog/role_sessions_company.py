@@ -31,7 +31,7 @@ from switchlog.nodes import Nodes
 from switchlog.office import Office, Writer
 from switchlog.role import hang_up_event, settle_memory, utc_now
 from switchlog.session import Session
-from switchlog.session_settings import listen, session_parts
+from switchlog.session_settings import listen, no_rooms, session_parts
 from switchlog.sharing import Sharing
 from switchlog.tls import read_link, read_tls, renew_whenever
 from switchlog.trace import tap_of
@@ -41,7 +41,6 @@ from switchlog.workers import is_edge, socket_of, with_others
 if TYPE_CHECKING:
     from switchlog.settings import Settings
 
-_NO_ROOMS = "on Kafka there are no conferences yet: they need a journal in a file (SWITCHLOG_JOURNAL=sqlite:)"
 _log = structlog.get_logger(__name__)
 
 
@@ -188,4 +187,11 @@ async def _shared(
 def _office(settings: Settings, store: SecretStore, journal: Journal, fellow: Fellow, keeper: Keeper) -> Office:
     given = fellow.given
     application = JournalApplication(journal, epoch=given, lost=given.lost, partition=config_partition(settings))
-    return Office(application, store, Writer(settings.node, given), utc_now, keeper=keeper, no_rooms=_NO_ROOMS)
+    return Office(
+        application,
+        store,
+        Writer(settings.node, given),
+        utc_now,
+        keeper=keeper,
+        no_rooms=no_rooms(settings),
+    )

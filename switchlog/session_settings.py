@@ -17,6 +17,7 @@ from switchlog.session import Session
 from switchlog.studio import MediaSettings
 from switchlog.tls import Tls
 from switchlog.wiring import SessionParts
+from switchlog.workers import is_edge
 
 if TYPE_CHECKING:
     from switchlog.settings import Settings
@@ -44,9 +45,15 @@ def session_parts(
 
 
 def _media(settings: Settings) -> MediaSettings | None:
-    if settings.media_range is None:
+    if settings.media_range is None or is_edge(settings):  # which has no shards, and so no rooms
         return None
-    return MediaSettings(*settings.media_range, (socket_name(settings.data / MEDIA_SOCKET),), settings.media_advertise)
+    workers = (socket_name(settings.data / MEDIA_SOCKET),)
+    return MediaSettings(*settings.media_range, workers, settings.media_advertise, shared=settings.workers > 1)
+
+
+def no_rooms(settings: Settings) -> str:
+    """Why no conferences can be declared here; empty if they can."""
+    return "" if settings.media_range else "there are no ports for conferences: set SWITCHLOG_MEDIA_PORTS and restart"
 
 
 async def listen(settings: Settings, session: Session, tls: Tls) -> None:

@@ -177,16 +177,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
     crossing = None
     if faraway and hooks.outward:
         steering = Steering(parts.identifier_secret, faraway.roster, identifiers, board, layer, addresses)
-        crossing = Crossing(
-            steering=steering,
-            faraway=faraway,
-            layer=layer,
-            peers=peers,
-            receive=lambda message, flow: application.receive(message, flow, hooks.clock()),
-            outward=hooks.outward,
-            witness=hooks.witness,
-            clock=lambda: hooks.clock().monotonic,
-        )
+        crossing = _crossing(hooks, hooks.outward, steering, faraway, layer, peers, lambda: application)
     application = Application(
         Parts(
             layer=layer,
@@ -208,6 +199,27 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
     )
     prober = Prober(parts.probe_s, board.find, application.relay.check)
     return Switch(layer, peers, moves, addresses, board, application, prober, outlets.perform, crossing, studio)
+
+
+def _crossing(
+    hooks: Hooks,
+    outward: Outward,
+    steering: Steering,
+    faraway: Faraway,
+    layer: TransactionLayer,
+    peers: Peers,
+    application: Callable[[], Application],
+) -> Crossing:
+    return Crossing(
+        steering=steering,
+        faraway=faraway,
+        layer=layer,
+        peers=peers,
+        receive=lambda message, flow: application().receive(message, flow, hooks.clock()),
+        outward=outward,
+        witness=hooks.witness,
+        clock=lambda: hooks.clock().monotonic,
+    )
 
 
 def _board(parts: SessionParts, identifiers: SipIdentifiers, outlets: Outlets) -> Board:

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.command.local import Command
+from adapters.command.local import Command, Handler
+from domain.ids import shard_of_room
 from domain.node import Neighbour
 from domain.ports import JournalAway, JournalError
 from domain.refusal import Refusal
@@ -23,6 +24,10 @@ from tests.switchlog.exchange import PlainSealer
 NAMES = ("a", "b")
 
 
+def room(tenant: str, number: str) -> dict[str, Any]:
+    return {"tenant": tenant, "number": number}
+
+
 class Node:
     """See `switchlog.desk_company.Node`; `b` holds the configuration."""
 
@@ -30,18 +35,25 @@ class Node:
         self.name, self.holds_configuration = name, name == "b"
         self.draining, self.trouble = False, ""
         self.applied: list[str] = []
+        self.rooms = {"a": [room("globex", "7100"), room("acme", "7200")], "b": [room("acme", "7100")]}[name]
 
     def neighbours(self) -> list[Neighbour]:
         return [Neighbour(name, f"{name}:5090", ()) for name in NAMES]
 
     def shards(self) -> tuple[int, ...]:
-        return () if self.draining else tuple(range(32))
+        return () if self.draining else tuple(range(32)) if self.name == "a" else tuple(range(32, 64))
 
     def status(self) -> dict[str, Any]:
         return {"shards": len(self.shards()), "calls": 0, "lag": 0}
 
     async def drain(self, draining: bool, most_s: float) -> None:
         self.draining = draining
+
+    async def conferences(self, command: Command) -> list[dict[str, Any]]:
+        return [one for one in self.rooms if command.args["tenant"] in (None, one["tenant"])]
+
+    async def change(self, command: Command) -> str:
+        return f"{command.args['what']} at {self.name}"
 
     async def apply(self, command: Command) -> dict[str, Any]:
         self.applied.append(command.actor)
@@ -92,7 +104,8 @@ async def nodes() -> AsyncIterator[tuple[Api, Node, Node]]:
     a, b = map(Node, NAMES)
     async with AsyncExitStack() as opened:
         for node in (a, b):
-            inner = dict.fromkeys(("apply", "keys.create", "export"), node.apply)
+            inner: dict[str, Handler] = dict.fromkeys(("apply", "keys.create", "export"), node.apply)
+            inner |= {"conferences": node.conferences, "conferences.change": node.change}
             others, _ = ends(node, inner, office.slot(), PlainSealer())
             others.start()
             opened.push_async_callback(others.close)
@@ -121,6 +134,25 @@ async def test_it_lists_nodes_and_drains_one(nodes: tuple[Api, Node, Node]) -> N
     with pytest.raises(Refusal, match="no node c"):
         await api.ask("nodes.drain", name="c")
     assert not b.draining
+    api.stop.set()
+    await serving
+
+
+async def test_it_lists_the_conferences_of_all_nodes_and_changes_each_where_it_is(
+    nodes: tuple[Api, Node, Node],
+) -> None:
+    api, *_ = nodes
+    serving = asyncio.create_task(api.afar.serve(api.stop))
+    assert await api.ask("conferences", tenant=None) == [
+        room("acme", "7100"),
+        room("acme", "7200"),
+        room("globex", "7100"),
+    ]
+    assert await api.ask("conferences", tenant="globex") == [room("globex", "7100")]
+    numbers = [f"70{number:02}" for number in range(20)]
+    said = [await api.ask("conferences.change", tenant="acme", number=number, what="lock") for number in numbers]
+    assert said == [f"lock at {'a' if shard_of_room('acme', number) < 32 else 'b'}" for number in numbers]
+    assert len(set(said)) == 2
     api.stop.set()
     await serving
 

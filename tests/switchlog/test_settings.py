@@ -252,4 +252,4 @@ def test_media_are_where_sip_is(listening: dict[str, Any], host: str) -> None:
 def test_media_have_ports_unless_they_are_switched_off_or_rooms_would_be_torn() -> None:
     assert load(environment={}).media_range == (20000, 29999)
     assert load(environment={}, media_ports="").media_range is None
-    assert load(environment={}, journal="kafka://127.0.0.1", node="a").media_range is None
+    assert load(environment={}, journal="kafka://127.0.0.1", node="a").media_range == (20000, 29999)
