@@ -83,13 +83,12 @@ class Network:
         self.unsent = 0
         """packets that the kernel did not take"""
 
-    def open(self, row: int, number: int, rtcp_mux: bool) -> None:
+    def open(self, row: int, number: int) -> None:
         """Open the port of a leg, and the one above for RTCP. Raises port.PortTakenError."""
-        pair = port.open_pair(self._host, number, rtcp_mux)
+        pair = port.open_pair(self._host, number)
         self._pairs[row] = pair
         self._watch(_Place(row, pair.rtp, False))
-        if pair.rtcp is not None:
-            self._watch(_Place(row, pair.rtcp, True))
+        self._watch(_Place(row, pair.rtcp, True))
 
     def close(self, row: int) -> None:
         """Close a leg's sockets; what came through them and was not taken yet has row -1 from now on."""
@@ -97,7 +96,7 @@ class Network:
         self._rows = [-1 if one == row else one for one in self._rows]
         self._single = self._single and not self._rows
         self._reports = [one for one in self._reports if one[0] != row]
-        for sock in filter(None, pair):
+        for sock in pair:
             self._epoll.unregister(sock)
             del self._places[sock.fileno()]
             self._pointed.pop(sock.fileno(), None)
@@ -223,12 +222,11 @@ class Network:
         except OSError:
             self.unsent += 1
 
-    def report(self, row: int, packet: bytes, remote: Address) -> None:
-        """Send a datagram of RTCP from the port that is for it."""
+    def report(self, row: int, packet: bytes, remote: Address, muxed: bool) -> None:
+        """Send a datagram of RTCP from the port that is for it, or from that of RTP if they share it (RFC 5761)."""
         pair = self._pairs[row]
-        sock = pair.rtp if pair.rtcp is None else pair.rtcp
         try:
-            sock.sendto(packet, remote)
+            (pair.rtp if muxed else pair.rtcp).sendto(packet, remote)
         except OSError:
             self.unsent += 1
 

@@ -164,7 +164,7 @@ class Engine:
         for leg in wanted.values():
             check(leg)
             here = self._legs.get(leg.id)
-            if here is not None and (here.leg.port, here.leg.rtcp_mux) != (leg.port, leg.rtcp_mux):
+            if here is not None and here.leg.port != leg.port:
                 raise UnfitLegError(f"leg {leg.id} cannot change its port: give the new one another name")
         return wanted
 
@@ -192,7 +192,7 @@ class Engine:
         if not self._free:
             raise UnfitLegError(f"leg {leg.id}: this worker has {self._rows} legs, which is all that it carries")
         row = self._free[-1]
-        self._network.open(row, leg.port, leg.rtcp_mux)
+        self._network.open(row, leg.port)
         self._free.pop()
         stream = Stream(leg, row, context)
         self._cycle.begin(stream, now_s)
@@ -221,6 +221,8 @@ class Engine:
             self._rekey(stream, leg)
         if leg.codecs[0] != before.codecs[0]:
             self._cycle.renew(stream)
+        if leg.rtcp_mux != before.rtcp_mux:
+            self._cycle.reports.forget(stream.row)
         stream.apply(leg)
         self._describe(stream)
         if rekeyed or (leg.remote, leg.fixed) != (before.remote, before.fixed):

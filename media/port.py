@@ -23,22 +23,21 @@ class PortTakenError(OSError):
 
 
 class Pair(NamedTuple):
-    """Sockets of one leg, not blocking; `rtcp` is None when it shares the port of RTP (RFC 5761)."""
+    """Sockets of one leg, not blocking; that of RTCP is there too when it shares the port of RTP, which may change."""
 
     rtp: socket.socket
-    rtcp: socket.socket | None
+    rtcp: socket.socket
 
     def close(self) -> None:
         self.rtp.close()
-        if self.rtcp is not None:
-            self.rtcp.close()
+        self.rtcp.close()
 
 
-def open_pair(host: str, port: int, rtcp_mux: bool) -> Pair:
-    """Sockets at `port` and, unless they are multiplexed, at the one above. Raises PortTakenError."""
+def open_pair(host: str, port: int) -> Pair:
+    """Sockets at `port` and at the one above. Raises PortTakenError."""
     rtp = _open(host, port)
     try:
-        return Pair(rtp, None if rtcp_mux else _open(host, port + 1))
+        return Pair(rtp, _open(host, port + 1))
     except PortTakenError:
         rtp.close()
         raise

@@ -63,6 +63,10 @@ class Reports:
         self._due_s[row] = now_s + self._interval_s(first=True)
         self._next_s = min(self._next_s, float(self._due_s[row]))
 
+    def forget(self, row: int) -> None:
+        """The party of a leg takes reports elsewhere from now on."""
+        self._parties[row].remote = None
+
     def leave(self, stream: Stream, now_s: float) -> Party:
         """Say goodbye for a leg; what its party said last."""
         goodbye = Goodbye((int(self._columns.sent_source[stream.row]),))
@@ -116,15 +120,15 @@ class Reports:
             return
         if stream.srtp is None and stream.leg.secure is not None:  # it is to have keys
             return
-        above = 0 if stream.leg.rtcp_mux else 1
-        remote = party.remote or (signalled[0], signalled[1] + above)
+        muxed = stream.leg.rtcp_mux
+        remote = party.remote or (signalled[0], signalled[1] + (not muxed))
         messages: list[Message] = [self._report(row, party, now_s)]
         messages.append(Description(int(self._columns.sent_source[row]), party.name))
         packet: bytes | None = rtcp.build([*messages, last] if last is not None else messages)
         if stream.srtp is not None and packet is not None:
             packet = stream.srtp.protect_rtcp(packet)
         if packet is not None:
-            self._network.report(row, packet, remote)
+            self._network.report(row, packet, remote, muxed)
 
     def _report(self, row: int, party: Party, now_s: float) -> Message:
         columns = self._columns

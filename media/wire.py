@@ -51,6 +51,8 @@ class Dtls(msgspec.Struct, frozen=True, tag="dtls"):
     fingerprint: str
     certificate: bytes
     key: bytes
+    association: str = ""
+    """changes when the peer wants another handshake, with nothing else changed (`a=tls-id`, RFC 8842)"""
     keys: Sdes | None = None
     """what this handshake gave, once it is over (`Keyed`): a worker that did not make it takes them, and makes none"""
 
@@ -86,9 +88,9 @@ class Record(msgspec.Struct, frozen=True):
 class Leg(msgspec.Struct, frozen=True):
     """One party's stream.
 
-    `port` is ours for RTP, RTCP is at the next one unless `rtcp_mux`. `remote` is where the party said that it hears;
-    packets from elsewhere move it once (symmetric RTP), unless `fixed`. `codecs` are those that may come, the first is
-    what we send. `dtmf` is the payload type of telephone-event (RFC 4733), -1 for none.
+    `port` is ours for RTP, the next one for RTCP; with `rtcp_mux` RTCP goes where RTP does. `remote` is where the party
+    said that it hears; packets from elsewhere move it once (symmetric RTP), unless `fixed`. `codecs` are those that may
+    come, the first is what we send. `dtmf` is the payload type of telephone-event (RFC 4733), -1 for none.
     """
 
     id: str

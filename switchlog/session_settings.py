@@ -36,6 +36,7 @@ def session_parts(
         directory=office.directory,
         identifier_secret=store.wire_secret("identifier"),
         nonce_secret=store.wire_secret("nonce"),
+        media_secret=store.wire_secret("media certificate"),
         algorithms=settings.digest_algorithms,
         session_s=settings.session_expires,
         gate=_gate(settings),

@@ -15,14 +15,16 @@ from uuid import UUID
 import structlog
 
 from adapters.media.attend import Attendances
+from adapters.media.certificate import Certificates
 from adapters.media.context import ContextName
-from adapters.media.offer import Means
 from adapters.media.parts import MediaParts
 from adapters.media.perform import MediaPerformer
 from adapters.media.pool import Pool, Terms
 from adapters.media.port import Ports
 from adapters.media.relay import RELAYED, RelayPerformer
 from adapters.media.room import RoomName, Seat, context_of
+from adapters.media.secure import Means
+from adapters.media.speaker import Speaker
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.effect import Effect, MediaEffect
@@ -60,6 +62,8 @@ class StudioParts(NamedTuple):
     board: Board
     directory: Callable[[], Directory]
     sealer: Sealer
+    media_secret: bytes
+    """from which the certificates of media follow"""
     node: str
     near: Callable[[int], bool]
     """whether a shard is, or was last, one of this node's"""
@@ -91,10 +95,12 @@ class Studio:
         )
         chance = parts.chance if parts.settings.shared else None
         ports = Ports(parts.settings.first_port, parts.settings.last_port, chance)
-        means = Means(parts.sealer.seal, parts.chance)
+        certificates, clock = Certificates(parts.media_secret), parts.clock
+        means = Means(parts.sealer.seal, parts.chance, lambda: certificates.current(clock()))
+        speaker = Speaker(means, parts.sealer.unseal, lambda named: certificates.shown(named, clock()))
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
         self._attendances = Attendances({ROOM: self.hall})
-        media = MediaParts(self.pool, ports, host, parts.sealer.unseal, means, self._tell, parts.clock)
+        media = MediaParts(self.pool, ports, host, parts.sealer.unseal, means, speaker, self._tell, clock)
         self.performer = MediaPerformer(media, self._attendances)
         self.relays = RelayPerformer(media)
 

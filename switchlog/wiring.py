@@ -67,6 +67,7 @@ class SessionParts(NamedTuple):
     directory: Callable[[], Directory]
     identifier_secret: bytes
     nonce_secret: bytes
+    media_secret: bytes
     algorithms: tuple[str, ...]
     session_s: int = USUAL_S
     gate: GateSettings = GateSettings()
@@ -244,6 +245,7 @@ def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresse
             board=board,
             directory=parts.directory,
             sealer=parts.sealer,
+            media_secret=parts.media_secret,
             node=parts.node,
             near=parts.roster.takes if parts.roster else lambda shard: True,
             host=addresses.host_for,

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from adapters.media.offer import Means
 from adapters.media.pool import Pool
 from adapters.media.port import Ports
+from adapters.media.secure import Means
+from adapters.media.speaker import Speaker
 from domain.call.input import Input
 from domain.values import Flow
 
@@ -26,6 +27,7 @@ class MediaParts(NamedTuple):
     """at which address the peer of a flow reaches our media"""
     unseal: Callable[[str], str]
     means: Means
+    speaker: Speaker
     tell: Callable[[UUID, Input], None]
     """let a call decide on what happened"""
     clock: Callable[[], datetime]

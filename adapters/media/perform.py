@@ -20,25 +20,27 @@ import structlog
 from adapters.media.attend import Attendances
 from adapters.media.context import Arrangement, ContextName, context_name
 from adapters.media.move import Moves
-from adapters.media.offer import Place, answer, elsewhere, leg_alone, leg_of, offer, offer_again, place_of
+from adapters.media.offer import Place, place_of
 from adapters.media.parts import MediaParts
 from adapters.media.port import NoPort
 from adapters.media.room import silent
-from adapters.media.stream import ACTOR, Stream, answered, cause_of, ended, moved, not_acceptable
+from adapters.media.stream import ACTOR, Stream, answered, cause_of, ended, moved, not_acceptable, released
 from domain.call.call import Call, CallState
 from domain.call.effect import Cancel, Dial, Effect, HangUp, Mix, Reoffer
 from domain.call.input import Failed, Input, Released, ReofferAccepted, ReofferRefused
 from domain.ids import shard_of
-from domain.sdp import Sdp, map_crypto
+from domain.sdp import Sdp
 from domain.values import Cause
 from media.wire import (
     Dtmf,
     FromWorker,
     Inventory,
+    Keyed,
     Latched,
     Leg,
     Load,
     Measured,
+    NotKeyed,
     PlayDone,
     Ready,
     RecordClosed,
@@ -76,6 +78,8 @@ class MediaPerformer:
             Ready: self._ready,
             Refused: self._refused,
             Dtmf: attendances.told,
+            Keyed: self._keyed,
+            NotKeyed: self._not_keyed,
             Latched: self._note,
             Silent: self._note,
             Measured: self._note,
@@ -97,6 +101,8 @@ class MediaPerformer:
         """What a worker says. `flush` is to follow."""
         if isinstance(message, Inventory):
             self._parts.pool.arrived(worker, message)
+            for one in message.keyed:
+                self._keyed(one)
         elif isinstance(message, Load):
             self._ask_again(worker)
         elif (how := self._messages.get(type(message))) is not None:
@@ -153,7 +159,7 @@ class MediaPerformer:
     def _mix(self, call: Call, effect: Mix) -> None:
         try:
             if self._is_ours(call, effect.ours):
-                wire = leg_of(effect.leg, self._bare(effect.theirs), self._bare(effect.ours))
+                wire = self._parts.speaker.leg(effect.leg, effect.theirs, effect.ours)
                 self._settle(self._streams.get(effect.leg) or self._enter(call, effect.leg), wire, effect.ours)
             else:
                 self._take_in(call, effect.leg, effect.theirs, effect.ours)
@@ -167,7 +173,7 @@ class MediaPerformer:
         if stream.wire is not None and stream.wire.port != wire.port:
             self._parts.ports.free(stream.wire.port)
         self._parts.ports.mark(wire.port)
-        stream.wire, stream.ours, stream.told, stream.moves = wire, ours, True, False
+        stream.settle(wire, ours)
         self._moves.over(stream.leg)
         self._changed[stream.context] = None
 
@@ -196,11 +202,7 @@ class MediaPerformer:
                 stream.asked = call, effect
                 return ""
             place = Place(self._host(call), stream.wire.port)
-        if not effect.sdp:
-            return elsewhere(offer_again(before), place)
-        ours = answer(effect.sdp, place, self._parts.means, before)
-        leg_of(leg, self._bare(effect.sdp), self._bare(ours))
-        return ours
+        return self._parts.speaker.again(leg, effect.sdp, place, before)
 
     def _leave(self, call: Call, effect: HangUp | Cancel) -> None:
         stream = self._streams.get(effect.leg)
@@ -211,7 +213,7 @@ class MediaPerformer:
     # --- streams
 
     def _enter(self, call: Call, leg: str) -> Stream:
-        stream = Stream(call.id, leg, context_name(call, leg))
+        stream = Stream(call, leg, context_name(call, leg))
         self._streams[leg] = self._contexts.setdefault(stream.context, {})[leg] = stream
         return stream
 
@@ -237,21 +239,12 @@ class MediaPerformer:
         parts.ports.mark(place.port)
         stream.promised = 0
         try:
-            stream.ours, stream.wire = self._described(stream, place)
+            stream.ours, stream.wire = self._parts.speaker.first(stream, place)
         except ValueError as error:
             parts.ports.free(place.port)
             self._fail(stream, not_acceptable(error))
             return
         self._changed[stream.context] = None
-
-    def _described(self, stream: Stream, place: Place) -> tuple[str, Leg]:
-        """What we say of it, and what it is. Raises ValueError."""
-        theirs = stream.theirs if stream.moves else stream.offered
-        if not theirs:
-            ours = offer(place, self._parts.means)
-            return ours, leg_alone(stream.leg, ours)
-        ours = elsewhere(stream.said, place) if stream.moves else answer(theirs, place, self._parts.means)
-        return ours, leg_of(stream.leg, self._bare(theirs), self._bare(ours))
 
     # --- what was elsewhere
 
@@ -272,7 +265,7 @@ class MediaPerformer:
             stream.promised = self._promised(call, leg)
             self._fresh.append(stream)
         else:
-            stream.ours, stream.wire = self._described(stream, Place(stream.host, stream.wire.port))
+            stream.ours, stream.wire = self._parts.speaker.first(stream, Place(stream.host, stream.wire.port))
             stream.told, stream.rev = False, 0
             self._changed[stream.context] = None
         return stream
@@ -370,13 +363,23 @@ class MediaPerformer:
         if stream.lost_s == 1:
             _log.error("a call has no audio: its port was lost, and is waited for", leg=stream.leg, reason=reason)
         if stream.lost_s > _PATIENCE_S:
-            why = Cause(503, 41, f"the port of its audio was lost: {reason}")
-            self._tell(stream.call, Released(cause_of(stream.leg), ACTOR, stream.leg, why))
+            self._tell(stream.call, released(stream, Cause(503, 41, f"the port of its audio was lost: {reason}")))
 
     def _waiting(self, context: str, rev: int) -> list[Stream]:
         """The legs of which the worker now knows for the first time."""
         streams = self._contexts.get(ContextName.of(context), {}).values()
         return [one for one in streams if not one.told and 0 < one.rev <= rev]
+
+    def _keyed(self, message: Keyed) -> None:
+        """Known in memory only, for a worker that has to take over."""
+        stream = self._streams.get(message.leg)
+        if stream is not None and stream.learn(message.keys):
+            self._changed[stream.context] = None
+
+    def _not_keyed(self, message: NotKeyed) -> None:
+        """It would be silent for ever: what is to be encrypted never goes in the clear."""
+        if (stream := self._streams.get(message.leg)) is not None:
+            self._tell(stream.call, released(stream, Cause(488, 47, f"no keys for SRTP: {message.reason}")))
 
     def _note(self, message: Latched | Silent | Measured) -> None:
         _log.info("media", **msgspec.to_builtins(message))
@@ -385,9 +388,6 @@ class MediaPerformer:
 
     def _host(self, call: Call) -> str:
         return self._parts.host(call.caller.dialog.flow)
-
-    def _bare(self, sdp: str) -> str:
-        return map_crypto(sdp, self._parts.unseal)
 
     def _tell(self, call: UUID, inp: Input) -> None:
         self._inputs.append((call, inp))

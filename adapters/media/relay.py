@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from adapters.media.context import ContextName
-from adapters.media.offer import leg_of
+from adapters.media.offer import CODECS, leg_of
 from adapters.media.parts import MediaParts
 from adapters.media.port import NoPort
 from adapters.media.shown import End, can_pass, shown
@@ -97,7 +97,7 @@ class RelayPerformer:
         """What the phone of a leg is told of `theirs`, which the other party said; keys are bare."""
         assert call.relay is not None
         assert call.relay.place is not None
-        return described(call, leg, theirs, self._end(call, leg, call.relay.place), self._parts.means.codecs)
+        return described(call, leg, theirs, self._end(call, leg, call.relay.place), CODECS)
 
     # --- effects
 
@@ -108,7 +108,7 @@ class RelayPerformer:
                 self._opened(call.id, one)
             return
         try:
-            passes = not effect.offered or can_pass(effect.offered, self._parts.means.codecs)
+            passes = not effect.offered or can_pass(effect.offered, CODECS)
         except ValueError:
             passes = False
         if passes:
@@ -173,9 +173,8 @@ class RelayPerformer:
             return Context(legs, relayed=True)
         said = map_crypto(effect.caller, unseal), map_crypto(effect.callee, unseal)
         ends = self._end(call, call.caller_leg, place), self._end(call, "", place)
-        codecs = self._parts.means.codecs
-        caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], codecs)))
-        callee = _audible(leg_of(names[1], said[1], shown(said[0], ends[1], said[1], codecs)))
+        caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], CODECS)))
+        callee = _audible(leg_of(names[1], said[1], shown(said[0], ends[1], said[1], CODECS)))
         return Context((_in_order_of(callee, caller), callee), relayed=True)
 
     def _end(self, call: Call, leg: str, place: RelayPlace) -> End:

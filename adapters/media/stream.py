@@ -5,31 +5,32 @@ What may live here: what is known of one leg, and inputs made of that.
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import msgspec
 
 from adapters.media.context import ContextName
-from adapters.media.offer import NoCommonMedia
+from adapters.media.description import NoCommonMedia
 from domain.call.call import Call
 from domain.call.effect import Reoffer
 from domain.call.input import Answered, Failed, Released, Reoffered
 from domain.values import MEDIA, Ability, Cause, Dialog, Transaction
-from media.wire import Leg
+from media.wire import Dtls, Leg, Sdes
 
 ACTOR = "media"
 NAME = "Switchlog"
 """What the far end of a call to our media is called where a phone's make would be."""
 _UPDATES = Ability(updates=True)
+_SECRET = ("tls", "wss")
 
 
 class Stream:
     """A leg that ends here. `rev` is that of the context with which its port was opened first, 0 before that."""
 
-    def __init__(self, call: UUID, leg: str, context: ContextName) -> None:
-        self.call, self.leg, self.context = call, leg, context
+    def __init__(self, call: Call, leg: str, context: ContextName) -> None:
+        self.call, self.leg, self.context = call.id, leg, context
         self.dialog: Dialog | None = None
         self.offered, self.host = "", ""
+        self.secret = call.caller.dialog.flow.transport in _SECRET
+        """Whether nobody else reads what its party is told, so that keys may be offered to it."""
         self.ours = ""
         self.wire: Leg | None = None
         self.rev = self.tries = 0
@@ -44,6 +45,26 @@ class Stream:
         """The port that its party is being told already."""
         self.asked: tuple[Call, Reoffer] | None = None
         """What is to be answered once the port is open."""
+
+    def settle(self, wire: Leg, ours: str) -> None:
+        """Its party knows where our end is; the keys of a handshake stay unless what was agreed on asks for another."""
+        if self.wire is not None and isinstance(self.wire.secure, Dtls):
+            known = _keyed(wire, self.wire.secure.keys)
+            wire = known if known.secure == self.wire.secure else wire
+        self.wire, self.ours, self.told, self.moves = wire, ours, True, False
+
+    def learn(self, keys: Sdes) -> bool:
+        """What its handshake gave; whether that is news."""
+        before = self.wire
+        self.wire = _keyed(before, keys) if before is not None else None
+        return self.wire != before
+
+
+def _keyed(leg: Leg, keys: Sdes | None) -> Leg:
+    """A leg with what its handshake gave: a worker that did not make it needs no other one."""
+    if keys is None or not isinstance(leg.secure, Dtls):
+        return leg
+    return msgspec.structs.replace(leg, secure=msgspec.structs.replace(leg.secure, keys=keys))
 
 
 def cause_of(leg: str) -> str:
@@ -73,5 +94,9 @@ def moved(stream: Stream) -> Reoffered:
 
 def ended(stream: Stream, why: Cause) -> Failed | Released:
     """There can be no stream: a party that waits for an answer is refused, one that talks is hung up on."""
-    how = Released if stream.moves else Failed
-    return how(cause_of(stream.leg), ACTOR, stream.leg, why)
+    return released(stream, why) if stream.moves else Failed(cause_of(stream.leg), ACTOR, stream.leg, why)
+
+
+def released(stream: Stream, why: Cause) -> Released:
+    """A call that talks ends."""
+    return Released(cause_of(stream.leg), ACTOR, stream.leg, why)

@@ -194,6 +194,21 @@ async def test_a_room_sounds_while_nobody_leads_it(server: Server, phones: Phone
     await all_hear_the_others(calls)
 
 
+async def test_a_phone_whose_keys_come_from_a_handshake_hears_and_is_heard(server: Server, phones: Phones) -> None:
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", each={"1002": {"dtls": True}})
+    await all_hear_each_other_again(calls)
+    await calls["1002"].hold()
+    await calls["1002"].state("held", 10)
+    await hears_only(calls["1001"])
+    await calls["1002"].resume()
+    await calls["1002"].state("answered", 10)
+    await all_hear_the_others(calls)
+    for role in ("media", "sessions"):
+        await server.replace_role(role)
+        await all_hear_each_other_again(calls)
+
+
 @pytest.mark.parametrize("role", ["media", "sessions"])
 async def test_a_room_outlives_its_processes(server: Server, phones: Phones, role: str) -> None:
     """Without a word to the phones: the ports are the same, and nobody leaves."""

@@ -207,7 +207,7 @@ def free_port() -> int:
     while True:
         number = random.randrange(10_000, 30_000, 2)
         try:
-            open_pair(HOST, number, False).close()
+            open_pair(HOST, number).close()
         except PortTakenError:
             continue
         return number

@@ -218,6 +218,18 @@ def test_a_multiplexed_leg_gets_its_reports_at_the_port_of_its_sound(made: Stage
     assert [word.remote_lost for word in made.words(Measured)] == [2]
 
 
+def test_reports_follow_the_sound_to_its_port_and_away_from_it(made: Stage) -> None:
+    a, b = made.phone(frequency_hz=A_HZ), made.phone(frequency_hz=B_HZ)
+    for rev, muxes in enumerate((False, True, False), 1):
+        made.put([a.leg("a", rtcp_mux=muxes), b.leg("b")], rev=rev)
+        a.other.clear()
+        made.run(8.0)
+        assert bool(a.other) == muxes
+        if muxes:
+            a.send(rtcp.build([rtcp.ReceiverReport(a.ssrc, ())]))
+            made.run(0.1)
+
+
 def _last(control: socket.socket) -> rtcp.SenderReport:
     found = []
     while True:

@@ -179,6 +179,7 @@ class Exchange:
                 directory=directory,
                 identifier_secret=b"k" * 32,
                 nonce_secret=b"n" * 32,
+                media_secret=b"m" * 32,
                 algorithms=("SHA-256", "MD5"),
                 probe_s=probe_s,
                 roster=cluster.roster(node) if cluster else None,

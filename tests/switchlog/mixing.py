@@ -10,7 +10,7 @@ from adapters.sip.message.message import Response
 from domain.conference.conference import Conference
 from domain.conference.input import Kick, Lock, Mute
 from domain.routing.directory import Directory, Room
-from media.wire import Drop, Dtmf, FromWorker, Inventory, Leg, Put, Ready, Refused, ToWorker
+from media.wire import Drop, Dtmf, FromWorker, Inventory, Keyed, Leg, Put, Ready, Refused, ToWorker
 from switchlog.studio import Studio
 from tests.domain.world import directory
 from tests.switchlog.exchange import Exchange
@@ -31,6 +31,8 @@ class RememberedRooms:
         self.puts: list[Put] = []
         self.taken_ports: set[int] = set()
         """those that somebody else has"""
+        self.keyed: tuple[Keyed, ...] = ()
+        """what handshakes gave"""
         self.there = True
         self._exchange: Exchange | None = None
         self._answers: list[FromWorker] = []
@@ -41,7 +43,7 @@ class RememberedRooms:
         self._exchange = exchange
         if self.there:
             held = tuple((put.context, put.rev, put.epoch) for put in self.has.values())
-            self.say(Inventory(held, 100))
+            self.say(Inventory(held, 100, self.keyed))
 
     def told(self, worker: str, message: ToWorker) -> None:
         assert worker == WORKER

@@ -13,17 +13,22 @@ HOLD = SDP + "a=sendonly\r\n"
 class Phone:
     """Writes the messages of one phone."""
 
-    def __init__(self, exchange: Exchange, number: str, address: str, domain: str = "acme.example") -> None:
+    def __init__(
+        self, exchange: Exchange, number: str, address: str, domain: str = "acme.example", transport: str = "udp"
+    ) -> None:
         self.exchange, self.number, self.address, self.domain = exchange, number, address, domain
+        self.transport = transport
         self.cseq = 0
+
+    def _send(self, text: str, body: str = "") -> None:
+        self.exchange.send(self.address, text, body, self.transport)
 
     def register(self, expires_s: int = 300) -> Response:
         uri = f"sip:{self.domain}"
 
         def send(extra: str) -> None:
             self.cseq += 1
-            self.exchange.send(
-                self.address,
+            self._send(
                 f"REGISTER {uri} SIP/2.0\nVia: SIP/2.0/UDP {self.address};branch=z9hG4bKr{self.number}{self.cseq}\n"
                 f"From: <sip:{self.number}@{self.domain}>;tag=r\nTo: <sip:{self.number}@{self.domain}>\n"
                 f"Call-ID: reg-{self.address}\nCSeq: {self.cseq} REGISTER\n"
@@ -44,8 +49,7 @@ class Phone:
             nonlocal branch
             self.cseq += 1
             branch = f"z9hG4bKi{self.number}{self.cseq}"
-            self.exchange.send(
-                self.address,
+            self._send(
                 f"INVITE {uri} SIP/2.0\nVia: SIP/2.0/UDP {self.address};branch={branch};rport\nMax-Forwards: 70\n"
                 f"From: <sip:{from_ or self.number}@{self.domain}>;tag=a\nTo: <{uri}>\nCall-ID: {call_id}\n"
                 f"CSeq: {self.cseq} INVITE\nContact: <sip:{self.number}@{self.address}>\n"
@@ -61,8 +65,7 @@ class Phone:
         if method not in ("ACK", "CANCEL"):
             self.cseq += 1
         uri = answered.get("Contact") or "<sip:x@acme.example>"
-        self.exchange.send(
-            self.address,
+        self._send(
             f"{method} {uri.strip('<>')} SIP/2.0\n"
             f"Via: SIP/2.0/UDP {self.address};branch={branch or f'z9hG4bKd{self.number}{method}{self.cseq}'}\n"
             f"From: {answered.get('From')}\nTo: {answered.get('To')}\nCall-ID: {answered.call_id}\n"
@@ -75,8 +78,7 @@ class Phone:
     def reply(self, request: Request, status: int, sdp: str = "", tag: str = "b", extra: str = "") -> None:
         vias = "\n".join(f"Via: {via}" for via in request.get_all("Via"))
         to = request.get("To") or ""
-        self.exchange.send(
-            self.address,
+        self._send(
             f"SIP/2.0 {status} Whatever\n{vias}\nFrom: {request.get('From')}\n"
             f"To: {to if 'tag=' in to else f'{to};tag={tag}'}\nCall-ID: {request.call_id}\n"
             f"CSeq: {request.get('CSeq')}\nContact: <sip:{self.number}@{self.address}>"

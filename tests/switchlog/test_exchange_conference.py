@@ -176,7 +176,7 @@ def test_a_phone_that_makes_no_offer_answers_ours(exchange: Exchange, rooms: Rem
     phone.invite("7000", sdp="")
     answered = exchange.last(ALICE)
     assert isinstance(answered, Response)
-    assert b"m=audio 20000 RTP/AVP 96 9 8 0 101 102\r\n" in answered.body
+    assert b"m=audio 20000 RTP/AVP 96 9 8 0 97 101 102 103\r\n" in answered.body
     assert rooms.heard_in() == [NEITHER]
     phone.within(answered, "ACK", SDP)
     (leg,) = rooms.room().values()

@@ -95,6 +95,7 @@ class Two:
             directory=directory,
             identifier_secret=b"k" * 32,
             nonce_secret=b"n" * 32,
+            media_secret=b"m" * 32,
             algorithms=("MD5",),
             roster=Known(name, self.living, self.journal),
             elsewhere=self._contacts,

@@ -32,6 +32,7 @@ def successor(exchange: Exchange, loop: asyncio.AbstractEventLoop) -> Session:
             directory=directory,
             identifier_secret=b"k" * 32,
             nonce_secret=b"n" * 32,
+            media_secret=b"m" * 32,
             algorithms=("SHA-256",),
         ),
         loop,

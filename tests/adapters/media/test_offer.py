@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from base64 import b64encode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.media.certificate import Certificates
 from adapters.media.crypto import SUITES
+from adapters.media.description import NoCommonMedia
 from adapters.media.offer import (
-    Means,
-    NoCommonMedia,
     Place,
     answer,
     elsewhere,
@@ -21,8 +22,9 @@ from adapters.media.offer import (
     offer_again,
     place_of,
 )
+from adapters.media.secure import Means
 from domain.sdp import LIMIT, Sdp, map_crypto, sections
-from media.wire import Codec, Sdes
+from media.wire import Codec, Leg, Sdes
 
 PLACE = Place("192.0.2.1", 20000)
 AUDIO = "m=audio 4000 RTP/AVP 0 101"
@@ -47,7 +49,14 @@ def chance(count: int) -> bytes:
     return bytes([7]) * count
 
 
-MEANS = Means(seal, chance)
+NOW = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+CERTIFICATES = Certificates(b"secret")
+MEANS = Means(seal, chance, lambda: CERTIFICATES.current(NOW))
+OTHER_CHANCE = MEANS._replace(chance=bytes)
+
+
+def came_to(theirs: str, ours: str) -> Leg:
+    return leg_of("l", theirs, ours, lambda named: CERTIFICATES.shown(named, NOW))
 
 
 def answered(*lines: str, before: str = "", place: Place = PLACE) -> str:
@@ -98,7 +107,7 @@ def test_the_first_codec_that_is_known_is_taken_under_the_number_that_it_was_off
 ) -> None:
     offered = description(f"m=audio 4000 RTP/AVP {formats}", *maps)
     ours = answer(offered, PLACE, MEANS)
-    leg = leg_of("l", offered, ours)
+    leg = came_to(offered, ours)
     assert (leg.codecs, leg.dtmf) == ((codec,), dtmf)
     assert str(codec.payload_type) in Sdp.parse(ours).codecs or codec.name in ours
 
@@ -115,20 +124,20 @@ def test_the_first_codec_that_is_known_is_taken_under_the_number_that_it_was_off
 def test_direction(offered: str, said: str, sends: bool, receives: bool, muted: bool) -> None:
     text = description(AUDIO, f"a={offered}")
     ours = answer(text, PLACE, MEANS)
-    leg = leg_of("l", text, ours)
+    leg = came_to(text, ours)
     assert Sdp.parse(ours).direction == said
     assert (leg.sends, leg.receives, leg.muted) == (sends, receives, muted)
 
 
 def test_the_hold_of_rfc_2543_names_no_address() -> None:
     text = description(AUDIO, host="0.0.0.0")
-    leg = leg_of("l", text, answer(text, PLACE, MEANS))
+    leg = came_to(text, answer(text, PLACE, MEANS))
     assert (leg.remote, leg.sends) == (None, False)
 
 
 def test_a_name_is_no_address_either() -> None:
     text = description(AUDIO, host="phone.example")
-    assert leg_of("l", text, answer(text, PLACE, MEANS)).remote is None
+    assert came_to(text, answer(text, PLACE, MEANS)).remote is None
 
 
 def test_a_stream_that_is_not_taken_is_refused_in_its_place() -> None:
@@ -143,7 +152,7 @@ def test_a_stream_that_is_not_taken_is_refused_in_its_place() -> None:
         "m=audio 0 RTP/AVP 8",
         "m=text 0 TCP/MSRP *",
     ]
-    assert leg_of("l", text, ours).remote == ("192.0.2.9", 4000)
+    assert came_to(text, ours).remote == ("192.0.2.9", 4000)
     assert place_of(ours) == PLACE
 
 
@@ -159,7 +168,8 @@ def test_a_stream_that_is_not_taken_is_refused_in_its_place() -> None:
             ["m=audio 4000 RTP/SAVP 0", f"a=crypto:1 F8_128_HMAC_SHA1_80 inline:{THEIR_KEY}"],
             "suite F8_128_HMAC_SHA1_80 is not",
         ),
-        (["m=audio 4000 UDP/TLS/RTP/SAVPF 0"], "UDP/TLS/RTP/SAVPF is not known"),
+        (["m=audio 4000 UDP/TLS/RTP/SAVPF 0"], "there is no a=fingerprint"),
+        (["m=audio 4000 TCP/RTP/AVP 0"], "TCP/RTP/AVP is not known"),
     ],
 )
 def test_what_we_cannot_have_is_refused_with_what_it_lacks(lines: list[str], missing: str) -> None:
@@ -171,14 +181,14 @@ def test_rtcp_shares_the_port_where_that_was_offered() -> None:
     text = description(AUDIO, "a=rtcp-mux")
     ours = answer(text, PLACE, MEANS)
     assert "a=rtcp-mux\r\n" in ours
-    assert leg_of("l", text, ours).rtcp_mux
-    assert not leg_of("l", description(AUDIO), answered(AUDIO)).rtcp_mux
+    assert came_to(text, ours).rtcp_mux
+    assert not came_to(description(AUDIO), answered(AUDIO)).rtcp_mux
 
 
-def test_whether_rtcp_shares_the_port_stays_as_it_was() -> None:
+def test_whether_rtcp_shares_the_port_may_change() -> None:
     for first, then in ([AUDIO], [AUDIO, "a=rtcp-mux"]), ([AUDIO, "a=rtcp-mux"], [AUDIO]):
-        with pytest.raises(NoCommonMedia, match="RTCP"):
-            answered(*then, before=answered(*first))
+        ours = answered(*then, before=answered(*first))
+        assert came_to(description(*then), ours).rtcp_mux == ("a=rtcp-mux" in then)
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -193,19 +203,19 @@ def test_srtp_takes_the_first_suite_that_is_known(suite: str) -> None:
     ours = answer(map_crypto(text, seal), PLACE, MEANS)
     assert Sdp.parse(ours).encrypted
     assert b64encode(chance(SUITES[suite])).decode() not in ours, "the key is sealed"
-    leg = leg_of("l", text, map_crypto(ours, unseal))
+    leg = came_to(text, map_crypto(ours, unseal))
     assert leg.secure == Sdes(suite, chance(SUITES[suite]), bytes(SUITES[suite]))  # fmt: skip
 
 
 def test_the_key_stays_as_long_as_its_suite_does() -> None:
     lines = ["m=audio 4000 RTP/SAVP 0", f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{THEIR_KEY}"]
     first = answered(*lines)
-    again = answer(description(*lines, "a=sendonly"), PLACE, Means(seal, bytes), first)
+    again = answer(description(*lines, "a=sendonly"), PLACE, OTHER_CHANCE, first)
     crypto = [line for line in first.split("\r\n") if "crypto" in line]
     assert crypto == [line for line in again.split("\r\n") if "crypto" in line]
     other = answer(
         description("m=audio 4000 RTP/SAVP 0", f"a=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:{THEIR_KEY}"),
-        PLACE, Means(seal, bytes), first,
+        PLACE, OTHER_CHANCE, first,
     )  # fmt: skip
     assert crypto[0].partition("inline:")[2] not in other
 
@@ -215,7 +225,7 @@ def test_a_key_that_is_none_makes_no_stream(key: str) -> None:
     text = description("m=audio 4000 RTP/SAVP 0", f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}")
     ours = map_crypto(answer(text, PLACE, MEANS), unseal)
     with pytest.raises(NoCommonMedia, match="key"):
-        leg_of("l", text, ours)
+        came_to(text, ours)
 
 
 def test_a_change_raises_the_version_and_the_same_again_does_not() -> None:
@@ -226,39 +236,25 @@ def test_a_change_raises_the_version_and_the_same_again_does_not() -> None:
 
 
 def test_what_we_offer_is_understood_by_ourselves() -> None:
-    ours = offer(PLACE, MEANS)
+    ours = offer(PLACE, MEANS, secure=False)
     theirs = answer(ours, Place("192.0.2.9", 4000), MEANS)
-    leg = leg_of("l", theirs, ours)
+    leg = came_to(theirs, ours)
     assert (leg.port, leg.remote, leg.codecs, leg.dtmf) == (
         20000, ("192.0.2.9", 4000), (Codec("opus", 96, 48000, 2),), 101,
     )  # fmt: skip
 
 
 def test_our_end_is_silent_until_the_party_has_answered() -> None:
-    leg = leg_alone("l", offer(PLACE, MEANS))
+    leg = leg_alone("l", offer(PLACE, MEANS, secure=False))
     assert (leg.port, leg.remote, leg.sends, leg.receives) == (20000, None, False, False)
-    assert [codec.name for codec in leg.codecs] == ["opus", "G722", "PCMA", "PCMU"]
-
-
-def test_a_worker_is_asked_for_what_it_has_only() -> None:
-    means = Means(seal, chance, frozenset({"PCMU"}), secure=False)
-    offered = description("m=audio 4000 RTP/AVP 9 96 0", "a=rtpmap:96 opus/48000/2")
-    ours = answer(offered, PLACE, means)
-    assert leg_of("l", offered, ours).codecs == (Codec("PCMU", 0),)
-    assert Sdp.parse(offer(PLACE, means)).codecs == ("PCMU/8000", "telephone-event/8000")
-    for lines in (
-        ["m=audio 4000 RTP/AVP 9"],
-        ["m=audio 4000 RTP/SAVP 0", f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{THEIR_KEY}"],
-    ):
-        with pytest.raises(NoCommonMedia, match="known here"):
-            answer(description(*lines), PLACE, means)
+    assert [codec.name for codec in leg.codecs] == ["opus", "G722", "PCMA", "PCMU", "L16"]
 
 
 def test_an_answer_that_takes_nothing_makes_no_stream() -> None:
-    ours = offer(PLACE, MEANS)
+    ours = offer(PLACE, MEANS, secure=False)
     for line in ("m=audio 0 RTP/AVP 0", "m=audio 4000 RTP/AVP 18"):
         with pytest.raises(NoCommonMedia, match="nothing"):
-            leg_of("l", description(line), ours)
+            came_to(description(line), ours)
 
 
 def test_an_ipv6_place_is_named_as_one() -> None:
@@ -268,10 +264,37 @@ def test_an_ipv6_place_is_named_as_one() -> None:
 
 
 def test_a_late_offer_goes_on_from_what_was_said_before() -> None:
-    before = answered("m=video 5000 RTP/AVP 96", AUDIO)
-    assert offer_again(before) == before
-    held = answered("m=video 5000 RTP/AVP 96", AUDIO, "a=sendonly", before=before)
-    assert offer_again(held) == before.replace("117901063 1 ", "117901063 3 ")
+    before = answered("m=video 5000 RTP/AVP 96", AUDIO, EVENTS)
+    held = answered("m=video 5000 RTP/AVP 96", AUDIO, EVENTS, "a=sendonly", before=before)
+    again = offer_again(held)
+    assert "o=- 117901063 3 IN" in again
+    assert sections(again).streams == [
+        ["m=video 0 RTP/AVP 96"],
+        [
+            "m=audio 20000 RTP/AVP 0 96 9 8 97 101 98 99",
+            "a=rtpmap:0 PCMU/8000",
+            "a=rtpmap:96 opus/48000/2",
+            "a=rtpmap:9 G722/8000",
+            "a=rtpmap:8 PCMA/8000",
+            "a=rtpmap:97 L16/16000",
+            "a=rtpmap:101 telephone-event/8000",
+            "a=fmtp:101 0-15",
+            "a=rtpmap:98 telephone-event/48000",
+            "a=fmtp:98 0-15",
+            "a=rtpmap:99 telephone-event/16000",
+            "a=fmtp:99 0-15",
+            "a=ptime:20",
+            "a=sendrecv",
+            "",
+        ],
+    ]
+    assert offer_again(again) == again
+
+
+def test_a_number_that_the_party_gave_stays_its_codec_s() -> None:
+    before = answered("m=audio 4000 RTP/AVP 97", "a=rtpmap:97 opus/48000/2")
+    codecs = {codec.name: codec.payload_type for codec in leg_alone("l", offer_again(before)).codecs}
+    assert codecs == {"opus": 97, "G722": 9, "PCMA": 8, "PCMU": 0, "L16": 96}
 
 
 TEXT = st.text(alphabet="v=0mcoa audiovideoRTP/SAVP:;-1234567890\r\ninline|", max_size=300)
@@ -279,7 +302,9 @@ TEXT = st.text(alphabet="v=0mcoa audiovideoRTP/SAVP:;-1234567890\r\ninline|", ma
 
 @given(st.lists(st.sampled_from([
     AUDIO, EVENTS, "a=rtpmap:96 opus/48000/2", "m=audio 4000 RTP/AVP 96 0", "m=audio 1 RTP/SAVP 0", "a=rtcp-mux",
-    f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{THEIR_KEY}", "a=inactive", "m=video 0 RTP/AVP 1", "c=IN IP4 x", "c=",
+    f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{THEIR_KEY}", "a=inactive", "m=audio 4000 UDP/TLS/RTP/SAVP 0",
+    "a=setup:actpass", "a=setup:x", f"a=fingerprint:{CERTIFICATES.current(NOW).fingerprint}", "a=fingerprint:sha-256 A",
+    "a=tls-id:1", "m=video 0 RTP/AVP 1", "c=IN IP4 x", "c=",
     "a=rtpmap:", "a=fmtp:96", "m=audio x", "a=rtpmap:96 opus/4800000000/2", "a=crypto:1 inline:",
 ])), TEXT)  # fmt: skip
 def test_any_offer_is_answered_stream_by_stream_or_refused(lines: list[str], more: str) -> None:
@@ -291,7 +316,7 @@ def test_any_offer_is_answered_stream_by_stream_or_refused(lines: list[str], mor
     assert len(sections(ours).streams) == len(sections(text).streams)
     assert sum(not lines[0].split()[1].startswith("0") for lines in sections(ours).streams) == 1
     assert answer(text, PLACE, MEANS, ours) == ours
-    leg = leg_of("l", text, map_crypto(ours, unseal))
+    leg = came_to(text, map_crypto(ours, unseal))
     assert (leg.port, len(leg.codecs) > 0) == (20000, True)
 
 
