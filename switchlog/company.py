@@ -169,6 +169,7 @@ class Fellow:
         return done
 
     def expelled(self) -> None:
+        self.lease.void()  # now: it may be heard again before the loop comes to what waits before this
         self._soon(self._expelled)
 
     def heard(self, until: float) -> None:

@@ -159,6 +159,28 @@ async def test_a_fault_in_what_is_done_for_a_dead_node_does_not_keep_the_others_
     fellow.ended.cancel()
 
 
+async def test_who_was_given_up_and_is_heard_again_first_drops_what_it_held() -> None:
+    done = list[str]()
+
+    class Holding:
+        def expelled(self) -> None:
+            done.append("dropped")
+
+        def poke(self) -> None:
+            """There is nothing to claim."""
+
+    fellow = Fellow("a", lambda: datetime.now(UTC))
+    fellow._hosted = Hosted(cast("Warden", Holding()), lambda name: None, lambda shard: None)
+    fellow.heard(time.monotonic() + 60)
+    fellow.dispatch(lambda: done.append("said"))
+    fellow.expelled()
+    fellow.heard(time.monotonic() + 60)
+    while len(done) < 2:
+        await asyncio.sleep(0)
+    assert done == ["dropped", "said"] and fellow.lease.current
+    fellow.ended.cancel()
+
+
 async def test_shards_that_move_together_are_told_together_and_not_those_that_are_back_already() -> None:
     told = asyncio.Queue[Collection[int]]()
     fellow = Fellow("a", lambda: datetime.now(UTC))

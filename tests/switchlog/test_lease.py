@@ -44,9 +44,28 @@ def test_what_a_frozen_node_would_say_waits_and_keeps_its_order() -> None:
 
 def test_who_was_given_up_gets_rid_of_what_waits() -> None:
     life = Life()
+    life.lease.renew(103.0)
+    life.lease.void()
     life.say(1, 2)
+    assert life.said == []
     life.lease.forfeit()
     assert life.said == [1, 2] and not life.lease.current
+
+
+def test_who_was_given_up_does_not_count_before_all_that_it_held_is_dropped() -> None:
+    life = Life()
+    life.lease.renew(103.0)
+    life.lease.void()
+    life.lease.renew(104.0)
+    life.say(1)
+    life.lease.go_on()
+    assert not life.lease.current and life.said == []
+    life.lease.void()
+    life.lease.renew(105.0)
+    life.lease.forfeit()
+    assert not life.lease.current, "and that as often as it was given up"
+    life.lease.forfeit()
+    assert life.lease.current and life.said == [1]
 
 
 def test_an_old_heartbeat_does_not_shorten_the_lease() -> None:

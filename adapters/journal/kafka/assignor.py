@@ -63,22 +63,31 @@ class NodesAssignor(AbstractPartitionAssignor):  # type: ignore[misc]
         self, prefix: str, me: Neighbour, allotted: Callable[[frozenset[int], tuple[Neighbour, ...]], None]
     ) -> None:
         self._prefix, self._allotted = prefix, allotted
-        self._card = Card(me)
+        self._me = self._said = me
+        self._held: tuple[int, ...] = ()
+        self._generation = -1
 
     def introduce(self, me: Neighbour) -> None:
-        """From the next sharing on this node says so of itself."""
-        self._card = msgspec.structs.replace(self._card, neighbour=me)
+        """From the next sharing on this node says so of itself. From any thread."""
+        self._me = me
+
+    @property
+    def has_news(self) -> bool:
+        """Whether this node says something else of itself now than when it last asked to join."""
+        return self._said != self._me
 
     def forget(self) -> None:
         """The group has given this node up: it holds nothing."""
-        self._card = Card(self._card.neighbour)
+        self._held, self._generation = (), -1
 
     def supported_protocols(self) -> list[Any]:
         return [RebalanceProtocol.COOPERATIVE]
 
     def metadata(self, topics: Iterable[str]) -> Any:
+        self._said = self._me
+        card = msgspec.json.encode(Card(self._said, self._held, self._generation))
         return ConsumerProtocolSubscription(
-            version=self.version, topics=sorted(topics), user_data=msgspec.json.encode(self._card), owned_partitions=[]
+            version=self.version, topics=sorted(topics), user_data=card, owned_partitions=[]
         )
 
     def assign(self, cluster: Any, members: Sequence[Any]) -> dict[str, Any]:
@@ -104,7 +113,7 @@ class NodesAssignor(AbstractPartitionAssignor):  # type: ignore[misc]
 
     def on_assignment(self, assignment: Any, generation: int) -> None:
         shards = shards_of(self._prefix, assignment.partitions())
-        self._card = Card(self._card.neighbour, tuple(sorted(shards)), generation)
+        self._held, self._generation = tuple(sorted(shards)), generation
         try:
             everybody = _neighbours.decode(assignment.user_data or b"[]")
         except msgspec.MsgspecError:

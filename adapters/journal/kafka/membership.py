@@ -37,8 +37,8 @@ TIMEOUTS_S = (3.0, 6.0)
 """After so long without a word a node is given up; the second where the brokers do not allow the first."""
 RELEASE_S = 8.0
 """So long the group waits for a node that gives shards back."""
-_REBALANCE_S = 20.0
-"""So long it waits for a node that is alive and does not come to a sharing."""
+_REBALANCE_S = 12.0
+"""So long it waits for a node that is alive and does not come to a sharing: more than giving back takes."""
 _POLL_MS = 100
 _PAUSE_S = 0.2
 _LOOK_S = 0.005
@@ -46,8 +46,8 @@ _BEATS = 10
 """Heartbeats in the time after which a node is given up."""
 _DEAF = 3
 """After so many of these times without an answer to one it joins anew: the library may have come to a stop."""
-_SHARING_S = _REBALANCE_S + RELEASE_S
-"""The same while shards are shared out."""
+_SHARING_S = _REBALANCE_S + 3.0
+"""The same while shards are shared out: by then the brokers have shared out among those who came."""
 _CLOSE_MS = 2_000
 
 
@@ -79,12 +79,15 @@ class Membership:
     def __init__(self, address: Address, me: Neighbour, told: Told, timeouts_s: Sequence[float] = TIMEOUTS_S) -> None:
         self._address, self._name, self._told, self._timeouts_s = address, me.name, told, list(timeouts_s)
         self.group = f"{address.prefix}.{GROUP}"
-        self._assignor = NodesAssignor(address.prefix, me, told.allotted)
+        self._assignor = NodesAssignor(address.prefix, me, self._allotted)
         self._listener = _Listener(self)
         self._consumer: Any = None
-        self._acknowledged = 0.0
-        """when the newest heartbeat that was answered had been sent; at first when the consumer was made"""
-        self._rejoin = Event()
+        self._member = ""
+        """who it was in the group when it was allotted what it has; empty if it has nothing"""
+        self._answered = 0.0
+        """when the group last answered, or the consumer was made"""
+        self._until = 0.0
+        """until then it has not given this node up"""
         self._stop = Event()
         self._thread = Thread(target=self._run, name="membership", daemon=True)
         self._thread.start()
@@ -92,7 +95,6 @@ class Membership:
     def introduce(self, me: Neighbour) -> None:
         """Tell all nodes what has changed about this one; its name stays. The shards are shared out anew."""
         self._assignor.introduce(me)
-        self._rejoin.set()
 
     def close(self, leave: bool) -> None:
         """End the membership; blocks. With `leave` the others share out at once, else when this node's time is over:
@@ -134,21 +136,18 @@ class Membership:
     def _turn(self) -> None:
         """What there is to do for some milliseconds."""
         coordinator = self._consumer._coordinator
-        if self._rejoin.is_set():
-            self._rejoin.clear()
+        if self._assignor.has_news:
             coordinator.request_rejoin()
         self._consumer.poll(timeout_ms=_POLL_MS)
-        heartbeat = coordinator.heartbeat
-        sent, received = heartbeat.last_send, heartbeat.last_receive
-        now = time.monotonic()
-        if received >= sent > self._acknowledged:
-            self._acknowledged = sent
-            self._told.heard(sent + self._timeouts_s[0])
-        elif now - self._acknowledged > (_DEAF * self._timeouts_s[0] if coordinator.stable() else _SHARING_S):
-            _log.warning("the group of nodes has not answered for %.0f s: it is joined anew", now - self._acknowledged)
+        silent_s = time.monotonic() - self._answered
+        if silent_s > (_DEAF * self._timeouts_s[0] if coordinator.stable() else _SHARING_S):
+            _log.warning("the group of nodes has not answered for %.0f s: it is joined anew", silent_s)
             self._drop()
-        elif coordinator.stable() and not coordinator._heartbeat_enabled:
-            coordinator.request_rejoin()  # another process has this node's name: joining says so
+        elif not coordinator.stable() or not coordinator._heartbeat_enabled:
+            # The library forgets a joining that is under way if it began because topics are known better by now, and a
+            # `poll` ends before it does. And with a heart that is stopped another process has this node's name: joining
+            # says so.
+            coordinator.request_rejoin()
 
     def _open(self) -> Any:
         timeout_ms = round(self._timeouts_s[0] * 1000)
@@ -170,8 +169,20 @@ class Membership:
         )
         topics = [TOPICS[name].full(self._address.prefix) for name in SUBSCRIBED]
         consumer.subscribe(topics, listener=self._listener)
-        self._acknowledged = time.monotonic()
+        self._answered = time.monotonic()
+        self._listen(consumer._coordinator.heartbeat)
         return consumer
+
+    def _listen(self, heartbeat: Any) -> None:
+        """Tell of each answer at once: `poll` does not return while shards are given back."""
+        received = heartbeat.received_heartbeat
+
+        def answered() -> None:
+            received()
+            self._answered, self._until = time.monotonic(), heartbeat.last_send + self._timeouts_s[0]
+            self._told.heard(self._until)
+
+        heartbeat.received_heartbeat = answered
 
     def _shorter_is_refused(self, error: Exception) -> bool:
         """Whether the brokers want a longer time, and there is one to try."""
@@ -200,10 +211,16 @@ class Membership:
         return explain(error, self._address)
 
     def _drop(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
+        """End the client. What this node has it gives back, unless the group may have given it up already."""
+        if self._consumer is None:
+            return
+        if time.monotonic() >= self._until and not self._stop.is_set():
+            self._expelled()
+        try:
             with suppress(*CLIENT_ERRORS):
-                consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+                self._consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+        finally:
+            self._consumer, self._member = None, ""
 
     def _leave(self) -> None:
         try:
@@ -217,6 +234,20 @@ class Membership:
 
     # --- the library's thread
 
+    def _allotted(self, shards: frozenset[int], neighbours: tuple[Neighbour, ...]) -> None:
+        """A member that was given up comes back under another id, and the library does not always say `_lost` before:
+        not if it was about to join when it was frozen."""
+        member = self._consumer._coordinator.group_metadata().member_id
+        if member != self._member:
+            self._expelled()
+        self._member, self._answered = member, time.monotonic()
+        self._told.allotted(shards, neighbours)
+
+    def _expelled(self) -> None:
+        if self._member:
+            self._member = ""
+            self._told.expelled()
+
     async def _taken(self, partitions: Iterable[Any]) -> None:
         """Nothing is read by this membership."""
         for partition in partitions:
@@ -224,7 +255,7 @@ class Membership:
         self._consumer.pause(*partitions)
 
     async def _revoked(self, partitions: Iterable[Any]) -> None:
-        if self._stop.is_set():
+        if self._stop.is_set() or not self._member:
             return
         done = self._told.revoked(shards_of(self._address.prefix, partitions))
         until = time.monotonic() + RELEASE_S
@@ -233,7 +264,7 @@ class Membership:
 
     async def _lost(self) -> None:
         self._assignor.forget()
-        self._told.expelled()
+        self._expelled()
 
 
 class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from adapters.journal.kafka import membership
 from adapters.journal.kafka.address import Address
 from adapters.journal.kafka.assignor import EVERY
 from adapters.journal.kafka.membership import Membership
 from domain.node import Listener, Neighbour
-from tests.adapters.journal.kafka.company import NODE_S, Child, Ear
+from tests.adapters.journal.kafka.company import NODE_S, TIMEOUT_S, Child, Ear
 
 ALL = frozenset(EVERY)
 Joining = Callable[..., tuple[Membership, Ear]]
@@ -31,7 +32,10 @@ def join(fresh: Address) -> Iterator[Joining]:
         member.close(leave=False)
 
 
-def test_one_alone_has_all_and_a_second_one_half_of_it_once_that_is_given_back(join: Joining) -> None:
+def test_one_alone_has_all_and_a_second_one_half_of_it_once_that_is_given_back(
+    join: Joining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "RELEASE_S", 2 * TIMEOUT_S)
     _, one = join("a", hold=True)
     one.wait(lambda: one.shards == ALL)
     assert one.names == ("a",) and one.given_back == []
@@ -134,3 +138,66 @@ def test_a_heart_that_stops_in_the_client_library_costs_a_node_its_word_for_a_mo
     stopped = time.monotonic()
     one.wait(lambda: one.until > stopped + 2 * NODE_S)
     assert one.names == ("a",) and one.error is None
+
+
+def test_a_joining_that_began_with_news_of_topics_and_outlasts_a_poll_is_not_forgotten(
+    join: Joining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member, one = join("a")
+    one.wait(lambda: one.shards == ALL and one.until > 0)
+    coordinator, done = member._consumer._coordinator, list[float]()
+    _outlast_polls(member, monkeypatch, lambda: done.append(time.monotonic()), by_news_of_topics=True)
+    one.wait(lambda: bool(done) and one.until > done[0] + NODE_S)
+    assert member._consumer._coordinator is coordinator, "and it need not be joined anew for that"
+
+
+def test_what_a_node_says_of_itself_while_it_joins_is_heard_too(join: Joining, monkeypatch: pytest.MonkeyPatch) -> None:
+    member, one = join("a")
+    one.wait(lambda: one.shards == ALL and one.until > 0)
+    last = Neighbour("a", "a:5072")
+    _outlast_polls(member, monkeypatch, lambda: member.introduce(last), by_news_of_topics=True)
+    one.wait(lambda: one.neighbours == (last,))
+
+
+def test_who_is_given_up_just_when_it_joins_is_told(join: Joining) -> None:
+    """As when it is frozen while shards are shared out."""
+    member, one = join("a")
+    one.wait(lambda: one.shards == ALL and one.until > 0)
+    coordinator = member._consumer._coordinator
+    joins = coordinator._do_join_and_sync_async
+
+    async def removed_before() -> bytes:
+        coordinator._do_join_and_sync_async = joins
+        member._leave()
+        given: bytes = await joins()
+        return given
+
+    coordinator._do_join_and_sync_async = removed_before
+    member.introduce(Neighbour("a", "a:5071"))
+    one.wait(lambda: one.expulsions == 1 and one.shards == ALL)
+
+
+def _outlast_polls(
+    member: Membership, monkeypatch: pytest.MonkeyPatch, during: Callable[[], None], by_news_of_topics: bool = False
+) -> None:
+    """The next joining of `member` is over only when the `poll` that began it has ended, and another one."""
+    coordinator, turns = member._consumer._coordinator, list[None]()
+    joins, turn = coordinator._do_join_and_sync_async, member._turn
+
+    async def outlasting() -> bytes:
+        coordinator._do_join_and_sync_async = joins
+        given: bytes = await joins()
+        during()
+        enough = len(turns) + 2
+        while len(turns) < enough:
+            await coordinator._net.sleep(0.005)  # looks again; nothing depends on how long it is
+        return given
+
+    def counted() -> None:
+        if by_news_of_topics and coordinator._do_join_and_sync_async is outlasting:
+            coordinator._assignment_snapshot = {}  # as if the topics had other partitions then
+        turn()
+        turns.append(None)
+
+    monkeypatch.setattr(member, "_turn", counted)
+    coordinator._do_join_and_sync_async = outlasting
