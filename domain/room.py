@@ -13,10 +13,10 @@ from domain import base
 from domain.base import Aggregate, Event, Step
 from domain.ids import CONFIG_SHARD, named_stream_id
 
-NOTHING, TONES, COUNT = "none", "tones", "count"
-ANNOUNCED = (NOTHING, TONES, COUNT)
-"""What tells members of each other: nothing; a tone when one comes or leaves; that, and who comes hears how many are
-there."""
+NOTHING, TONES, WORDS = "none", "tones", "words"
+ANNOUNCED = (NOTHING, TONES, WORDS)
+"""What is heard of what happens in a room: nothing; a tone when somebody comes or leaves; that, and words, such as how
+many others there are for who comes."""
 
 
 def room_id(tenant: str, number: str) -> UUID:

@@ -74,6 +74,22 @@ def undeafen(room: Room, member: Member, tenant: Tenant = None, as_json: Json = 
 
 
 @app.command()
+def announce(
+    room: Room,
+    text: Annotated[str, typer.Argument(help="What is to be said aloud.")],
+    member: Annotated[str | None, typer.Option(help="Who alone is to hear it, in the room's place.")] = None,
+    language: Annotated[str, typer.Option(help="As in BCP 47, such as de; that of the room unless given.")] = "",
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Say something to all in a room, or to one of them."""
+    whom = f"/members/{quote(member, safe='')}" if member else ""
+    _change(
+        f"{quote(room, safe='')}{whom}/announce", tenant, as_json, "it is said", {"text": text, "language": language}
+    )
+
+
+@app.command()
 def kick(room: Room, member: Member, tenant: Tenant = None, as_json: Json = False) -> None:
     """End the call of a member; exit code 1 if it is on its way already."""
     _change_member(room, member, "kick", tenant, as_json, "its call is ended")
@@ -84,9 +100,9 @@ def _change_member(room: str, member: str, what: str, tenant: str | None, as_jso
     _change(path, tenant, as_json, f"{member}: {done}")
 
 
-def _change(path: str, tenant: str | None, as_json: bool, done: str) -> None:
+def _change(path: str, tenant: str | None, as_json: bool, done: str, said: dict[str, str] | None = None) -> None:
     with Client.found() as client:
-        answer: dict[str, Any] = client.post(f"/v1/conferences/{path}", params={"tenant": tenant})
+        answer: dict[str, Any] = client.post(f"/v1/conferences/{path}", json=said, params={"tenant": tenant})
     if as_json:
         print_json(answer)
     else:

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.command.local import Command, Handler
 from adapters.media.room import RoomName
 from domain.conference.conference import Conference, Standing
-from domain.conference.input import Deafen, Input, Kick, Lock, Mute
+from domain.conference.input import Announce, Deafen, Input, Kick, Lock, Mute
 from domain.ids import call_of_leg, shard_of_room
 from domain.ports import JournalError
 from domain.refusal import Refusal
@@ -34,7 +34,10 @@ _OF_MEMBERS: Mapping[str, Callable[[str, str, str], Input]] = {
 
 
 def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[str, Handler]:
-    """`conferences` {tenant} and `conferences.change` {tenant, number, what, member} -> {changed}."""
+    """`conferences` {tenant} and `conferences.change` {tenant, number, what, member, text, language} -> {changed}.
+
+    `text` and `language` are of what is announced.
+    """
 
     async def conferences(command: Command) -> list[dict[str, Any]]:
         studio, tenant = session.studio, command.args.get("tenant")
@@ -63,12 +66,16 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
 
 def _input(conference: Conference, command: Command) -> Input:
     """Raises Refusal."""
-    what, leg = command.args["what"], command.args["member"]
+    what, leg, text = command.args["what"], command.args["member"], command.args.get("text", "")
+    if not leg and text:
+        return Announce(command.id, command.actor, "", "", text, command.args.get("language", ""))
     if not leg:
         return _OF_ROOMS[what](command.id, command.actor)
     member = conference.members.get(leg)
     if member is None or member.standing is not Standing.INSIDE:
         raise Refusal("missing", f"there is no member {leg} in the conference {conference.number} now", field="member")
+    if text:
+        return Announce(command.id, command.actor, "", leg, text, command.args.get("language", ""))
     return _OF_MEMBERS[what](command.id, command.actor, leg)
 
 

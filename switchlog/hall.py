@@ -24,11 +24,13 @@ from domain.conference.keypad import press
 from domain.conference.turn import Door, deadline, decide, expelled, fold, refusal
 from domain.ids import call_of_leg, conference_id, shard_of, shard_of_room, text_of
 from domain.ports import JournalError
+from domain.room import NOTHING
 from domain.routing.directory import Directory, Room
 from domain.switchboard import NotOwned
 from domain.values import Cause
-from media.wire import Play
+from media.wire import Play, PlayDone
 from switchlog.board import Board
+from switchlog.sounding import Manner, Sounding, sounds
 
 _log = structlog.get_logger(__name__)
 _TALKING = frozenset({CallState.TALKING, CallState.RENEGOTIATING})
@@ -43,8 +45,8 @@ class HallParts(NamedTuple):
     node: str
     clock: Callable[[], datetime]
     chance: Callable[[int], bytes]
-    seat: Callable[[RoomName, Mapping[str, Seat]], None]
-    """tell the media who may be heard in a room, and may hear"""
+    seat: Callable[[RoomName, Mapping[str, Seat], tuple[Play, ...]], None]
+    """tell the media who may be heard in a room, and may hear, and what is played to all"""
     told: Callable[[tuple[Event, ...]], None]
     """events of a conference that are durable now, for the log"""
 
@@ -58,6 +60,9 @@ class Hall:
         """leg -> what its party pressed and means nothing yet; a PIN is nowhere else, and not for long"""
         self._doors: dict[RoomName, tuple[datetime, str]] = {}
         """rooms with somebody at the door: until when, and whose leg that is"""
+        self._seated: dict[RoomName, dict[str, Seat]] = {}
+        """what the media were told of each member, but for what sounds now"""
+        self._sounding = Sounding()
 
     def conferences(self) -> Iterator[Conference]:
         """All that go on here."""
@@ -84,6 +89,7 @@ class Hall:
         if not events:
             done(False)
             return
+        heard = sounds(events, _inside(before), self._manner(room))
         with board.submissions.ahead(shard):
             after = fold(before, events)
             assert after is not None
@@ -93,7 +99,8 @@ class Hall:
 
         def durable() -> None:
             done(True)
-            self._parts.seat(room, seats)
+            self._sounding.add(room, heard)
+            self._seat(room, seats)
             self._release(going)
             self._parts.told(events)
 
@@ -107,7 +114,7 @@ class Hall:
                 if self._is_over(leg):
                     self._try(room, Leave("resume", "system", leg))
             self._watch(room, conference)
-            self._parts.seat(room, self._seats(room, conference))
+            self._seat(room, self._seats(room, conference))
             self._release(expelled(conference))
 
     # --- adapters.media.attend.Attendance
@@ -127,7 +134,9 @@ class Hall:
         self._try(RoomName.of(name), Leave(f"call:{call_of_leg(leg)}", f"leg:{leg}", leg))
 
     def heard(self, name: ContextName, message: Happening) -> None:
-        """A tone at the door has ended: that means nothing."""
+        room = RoomName.of(name)
+        if isinstance(message, PlayDone) and self._sounding.over(room, message.leg, message.play):
+            self._seat(room, self._seated.get(room, {}))
 
     def pressed(self, name: ContextName, leg: str, digit: str) -> None:
         room = RoomName.of(name)
@@ -174,8 +183,20 @@ class Hall:
 
     def _seats(self, room: RoomName, conference: Conference) -> dict[str, Seat]:
         """What the media make of each member."""
-        language = self._parts.directory().language(*room)
+        language = self._manner(room).language
         return {leg: _seat(member, language) for leg, member in conference.members.items()}
+
+    def _seat(self, room: RoomName, seats: dict[str, Seat]) -> None:
+        if seats:
+            self._seated[room] = seats
+        else:
+            self._seated.pop(room, None)
+        self._parts.seat(room, self._sounding.seats(room, seats), self._sounding.plays(room))
+
+    def _manner(self, room: RoomName) -> Manner:
+        directory = self._parts.directory()
+        declared = directory.room(*room)
+        return Manner(declared.announce if declared else NOTHING, directory.language(*room))
 
     def _is_over(self, leg: str) -> bool:
         """Not known, and so no, while the shard of its call is not owned: it comes a moment before or after."""
@@ -195,6 +216,11 @@ class Hall:
 def _room_of(call: Call) -> RoomName:
     assert call.venue is not None
     return RoomName(call.tenant, call.venue.number)
+
+
+def _inside(conference: Conference | None) -> tuple[str, ...]:
+    members = conference.members.values() if conference else ()
+    return tuple(one.leg for one in members if one.standing is Standing.INSIDE)
 
 
 def _seat(member: Member, language: str) -> Seat:

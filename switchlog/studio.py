@@ -34,7 +34,7 @@ from domain.ports import JournalFull, Sealer
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import ROOM, Flow
-from media.wire import FromWorker, Inventory, Load, ToWorker
+from media.wire import FromWorker, Inventory, Load, Play, ToWorker
 from switchlog.board import Board
 from switchlog.hall import Hall, HallParts
 
@@ -142,9 +142,9 @@ class Studio:
         owned = self._board.shard(shard)
         return owned.epoch if owned else None
 
-    def _seat(self, room: RoomName, seats: Mapping[str, Seat]) -> None:
+    def _seat(self, room: RoomName, seats: Mapping[str, Seat], plays: tuple[Play, ...]) -> None:
         if self._board.owns(shard_of_room(*room)):
-            self.performer.arrange(room.context, partial(context_of, seats=seats) if seats else None)
+            self.performer.arrange(room.context, partial(context_of, seats=seats, plays=plays) if seats else None)
 
     def _tell(self, call: UUID, inp: Input) -> None:
         try:

@@ -44,9 +44,9 @@ NO_SEAT = Seat()
 """A leg of which nobody says anything yet: its port is open, and that is all."""
 
 
-def context_of(streams: Iterable[Leg], seats: Mapping[str, Seat]) -> Context:
-    """The room as its worker shall make it."""
-    return Context(tuple(_seated(stream, seats.get(stream.id, NO_SEAT)) for stream in streams))
+def context_of(streams: Iterable[Leg], seats: Mapping[str, Seat], plays: tuple[Play, ...] = ()) -> Context:
+    """The room as its worker shall make it; `plays` are heard by all."""
+    return Context(tuple(_seated(stream, seats.get(stream.id, NO_SEAT)) for stream in streams), plays=plays)
 
 
 def silent(streams: Iterable[Leg]) -> Context:

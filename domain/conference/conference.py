@@ -151,6 +151,16 @@ class Conference(Aggregate):
             aggregate.change(self.leg, deaf=False)
 
     @dataclass(frozen=True)
+    class Announced(base.Event):
+        """Something is said aloud to a member, or to all (`leg` is empty); `language` is empty for the room's."""
+
+        TOPIC = "conference.announced.1"
+
+        leg: str
+        text: str
+        language: str = ""
+
+    @dataclass(frozen=True)
     class Locked(base.Event):
         """Nobody but a moderator comes in any more."""
 
@@ -210,6 +220,7 @@ EVENTS: tuple[type[base.Event], ...] = (
     Conference.Unmuted,
     Conference.Deafened,
     Conference.Undeafened,
+    Conference.Announced,
     Conference.Locked,
     Conference.Unlocked,
     Conference.Expelled,

@@ -59,6 +59,14 @@ class Deafen(Wish, frozen=True):
     on: bool
 
 
+class Announce(Wish, frozen=True):
+    """`text` is to be said to a member, or without a `leg` to all, in a `language`, or without one in the room's."""
+
+    leg: str
+    text: str
+    language: str = ""
+
+
 class Lock(Wish, frozen=True):
     """Nobody but moderators is to come in, or (`on` is False) anybody again."""
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from domain.base import Event, Step
 from domain.conference.conference import Conference, Member, Standing
-from domain.conference.input import Arrive, Deafen, EnterPin, Input, Kick, Leave, Lock, Mute, Tire, Wish
+from domain.conference.input import Announce, Arrive, Deafen, EnterPin, Input, Kick, Leave, Lock, Mute, Tire, Wish
 from domain.routing.directory import Room
 from domain.values import Cause
 
@@ -149,6 +149,13 @@ def _deafen(scene: _Scene, inp: Deafen) -> tuple[Event, ...]:
     return (scene.event(Conference.Deafened if inp.on else Conference.Undeafened, inp.leg),)
 
 
+def _announce(scene: _Scene, inp: Announce) -> tuple[Event, ...]:
+    reached = scene.at(inp.leg, Standing.INSIDE) if inp.leg else scene.conference
+    if reached is None or not scene.allows(inp):
+        return ()
+    return (scene.event(Conference.Announced, inp.leg, inp.text, inp.language),)
+
+
 def _lock(scene: _Scene, inp: Lock) -> tuple[Event, ...]:
     conference = scene.conference
     if conference is None or conference.locked is inp.on or not scene.allows(inp):
@@ -171,6 +178,7 @@ _TURNS: Mapping[type[Input], Callable[[_Scene, Any], tuple[Event, ...]]] = {
     Tire: _tire,
     Mute: _mute,
     Deafen: _deafen,
+    Announce: _announce,
     Lock: _lock,
     Kick: _kick,
 }

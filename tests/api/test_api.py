@@ -303,6 +303,18 @@ async def test_conferences_are_listed_and_changed(site: Site) -> None:
     assert (await site.ask("POST", "/v1/conferences/7000/unlock?tenant=acme")).json() == {"changed": False}
 
 
+async def test_something_is_said_in_a_conference(site: Site) -> None:
+    for path, member in ("7000/announce", ""), ("7000/members/x1/announce", "x1"):
+        said = {"text": "Hello", "language": "en-GB"}
+        answer = await site.ask("POST", f"/v1/conferences/{path}?tenant=acme", json=said)
+        assert answer.json() == {"changed": True}
+        _, args, _, _ = site.commands.asked[-1]
+        said = {"what": "announce", "text": "Hello", "language": "en-gb"}
+        assert args == {"number": "7000", "member": member, "tenant": "acme", **said}
+    for wrong in ({}, {"text": " "}, {"text": "x" * 501}, {"text": "x", "language": "no language"}):
+        is_problem(await site.ask("POST", "/v1/conferences/7000/announce?tenant=acme", json=wrong), 422)
+
+
 async def test_a_conference_is_one_tenants(site: Site) -> None:
     path = "/v1/conferences/7000/lock"
     assert is_problem(await site.ask("POST", path), 422)["field"] == "tenant"

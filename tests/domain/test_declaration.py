@@ -104,7 +104,7 @@ def test_conferences_with_and_without_pins() -> None:
         ('pin: "1234"', 'pin: "1234", has_pin: true', "conferences[0].has_pin", "not both"),
         ('pin: "1234"', "language: english", "conferences[0].language", "BCP 47"),
         ('pin: "1234"', "language: no", "conferences[0].language", "text"),
-        ('pin: "1234"', "announce: all", "conferences[0].announce", "none, tones, count"),
+        ('pin: "1234"', "announce: all", "conferences[0].announce", "none, tones, words"),
         ('pin: "1234"', "pin: 1234", "conferences[0].pin", "quotes"),
         ('pin: "1234"', 'pin: "12"', "conferences[0].pin", "3 to 16 digits"),
         ('pin: "1234"', 'pin: "12#4"', "conferences[0].pin", "3 to 16 digits"),

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from adapters.media.room import RoomName
 from adapters.sip.message.message import Response
 from domain.conference.conference import Conference
-from domain.conference.input import Kick, Lock, Mute
+from domain.conference.input import Input
 from domain.routing.directory import Directory, Room
-from media.wire import Drop, Dtmf, FromWorker, Inventory, Keyed, Leg, Put, Ready, Refused, ToWorker
+from media.wire import (
+    Drop,
+    Dtmf,
+    FromWorker,
+    Inventory,
+    Keyed,
+    Leg,
+    Play,
+    PlayDone,
+    Put,
+    Ready,
+    Refused,
+    ToWorker,
+)
 from switchlog.studio import Studio
 from tests.domain.world import directory
 from tests.switchlog.exchange import Exchange
@@ -80,6 +95,14 @@ class RememberedRooms:
         for key in keys:
             self.say(Dtmf(room, leg, key, 100))
 
+    def end(self, play: Play, leg: str = "", room: str = "room/acme/7000") -> None:
+        """A play has come to its end."""
+        self.say(PlayDone(room, leg, play.id))
+
+    def all_hear(self, room: str = "room/acme/7000") -> dict[str, Play]:
+        """What is played to all in a room, by its source."""
+        return {play.source: play for play in self.has[room].desired.plays}
+
     def die(self) -> None:
         """`kill -9`."""
         self.there = False
@@ -117,6 +140,12 @@ def closed() -> Directory:
     return msgspec.structs.replace(directory(), rooms={ROOM: room})
 
 
+def talkative(announce: str) -> Callable[[], Directory]:
+    """A German room that says so much of what happens in it."""
+    room = Room(*ROOM, "Board", language="de", announce=announce)
+    return lambda: msgspec.structs.replace(directory(), rooms={ROOM: room})
+
+
 def joined(exchange: Exchange, number: str = "1001", address: str = ALICE, sdp: str = SDP) -> tuple[Phone, Response]:
     """A phone whose call to the room was answered, and acknowledged."""
     phone = Phone(exchange, number, address)
@@ -136,7 +165,7 @@ def conference(exchange: Exchange) -> Conference:
     return found
 
 
-def wish(exchange: Exchange, inp: Mute | Lock | Kick) -> None:
+def wish(exchange: Exchange, inp: Input) -> None:
     assert exchange.studio is not None
     exchange.studio.hall.handle(ROOM, inp)
     exchange.deliver()

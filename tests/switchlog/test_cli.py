@@ -198,6 +198,12 @@ def test_conferences_are_shown_and_changed(site: Site, run: Run) -> None:
     for what in ("mute", "unmute", "deafen", "undeafen"):
         assert run("conferences", what, "7000", "x1", "--tenant", "acme").code == 0
         assert site.commands.asked[-1][1]["what"] == what
+    said = run("conferences", "announce", "7000", "Hello all", "--language", "de", "--tenant", "acme")
+    assert (said.code, said.err) == (0, "it is said\n")
+    args = site.commands.asked[-1][1]
+    assert (args["member"], args["text"], args["language"]) == ("", "Hello all", "de")
+    assert run("conferences", "announce", "7000", "Hello you", "--member", "x1", "--tenant", "acme").code == 0
+    assert site.commands.asked[-1][1]["member"] == "x1"
     assert json.loads(run("conferences", "lock", "7000", "--tenant", "acme", "--json").out) == {"changed": True}
     unlocked = run("conferences", "unlock", "7000", "--tenant", "acme")
     assert (unlocked.code, unlocked.err) == (1, "nothing was changed: 7000 is open\n")

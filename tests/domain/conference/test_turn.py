@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.journal.codec import decode, encode
 from domain.catalog import CATEGORIES, topic
 from domain.conference.conference import Conference, Standing, live_until
-from domain.conference.input import Arrive, Deafen, EnterPin, Input, Kick, Leave, Lock, Mute, Tire
+from domain.conference.input import Announce, Arrive, Deafen, EnterPin, Input, Kick, Leave, Lock, Mute, Tire
 from domain.conference.turn import KICKED, LOCKED, NO_PIN, PATIENCE, WRONG_PIN, deadline, expelled, fold
 from domain.ids import conference_id, shard_of, shard_of_room
 from domain.routing.directory import Room
@@ -144,6 +144,20 @@ def test_a_kick_is_owed_until_the_call_is_over() -> None:
     assert expelled(meeting.conference) == ()
 
 
+def test_who_may_have_something_said_and_to_whom() -> None:
+    meeting = Meeting(HOSTED)
+    assert meeting.play(Announce, "", "", "Hello") == [], "nobody is there"
+    meeting.arrive("a", "b", "c")
+    meeting.play(EnterPin, "a", "9999")
+    meeting.play(EnterPin, "b", "")
+    assert meeting.play(Announce, "", "", "Hello", "de") == ["Announced"]
+    assert meeting.play(Announce, "", "b", "Hello") == ["Announced"]
+    assert meeting.play(Announce, "a", "b", "Hello") == ["Announced"]
+    assert meeting.play(Announce, "b", "", "Hello") == [], "no moderator"
+    assert meeting.play(Announce, "", "c", "Hello") == [], "at the door there are other things to hear"
+    assert meeting.play(Announce, "", "x", "Hello") == []
+
+
 LEGS = st.sampled_from(["a", "b", "c"])
 BY = st.sampled_from(["", "a", "b"])
 STEPS = st.lists(
@@ -154,6 +168,7 @@ STEPS = st.lists(
         st.tuples(st.just(Tire), LEGS),
         st.tuples(st.sampled_from([Mute, Deafen]), BY, LEGS, st.booleans()),
         st.tuples(st.just(Lock), BY, st.booleans()),
+        st.tuples(st.just(Announce), BY, st.sampled_from(["", "a", "b"]), st.just("Hello")),
         st.tuples(st.just(Kick), BY, st.sampled_from(["", "a", "b"])),
     ),
     max_size=30,
