@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     try:
-        control = Control(wanted.control)
+        control = Control(wanted.control, secrets.token_hex(8))
     except ControlError as error:
         sys.stderr.write(f"media: {error}\n")
         return 1

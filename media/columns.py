@@ -13,8 +13,10 @@ from media.rtcp import Block
 from media.rtp import HEADER_BYTES, SEQUENCES, TIMESTAMPS
 
 NOBODY = -1
+COMFORT_NOISE = 13
+"""the payload type of RFC 3389"""
 _MOST_CELLS = 6
-_COMFORT_NOISE = 13
+_OF_NOBODY = frozenset({"payload_type", "event_type", "source", "last_heard_s", "silenced_s"})
 _DROPOUT = 3000
 """A sequence number that is further off than this is that of a sender that began anew (RFC 3550 A.1, MAX_DROPOUT)."""
 _LONGEST_DIFFERENCE_S = 10
@@ -49,6 +51,8 @@ class Columns:
         """of the packet before, arrival minus timestamp in ticks of its clock; and the mean change (RFC 3550 A.8)"""
         self.jitter = np.zeros(rows, dtype=np.float64)
         self.last_heard_s = np.full(rows, NOBODY, dtype=np.float64)
+        self.silenced_s = np.full(rows, NOBODY, dtype=np.float64)
+        """when a packet came last that says how its silence sounds; if none has come since, it is silent on purpose"""
 
         self.sent_type = np.zeros(rows, dtype=np.int64)
         self.sent_source = np.zeros(rows, dtype=np.int64)
@@ -65,7 +69,7 @@ class Columns:
     def clear(self, row: int) -> None:
         """The row is nobody's."""
         for name, value in vars(self).items():
-            value[row] = NOBODY if name in ("payload_type", "event_type", "source", "last_heard_s") else 0
+            value[row] = NOBODY if name in _OF_NOBODY else 0
         self.clock_rate_hz[row] = 8000
 
     def hear(self, row: int, source: int, sequence: int) -> None:
@@ -120,7 +124,9 @@ class Columns:
 
     def count_all(self, headers: Headers, rows: Numbers, arrived_s: Seconds, single: bool) -> None:
         """As `count_in`, of packets of any kind: timestamps of events and of silence do not say when they were sent."""
-        untimed = (headers.kind == self.event_type[rows]) | (headers.kind == _COMFORT_NOISE)
+        silences = headers.kind == COMFORT_NOISE
+        self.silenced_s[rows[silences]] = arrived_s[silences]
+        untimed = (headers.kind == self.event_type[rows]) | silences
         before = self.transit[rows[untimed]]
         self.transit[rows[untimed]] = np.nan
         self.count_in(headers, rows, arrived_s, single)

@@ -53,9 +53,9 @@ class _Connection:
 class Control:
     """All connections. Of one thread; nothing blocks but `poll`, as long as it is told to."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises ControlError."""
-        self._path = path
+    def __init__(self, path: Path, run: str = "") -> None:
+        """`run` names this process. Raises ControlError."""
+        self._path, self._run = path, run
         self._connections: dict[int, _Connection] = {}
         self._owners: dict[str, int] = {}
         """contexts, and who put them last"""
@@ -89,7 +89,7 @@ class Control:
             owner = self._owners.get(message.context)
             if owner is not None:
                 self._send(owner, message)
-            elif isinstance(message, _LASTING):
+            elif isinstance(message, _LASTING) and not (isinstance(message, Measured) and message.so_far):
                 self._kept.append(message)
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class Control:
         descriptor = sock.fileno()
         self._connections[descriptor] = _Connection(sock)
         self._poll.register(sock, select.EPOLLIN)
-        for message in (inventory, *self._kept):
+        for message in (msgspec.structs.replace(inventory, run=self._run), *self._kept):
             self._send(descriptor, message)
         self._kept.clear()
 

@@ -18,17 +18,18 @@ from media.group import Group
 from media.header import Numbers
 from media.inbound import Inbound
 from media.keying import Keying
+from media.measure import measured
 from media.mend import Mender
 from media.mixer import peaks
 from media.outbound import Outbound
 from media.pcm import Samples
 from media.play import Playback
 from media.relay import Relay
-from media.report import Reports
+from media.report import Party, Reports
 from media.room import Room
 from media.stream import Stream
 from media.talk import STEP_MS, Talk
-from media.wire import Dtmf, FromWorker, PlayDone, Silent, Talking
+from media.wire import Dtmf, FromWorker, Measured, PlayDone, Silent, Talking
 
 TICK_S = 0.02
 _TICK_MS = 20
@@ -36,6 +37,8 @@ _TALK_TICKS = STEP_MS // _TICK_MS
 _KEYING_TICKS = 5
 _TELL_TICKS = 25
 """Ticks between two looks at who talks, who is silent, and which sockets to point."""
+_MEASURE_LOOKS = 5
+"""Looks between two measures of a leg that goes on, not all at one look"""
 _POINTED_AFTER_S = 5.0
 """So long a leg is heard at an address that it did not say before nobody else is listened to."""
 _GONE_S = 0.5
@@ -103,6 +106,10 @@ class Cycle:
         self.cells.reset(stream.row)
         self.keying.end(stream.row)
         self.pressing.discard(stream)
+
+    def measure(self, stream: Stream, party: Party, so_far: bool = False) -> Measured:
+        """What a leg's stream was like; `settle` first."""
+        return measured(stream, self.columns, self.cells, party, so_far)
 
     def arrange(self, rooms: Iterable[Room]) -> None:
         """From the next tick on these are the contexts, as they are now."""
@@ -227,16 +234,22 @@ class Cycle:
                 self._said.append(PlayDone(context, leg, playback.play.id, playback.reason))
 
     def _look_around(self, now_s: float) -> None:
+        self.settle()
+        turn = self._ticks // _TELL_TICKS
         for room in self._rooms:
             for stream in room.streams.values():
                 self._watch(stream, now_s)
+                if (turn + stream.row) % _MEASURE_LOOKS == 0:
+                    self._said.append(self.measure(stream, self.reports.party(stream.row), so_far=True))
             if not room.is_relayed and len(room.streams) >= _FEWEST_TALKERS:
                 self._tell_talking(room)
 
     def _watch(self, stream: Stream, now_s: float) -> None:
         """Tell of silence, and let the socket take packets from everywhere while there is some."""
         last_s = float(self.columns.last_heard_s[stream.row])
-        told = stream.watch.check(now_s * 1000, last_s * 1000 if last_s >= 0 else -1, stream.leg.receives)
+        excused = last_s >= 0 and self.columns.silenced_s[stream.row] == last_s
+        last_ms = last_s * 1000 if last_s >= 0 else -1
+        told = stream.watch.check(now_s * 1000, last_ms, stream.leg.receives, bool(excused))
         if told is not None:
             self._said.append(Silent(stream.context, stream.leg.id, told))
         heard = last_s >= 0 and now_s - last_s < _GONE_S

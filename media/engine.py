@@ -14,17 +14,12 @@ from media.dtls import DtlsSrtp
 from media.keying import handshake, silence
 from media.play import Library
 from media.port import PortTakenError
-from media.quality import mos_x100, rating
 from media.record import Recorder
 from media.room import Room, Rooms, StaleError
 from media.srtp import Srtp
 from media.stream import Stream, UnfitLegError, agreement_of, check, keys_of
 from media.studio import Studio
-from media.wire import Drop, Dtls, FromWorker, Inventory, Keyed, Leg, Measured, Put, Ready, Refused
-
-_CELLS_A_PACKET = 2
-_OWN_DELAY_MS = 50
-"""From a packet's first sample at its sender to the mix, without the network: packet, half a tick, buffer."""
+from media.wire import Drop, Dtls, FromWorker, Inventory, Keyed, Leg, Put, Ready, Refused
 
 
 class NoPlaceError(Exception):
@@ -265,28 +260,8 @@ class Engine:
             self._cycle.pressing.add(stream)
 
     def _leave(self, stream: Stream, now_s: float) -> None:
-        columns, row = self._cycle.columns, stream.row
         party = self._cycle.reports.leave(stream, now_s)
-        received, lost = columns.received(row), columns.lost(row)
-        late = stream.late + int(self._cycle.cells.late[row]) // _CELLS_A_PACKET
-        unheard = min(lost + late, received + lost) / max(received + lost, 1)
-        delay_ms = _OWN_DELAY_MS + max(party.round_trip_ms, 0) / 2
-        self.said.append(
-            Measured(
-                stream.context,
-                stream.leg.id,
-                stream.leg.codecs[0].name,
-                received=received,
-                sent=int(columns.sent[row]),
-                lost=lost,
-                discarded=late,
-                jitter_us=columns.jitter_us(row),
-                remote_lost=party.lost,
-                round_trip_ms=party.round_trip_ms,
-                mos_x100=mos_x100(rating(unheard, delay_ms)) if received else 0,
-                silent_ms=round(stream.watch.silent_ms),
-            )
-        )
+        self.said.append(self._cycle.measure(stream, party))
         self._release(stream)
 
     def _release(self, stream: Stream) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from media import demux, g711, header, rtp
 from media.batch import LONGEST_PACKET_BYTES, Address, Batch, Network
 from media.cells import CELL_BYTES, FRAME_BYTES, Cells
-from media.columns import NOBODY, Columns
+from media.columns import COMFORT_NOISE, NOBODY, Columns
 from media.demux import Kind
 from media.header import Flags, Headers, Numbers
 from media.keying import Keying
@@ -27,7 +27,6 @@ MOST_ODD_PACKETS = 600
 """A tick looks closer at so many; of one socket there are no more than `batch.PACKETS_A_ROUND`."""
 _IDLE_S = 0.2
 """Who was not heard for so long may come back as another source at once."""
-_COMFORT_NOISE = 13
 _RTP_BYTES = (128, 192)
 _RTCP_TYPES = (192, 224)
 """First and second bytes that tell RTP and RTCP from the rest and each other (RFC 7983, RFC 5761)."""
@@ -197,7 +196,7 @@ class Inbound:
         return True
 
     def _is_sound(self, stream: Stream, packet: rtp.Packet) -> bool:
-        return packet.payload_type == _COMFORT_NOISE or stream.codec(packet.payload_type) is not None
+        return packet.payload_type == COMFORT_NOISE or stream.codec(packet.payload_type) is not None
 
     def _hear(self, stream: Stream, packet: rtp.Packet, now_s: float) -> None:
         """A packet of the leg that is no usual one, or the first of its kind."""
@@ -206,7 +205,7 @@ class Inbound:
             for digit, duration_ms in stream.events.receive(packet, now_s * 1000):
                 self._said.append(Dtmf(stream.context, stream.leg.id, digit, duration_ms))
             return
-        if kind == _COMFORT_NOISE:
+        if kind == COMFORT_NOISE:
             if stream.hearing is not None:
                 stream.hearing.put(packet, now_s * 1000, noise=True)
             return

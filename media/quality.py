@@ -8,9 +8,14 @@ from __future__ import annotations
 from math import log2
 from typing import Final
 
-MISSING_MS: Final = 3000
-"""So long nothing comes from a party that should send before it is told."""
+MISSING_MS: Final = 2400
+"""So long nothing comes from a party that should send before it is told: with half a second between two looks, and what
+it takes to write it down, within three seconds."""
 EXCUSED_MS: Final = 30_000
+BACK_MS: Final = 900
+"""So long it must come again before that is told: a packet now and then is no audio."""
+_GAP_MS = 700
+"""Audio that comes has come within this time before a look."""
 
 BEST_R: Final = 93.2
 CONCEALED_BPL: Final = 25.1
@@ -19,7 +24,7 @@ is 0: on the scale of wide band, G.722 and what is better are nearer to the orig
 
 
 class Watch:
-    """Whether a party that should send does: told once when nothing has come for `MISSING_MS`, once when it has again.
+    """Whether a party that should send does: told once when nothing has come for `MISSING_MS`, once when it does again.
 
     A party that said how its silence sounds (RFC 3389) may be silent for `EXCUSED_MS`.
     """
@@ -30,7 +35,11 @@ class Watch:
         self._since_ms: float | None = None
         """Since when something should come and did not."""
         self._told = False
+        self._back_ms: float | None = None
+        """since when it comes again"""
         self._counted_ms = 0.0
+        self.missing_ms = -1
+        """for how long by the last look, once it is told; 0 if it comes, -1 if it is too early to say"""
 
     def check(self, now_ms: float, last_ms: float, expected: bool, excused: bool = False) -> int | None:
         """What is to be told, at any pace: for how many ms nothing has come, or 0 for it does again; None for nothing.
@@ -38,21 +47,39 @@ class Watch:
         `last_ms` is when its last packet came, -1 for never; `expected` says whether it should send.
         """
         if not expected:
-            self._since_ms = None
-        elif self._since_ms is None or last_ms > self._since_ms:
+            self._since_ms, self.missing_ms = None, 0
+            return self._end()
+        if self._since_ms is None or last_ms > self._since_ms:
             self._since_ms = last_ms if self._since_ms is not None else now_ms
-        missing_ms = now_ms - self._since_ms if self._since_ms is not None else 0.0
-        if missing_ms >= (EXCUSED_MS if excused else MISSING_MS):
-            self.silent_ms += now_ms - self._counted_ms if self._told else missing_ms
-            self._counted_ms = now_ms
-            if self._told:
-                return None
-            self._told = True
-            return round(missing_ms)
-        if self._told and (missing_ms < MISSING_MS):
-            self._told = False
-            return 0
-        return None
+        missing_ms = now_ms - self._since_ms
+        if self._told:
+            return self._look_for_its_return(now_ms, missing_ms)
+        if missing_ms < (EXCUSED_MS if excused else MISSING_MS):
+            if excused or (last_ms >= 0 and now_ms - last_ms < _GAP_MS):
+                self.missing_ms = 0
+            return None
+        self.silent_ms += missing_ms
+        self._counted_ms = now_ms
+        self._told, self.missing_ms = True, round(missing_ms)
+        return self.missing_ms
+
+    def _look_for_its_return(self, now_ms: float, missing_ms: float) -> int | None:
+        if missing_ms >= _GAP_MS:
+            self._back_ms = None
+            self.silent_ms += now_ms - self._counted_ms
+            self._counted_ms, self.missing_ms = now_ms, round(missing_ms)
+            return None
+        self._back_ms = now_ms if self._back_ms is None else self._back_ms
+        self._counted_ms = now_ms
+        if now_ms - self._back_ms < BACK_MS:
+            return None
+        self.missing_ms = 0
+        return self._end()
+
+    def _end(self) -> int | None:
+        """Nothing is missing; 0 if it was."""
+        told, self._told, self._back_ms = self._told, False, None
+        return 0 if told else None
 
 
 def rating(loss: float, delay_ms: float, impairment: float = 0.0, robustness: float = CONCEALED_BPL) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from media import rtp
 from media.batch import Batch, Network
-from media.columns import NOBODY, Columns
+from media.columns import COMFORT_NOISE, NOBODY, Columns
 from media.header import KINDS, Headers, Numbers
 from media.rtp import HEADER_BYTES, SEQUENCES, Packet
 from media.stream import Stream
@@ -59,6 +59,7 @@ class Relay:
         """Whether all packets are of relayed legs and known sources, as nearly always; the rows are somebody's."""
         known = (headers.ssrc == self._columns.source[rows]) & (lengths > HEADER_BYTES)
         plain = (headers.kind < KINDS) & (headers.kind != self._columns.event_type[rows])
+        plain &= headers.kind != COMFORT_NOISE
         return bool((known & plain & (self.partner[rows] != NOBODY)).all())
 
     def pass_on(self, batch: Batch, headers: Headers, chosen: Numbers) -> None:

@@ -74,6 +74,10 @@ class Reports:
         self._due_s[stream.row] = _NEVER
         return self._parties.pop(stream.row)
 
+    def party(self, row: int) -> Party:
+        """What the party of a leg has said so far."""
+        return self._parties[row]
+
     def receive(self, stream: Stream, data: bytes, source: Address, now_s: float) -> None:
         """Take a packet of RTCP. Without encryption only the host that the leg is at is heard."""
         if stream.srtp is not None:

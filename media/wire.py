@@ -162,6 +162,8 @@ class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
     contexts: tuple[tuple[str, int, int], ...] = ()
     capacity_legs: int = 0
     keyed: tuple[Keyed, ...] = ()
+    run: str = ""
+    """names this process: another one in its place has measured nothing of what was before"""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -255,7 +257,8 @@ class RecordClosed(msgspec.Struct, frozen=True, tag="record_closed"):
 class Measured(msgspec.Struct, frozen=True, tag="measured"):
     """What a leg's stream was like, when it ends. Whole numbers; `mos_x100` by the E-model (ITU-T G.107).
 
-    `remote_lost` and `round_trip_ms` are the party's word (RTCP), -1 if it said nothing.
+    `remote_lost` and `round_trip_ms` are the party's word (RTCP), -1 if it said nothing. While the stream goes on it is
+    told `so_far` every few seconds: so it is known what it was like when the worker is killed.
     """
 
     context: str
@@ -270,6 +273,9 @@ class Measured(msgspec.Struct, frozen=True, tag="measured"):
     round_trip_ms: int = -1
     mos_x100: int = 0
     silent_ms: int = 0
+    so_far: bool = False
+    missing_ms: int = -1
+    """for how long nothing has come, once `Silent` has told it, and 0 if it comes; -1 if that is not known yet"""
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):

@@ -7,7 +7,9 @@
   a period that still runs adds nothing, because a record must not depend on when it is computed.
 - `disposition`, `hangup_by`, `sip_status`, `q850_cause`, `reason` are those of the end; empty or null until then.
 - `legs` counts the caller's and every dialled leg; `takeovers` how often the writer (node, epoch) changed.
-- `final` is set by the end. `version` is the stream's: a higher one replaces a lower one.
+- `mos_x100` and the other figures of audio are those of `projections.audio`; `audio_losses` counts `AudioLost`.
+- `final` is set by the end, or by the last of what that said is still to come, or that it never came.
+- `version` is the stream's: a higher one replaces a lower one.
 - A dialled leg ends by its failure, by the answer of another, or with the call; a late answer only changes why.
 
 Clocks that step back give 0, never a negative time. Events that mean nothing to a record only raise its version.
@@ -25,6 +27,7 @@ from domain.call.call import Call
 from domain.call.event.media import Renegotiated
 from domain.call.event.redirect import Redirected
 from domain.values import ANSWERED_ELSEWHERE, Cause
+from projections.audio import Audio
 from projections.excerpt import Seen, table
 from projections.row import CdrRow, LegRow, SegmentRow
 
@@ -53,7 +56,7 @@ class _Leg:
     """A leg so far."""
 
     __slots__ = (
-        "answered_at", "device", "ended_at", "leg", "number", "rung_at", "side", "sip_call_id", "started_at",
+        "answered_at", "audio", "device", "ended_at", "leg", "number", "rung_at", "side", "sip_call_id", "started_at",
         "user_agent", "why",
     )  # fmt: skip
 
@@ -65,6 +68,7 @@ class _Leg:
         self.answered_at: datetime | None = None
         self.ended_at: datetime | None = None
         self.why: Cause | None = None
+        self.audio = Audio()
 
     def end(self, at: datetime, why: Cause) -> None:
         """Only the first end counts."""
@@ -87,6 +91,7 @@ class CallFold:
         self.held_by: tuple[str, ...] = ()
         self.legs: dict[str, _Leg] = {}
         self.ended: Any = None
+        self._expected: frozenset[str] = frozenset()
         self._held_since: datetime | None = None
         self._hold = timedelta()
         self._rule, self._route_version = "", 0
@@ -121,6 +126,11 @@ class CallFold:
         if self.answered_at is None:
             return "ringing"
         return "held" if self.held_by else "talking"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing can follow that the record would show."""
+        return self.ended is not None and not self._expected
 
     # --- events
 
@@ -180,9 +190,21 @@ class CallFold:
     def _ended(self, event: Call.Ended) -> None:
         self._hold += self._held_until(event.timestamp)
         self._held_since = None
-        self.ended = event
+        self.ended, self._expected = event, frozenset(event.expected)
         for leg in self.legs.values():
             leg.end(event.timestamp, event.why)
+
+    def _closed(self, event: Call.Closed) -> None:
+        self._expected = frozenset()
+
+    def _measured(self, event: Call.LegMeasured) -> None:
+        self._expected -= {event.leg}
+        if leg := self.legs.get(event.leg):
+            leg.audio.streams = (*leg.audio.streams, event.figures)
+
+    def _audio_lost(self, event: Call.AudioLost) -> None:
+        if leg := self.legs.get(event.leg):
+            leg.audio.losses += 1
 
     def _held_until(self, at: datetime) -> timedelta:
         return timedelta() if self._held_since is None else max(at - self._held_since, timedelta())
@@ -194,6 +216,7 @@ class CallFold:
         ended_at = ended.timestamp if ended else None
         sip_status, q850_cause, reason = _cause(ended.why if ended else None)
         callee = self.legs.get(self.callee)
+        opinions = [leg.audio.mos_x100 for leg in self.legs.values() if leg.audio.mos_x100 is not None]
         return CdrRow(
             tenant=self.tenant,
             call_id=call_id,
@@ -221,12 +244,15 @@ class CallFold:
             legs=min(len(self.legs), _UINT16),
             takeovers=min(self._takeovers, _UINT16),
             merged_into=None,
+            mos_x100=min(opinions, default=None),
+            audio_losses=min(sum(leg.audio.losses for leg in self.legs.values()), _UINT16),
             version=self.version,
-            final=ended is not None,
+            final=self.final,
         )
 
     def _leg_row(self, call_id: UUID, leg: _Leg) -> LegRow:
         sip_status, q850_cause, reason = _cause(leg.why)
+        audio = leg.audio
         return LegRow(
             tenant=self.tenant,
             call_id=call_id,
@@ -243,6 +269,17 @@ class CallFold:
             sip_status=sip_status,
             q850_cause=q850_cause,
             reason=reason,
+            codec=audio.codec,
+            packets_received=audio.total("received"),
+            packets_sent=audio.total("sent"),
+            packets_lost=audio.total("lost"),
+            packets_discarded=audio.total("discarded"),
+            packets_lost_by_phone=audio.total("remote_lost"),
+            jitter_ms=audio.jitter_ms,
+            round_trip_ms=audio.round_trip_ms,
+            mos_x100=audio.mos_x100,
+            silent_ms=audio.total("silent_ms"),
+            audio_losses=min(audio.losses, _UINT16),
             version=self.version,
         )
 
@@ -278,6 +315,9 @@ _EVENTS: Mapping[type[Event], Callable[[CallFold, Any], None]] = {
     Call.Renegotiated: CallFold._renegotiated,
     Call.LegHungUp: CallFold._hung_up,
     Call.Ended: CallFold._ended,
+    Call.Closed: CallFold._closed,
+    Call.LegMeasured: CallFold._measured,
+    Call.AudioLost: CallFold._audio_lost,
 }
 _HANDLERS = table(_EVENTS)
 

@@ -95,6 +95,7 @@ class Ended(Excerpt, frozen=True, gc=False):
     by: str
     outcome: str
     why: Cause
+    expected: tuple[str, ...] = ()
 
 
 class FlowName(msgspec.Struct, frozen=True, gc=False):

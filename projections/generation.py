@@ -94,9 +94,14 @@ class Generations:
         return int(rows[0][0])
 
     def create(self, tables: Sequence[str], generation: int) -> None:
-        """Empty tables; those that are there stay as they are."""
+        """Empty tables; those that are there keep their rows, and get the columns that they lack.
+
+        What a fold gives for calls of before is what the database gives for a new column: null, nothing or 0.
+        """
         for name in tables:
             self._execute(self._tables[name].create(generation))
+            for statement in self._tables[name].grow(generation, self._columns(f"{name}_g{generation}")):
+                self._execute(statement)
 
     def insert(self, generation: int, rows: Rows) -> int:
         """Write rows; returns how many."""
@@ -128,6 +133,12 @@ class Generations:
         rows = self._execute("SELECT name FROM system.tables WHERE database = currentDatabase()")
         matches = [re.fullmatch(r"(\w+?)_g(\d+)", name) for (name,) in rows]
         return sorted((match[1], int(match[2])) for match in matches if match and match[1] in self._tables)
+
+    def _columns(self, table: str) -> frozenset[str]:
+        rows = self._execute(
+            "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = %(table)s", {"table": table}
+        )
+        return frozenset(name for (name,) in rows)
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         with self._translated():

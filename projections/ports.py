@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -43,6 +43,7 @@ class Warehouse(Protocol):
 class TableSpec(msgspec.Struct, frozen=True):
     """A table as the analytics adapter defines it; each function gives the SQL for a generation.
 
+    `grow` adds the columns that a table of an earlier version lacks, given those that it has (none: no statement);
     `drop` is for one that may be gone; `views` are the statements that let the table's views show the generation;
     `hashes` selects (tenant, month as YYYYMM, rows, hash over all columns of the rows that count).
     """
@@ -50,6 +51,7 @@ class TableSpec(msgspec.Struct, frozen=True):
     name: str
     columns: tuple[str, ...]
     create: Callable[[int], str]
+    grow: Callable[[int, Collection[str]], tuple[str, ...]]
     drop: Callable[[int], str]
     views: Callable[[int], tuple[str, ...]]
     hashes: Callable[[int], str]

@@ -48,7 +48,7 @@ class Projection(Protocol):
 
 
 class CallRecords:
-    """`cdr`, `cdr_legs` and `segments`: each changed call folded as a whole. Rows of calls that ended are urgent: a
+    """`cdr`, `cdr_legs` and `segments`: each changed call folded as a whole. Rows of calls that are final are urgent: a
     short call is written once."""
 
     tables = ("cdr", "cdr_legs", "segments")
@@ -57,12 +57,12 @@ class CallRecords:
     def __init__(self, decode: Decode, read: Read, held: int = CALLS_HELD) -> None:
         self._streams = Streams(CallFold, decode, read, held)
         self._changed: dict[int, CallFold] = {}
-        self._ended: dict[int, CallFold] = {}
+        self._final: dict[int, CallFold] = {}
         """both by the number of the stream's id"""
 
     @property
     def urgent(self) -> int:
-        return len(self._ended)
+        return len(self._final)
 
     def take(self, stored: Stored) -> None:
         record = stored.record
@@ -78,14 +78,14 @@ class CallRecords:
         self._change(record.stream, fold)
 
     def _change(self, stream: UUID, fold: CallFold) -> None:
-        if fold.ended is None:
+        if not fold.final:
             self._changed[stream.int] = fold
         else:
             self._changed.pop(stream.int, None)
-            self._ended[stream.int] = fold
+            self._final[stream.int] = fold
 
     def rows(self, *, urgent: bool = False) -> list[Rows]:
-        folds = [*self._ended.values(), *(() if urgent else self._changed.values())]
+        folds = [*self._final.values(), *(() if urgent else self._changed.values())]
         records = [record for fold in folds if (record := fold.record())]
         return [  # whoever sees a call's record finds the rest of it
             Rows("cdr_legs", LegRow, [leg for record in records for leg in record.legs]),
@@ -94,9 +94,9 @@ class CallRecords:
         ]
 
     def written(self, *, urgent: bool = False) -> None:
-        for number in self._ended:
+        for number in self._final:
             self._streams.forget(number)
-        self._ended = {}
+        self._final = {}
         if not urgent:
             self._changed = {}
             self._streams.trim()

@@ -42,6 +42,8 @@ class CdrRow(msgspec.Struct, frozen=True, gc=False):
     legs: int
     takeovers: int
     merged_into: UUID | None
+    mos_x100: int | None
+    audio_losses: int
     version: int
     final: bool
     deleted: int = 0
@@ -65,6 +67,17 @@ class LegRow(msgspec.Struct, frozen=True, gc=False):
     sip_status: int | None
     q850_cause: int | None
     reason: str
+    codec: str
+    packets_received: int | None
+    packets_sent: int | None
+    packets_lost: int | None
+    packets_discarded: int | None
+    packets_lost_by_phone: int | None
+    jitter_ms: int | None
+    round_trip_ms: int | None
+    mos_x100: int | None
+    silent_ms: int | None
+    audio_losses: int
     version: int
     deleted: int = 0
 

@@ -19,6 +19,14 @@ _log = structlog.get_logger(__name__)
 _LINES: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
     Call.Offered: ("call offered", lambda event: {"caller": event.extension, "dialled": event.dialled}),
     Call.Connected: ("call connected", lambda event: {"legs_cancelled": len(event.cancelled)}),
+    Call.AudioLost: (
+        "call audio lost",
+        lambda event: {"leg": event.leg, "direction": event.direction.value, "missing_ms": event.missing_ms},
+    ),
+    Call.AudioRestored: (
+        "call audio restored",
+        lambda event: {"leg": event.leg, "direction": event.direction.value},
+    ),
     Call.Ended: (
         "call ended",
         lambda event: {

@@ -18,7 +18,7 @@ _POLL_S = 0.5
 _REGISTRATIONS = ("tenant", "number", "device", "contact", "transport", "user_agent", "expires_at")
 _CDR = (
     *("started_at", "tenant", "from_number", "to_number", "answered_by", "disposition", "hangup_by"),
-    *("ring_ms", "talk_ms", "takeovers", "call_id"),
+    *("ring_ms", "talk_ms", "mos_x100", "takeovers", "call_id"),
 )
 _EVENTS = ("position", "time", "tenant", "type", "stream", "sequence")
 _PLACES = ("partition", *_EVENTS)

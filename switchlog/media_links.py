@@ -48,6 +48,10 @@ class MediaLinks:
         if self.studio is not None:
             self.studio.flush()
 
+    def metrics(self) -> dict[str, float]:
+        """Numbers for `/metrics`."""
+        return dict(self.studio.gauges.metrics()) if self.studio is not None else {}
+
     def send(self, worker: str, message: ToWorker) -> None:
         self._links[worker].send(message)
 

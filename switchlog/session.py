@@ -215,7 +215,8 @@ class Session:
     def metrics(self) -> dict[str, float]:
         """Numbers for `/metrics`."""
         edge = {f"sip_{name}_total": float(count) for name, count in asdict(self._edge.counters).items()}
-        return edge | dict(self._sentry.metrics()) | self._counts() | (self.nodes.metrics() if self.nodes else {})
+        nodes = self.nodes.metrics() if self.nodes else {}
+        return edge | dict(self._sentry.metrics()) | self._counts() | self._media.metrics() | nodes
 
     def _counts(self) -> dict[str, float]:
         layer = self._layer

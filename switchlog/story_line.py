@@ -10,6 +10,7 @@ from typing import Any
 
 from domain.base import Event
 from domain.call.call import Call
+from domain.call.measure import Figures, Way
 from domain.ids import leg_id
 from domain.values import Cause
 
@@ -24,6 +25,19 @@ def _cause(why: Cause) -> str:
 def _plan(event: Any) -> str:
     plan = event.plan
     return f"rule {plan.rule}: {plan.evidence} (directory {plan.version})"
+
+
+_WAYS = {Way.FROM_PHONE: "comes from the phone", Way.TO_PHONE: "reaches the phone"}
+
+
+def _figures(figures: Figures) -> str:
+    words = [
+        f"{figures.codec}, {figures.received} packets, {figures.lost} lost, jitter {figures.jitter_us / 1000:.1f} ms"
+    ]
+    words += [f"round trip {figures.round_trip_ms} ms"] if figures.round_trip_ms is not None else []
+    words += [f"MOS {figures.mos_x100 / 100:.2f}"] if figures.mos_x100 is not None else []
+    words += [] if figures.whole else ["without the last seconds: the media worker was killed"]
+    return ", ".join(words)
 
 
 _SUMMARY: Mapping[type[Event], Callable[[Any], str]] = {
@@ -47,6 +61,10 @@ _SUMMARY: Mapping[type[Event], Callable[[Any], str]] = {
     Call.RefreshDeferred: lambda event: f"until {event.retry_at:%H:%M:%S}",
     Call.LegRedialed: lambda event: f"for {event.terms.interval_s} s",
     Call.LegHungUp: lambda event: _cause(event.why),
+    Call.LegMeasured: lambda event: _figures(event.figures),
+    Call.AudioLost: lambda event: f"nothing {_WAYS[event.direction]} for {event.missing_ms / 1000:.1f} s",
+    Call.AudioRestored: lambda event: f"{_WAYS[event.direction]} again, or not expected",
+    Call.Closed: lambda event: f"{len(event.missing)} not measured" if event.missing else "",
     Call.Ended: lambda event: f"{event.outcome} by {event.by}: {_cause(event.why)}",
 }
 

@@ -17,6 +17,7 @@ import structlog
 from adapters.media.attend import Attendances
 from adapters.media.certificate import Certificates
 from adapters.media.context import ContextName
+from adapters.media.gauge import Gauges
 from adapters.media.parts import MediaParts
 from adapters.media.perform import MediaPerformer
 from adapters.media.pool import Pool, Terms
@@ -34,7 +35,7 @@ from domain.ports import JournalFull, Sealer
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import ROOM, Flow
-from media.wire import FromWorker, Inventory, Load, Play, ToWorker
+from media.wire import FromWorker, Inventory, Load, Measured, Play, Silent, ToWorker
 from switchlog.board import Board
 from switchlog.hall import Hall, HallParts
 
@@ -100,12 +101,18 @@ class Studio:
         speaker = Speaker(means, parts.sealer.unseal, lambda named: certificates.shown(named, clock()))
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
         self._attendances = Attendances({ROOM: self.hall})
-        media = MediaParts(self.pool, ports, host, parts.sealer.unseal, means, speaker, self._tell, clock)
+        self.gauges = Gauges(self.pool.has)
+        media = MediaParts(self.pool, ports, host, parts.sealer.unseal, means, speaker, self._tell, clock, self.gauges)
         self.performer = MediaPerformer(media, self._attendances)
         self.relays = RelayPerformer(media)
 
     def heard(self, worker: str, message: FromWorker) -> None:
         """What a worker says; whose context it is about is told. `flush` is to follow."""
+        if isinstance(message, Measured | Silent):  # the same in every context
+            self.gauges.heard(worker, message)
+            return
+        if isinstance(message, Inventory):
+            self.gauges.arrived(worker, message.run)
         about = "" if isinstance(message, Inventory | Load) else message.context
         if ContextName.of(about).kind == RELAYED:
             self.relays.heard(message)
@@ -116,6 +123,7 @@ class Studio:
         """Tell workers and calls what has changed."""
         self.relays.flush()
         self.performer.flush()
+        self.gauges.flush(self._tell)
 
     def perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
         """Of a call in which our own media are; after what its phones are told, since a room may send somebody away."""
@@ -129,6 +137,7 @@ class Studio:
 
     def leave(self, shard: int) -> None:
         """A shard is not ours any more, at least for now."""
+        self.gauges.forget(shard)
         self.relays.leave(shard)
         self.performer.leave(shard)
 

@@ -48,6 +48,7 @@ def _spec(table: tables.Table, cluster: str) -> TableSpec:
         name=table.name,
         columns=table.names(),
         create=lambda generation: tables.create_table(table, table.at(generation), cluster=cluster),
+        grow=lambda generation, known: tables.add_columns(table, generation, known, cluster=cluster),
         drop=lambda generation: tables.drop_table(table, generation, cluster=cluster),
         views=lambda generation: tuple(tables.create_view(view, generation, cluster=cluster) for view in views),
         hashes=lambda generation: tables.hash_rows(table, generation),

@@ -7,6 +7,8 @@ A table exists once per generation (`cdr_g3`); a rebuild fills the next generati
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 TIME = "DateTime64(6, 'UTC')"
@@ -122,6 +124,16 @@ CDR = Table(
             "Nullable(UUID)",
             "the call that a transfer merged this one into; null for most",
         ),
+        Column(
+            "mos_x100",
+            "Nullable(UInt16)",
+            "the lowest opinion score (mos_x100) of its legs; null where none was measured",
+        ),
+        Column(
+            "audio_losses",
+            "UInt16",
+            "how often audio was missing for three seconds, of all legs; counted up to 20",
+        ),
         VERSION,
         Column("final", "Bool", "true = nothing can change it any more"),
         DELETED,
@@ -150,6 +162,19 @@ LEGS = Table(
         SIP_STATUS,
         Q850_CAUSE,
         Column("reason", "String", "why it ended, in words"),
+        Column("codec", WORD, "codec of its audio; empty, and what follows null, where that did not go through us"),
+        Column("packets_received", "Nullable(UInt64)", "packets of audio that came from the phone"),
+        Column("packets_sent", "Nullable(UInt64)", "packets of audio that went to it"),
+        Column("packets_lost", "Nullable(UInt64)", "packets from the phone that never came"),
+        Column("packets_discarded", "Nullable(UInt64)", "packets from the phone that came too late to be heard"),
+        Column("packets_lost_by_phone", "Nullable(UInt64)", "packets to the phone that it says never came (RTCP)"),
+        Column("jitter_ms", "Nullable(UInt32)", "how unevenly packets came from the phone (RFC 3550), in ms"),
+        Column("round_trip_ms", "Nullable(UInt32)", "to the phone and back, in ms; null where it did not tell (RTCP)"),
+        Column(
+            "mos_x100", "Nullable(UInt16)", "opinion score of what came from it times 100, 100 to 450 (ITU-T G.107)"
+        ),
+        Column("silent_ms", "Nullable(UInt64)", "how long nothing came from it that should have come, in ms"),
+        Column("audio_losses", "UInt16", "how often its audio was missing for three seconds"),
         VERSION,
         DELETED,
     ),
@@ -311,6 +336,15 @@ def create_table(table: Table, name: str, *, partitioned: bool = True, cluster: 
         f"ENGINE = {'Replicated' if cluster else ''}ReplacingMergeTree(`{table.version}`)\n{partition}"
         f"ORDER BY ({', '.join(table.key)})\nCOMMENT {quoted(table.comment)}"
     )
+
+
+def add_columns(table: Table, generation: int, known: Collection[str], *, cluster: str = "") -> tuple[str, ...]:
+    """The statement that gives a table of an earlier version the columns that are not `known`; none if it has all."""
+    missing = [column for column in table.columns if column.name not in known]
+    added = ", ".join(
+        f"ADD COLUMN IF NOT EXISTS `{one.name}` {one.kind} COMMENT {quoted(one.comment)}" for one in missing
+    )
+    return (f"ALTER TABLE {table.at(generation)}{_on(cluster)} {added}",) if missing else ()
 
 
 def create_view(view: View, generation: int, *, cluster: str = "") -> str:

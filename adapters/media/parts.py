@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from adapters.media.gauge import Gauges
 from adapters.media.pool import Pool
 from adapters.media.port import Ports
 from adapters.media.secure import Means
@@ -31,3 +32,5 @@ class MediaParts(NamedTuple):
     tell: Callable[[UUID, Input], None]
     """let a call decide on what happened"""
     clock: Callable[[], datetime]
+    gauges: Gauges
+    """is told which legs leave"""

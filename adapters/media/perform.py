@@ -39,13 +39,11 @@ from media.wire import (
     Latched,
     Leg,
     Load,
-    Measured,
     NotKeyed,
     PlayDone,
     Ready,
     RecordClosed,
     Refused,
-    Silent,
 )
 
 _log = structlog.get_logger(__name__)
@@ -81,8 +79,6 @@ class MediaPerformer:
             Keyed: self._keyed,
             NotKeyed: self._not_keyed,
             Latched: self._note,
-            Silent: self._note,
-            Measured: self._note,
             PlayDone: attendances.told,
             RecordClosed: attendances.told,
         }
@@ -218,6 +214,7 @@ class MediaPerformer:
         return stream
 
     def _forget(self, stream: Stream) -> None:
+        self._parts.gauges.left(stream.leg)
         del self._streams[stream.leg]
         legs = self._contexts[stream.context]
         del legs[stream.leg]
@@ -381,7 +378,7 @@ class MediaPerformer:
         if (stream := self._streams.get(message.leg)) is not None:
             self._tell(stream.call, released(stream, Cause(488, 47, f"no keys for SRTP: {message.reason}")))
 
-    def _note(self, message: Latched | Silent | Measured) -> None:
+    def _note(self, message: Latched) -> None:
         _log.info("media", **msgspec.to_builtins(message))
 
     # --- parts

@@ -67,6 +67,10 @@ class Pool:
         """Whether any worker is."""
         return bool(self._there)
 
+    def has(self, worker: str) -> bool:
+        """Whether a worker is there."""
+        return worker in self._there
+
     def put(self, context: str, desired: Context) -> int:
         """A context shall be so from now on; returns the `rev` by which its worker will speak of that.
 

@@ -28,7 +28,7 @@ from domain.call.relay import RelayPlace
 from domain.ids import call_of_leg, leg_id, shard_of
 from domain.sdp import map_crypto
 from domain.values import Cause
-from media.wire import Codec, Context, FromWorker, Latched, Leg, Measured, Ready, Refused, Silent
+from media.wire import Codec, Context, FromWorker, Latched, Leg, Ready, Refused
 
 _log = structlog.get_logger(__name__)
 ACTOR = "media"
@@ -68,8 +68,6 @@ class RelayPerformer:
             Ready: self._ready,
             Refused: self._refused,
             Latched: self._note,
-            Silent: self._note,
-            Measured: self._note,
         }
 
     def __len__(self) -> int:
@@ -134,6 +132,8 @@ class RelayPerformer:
 
     def _close(self, call: Call, effect: CloseRelay) -> None:
         one = self._calls.pop(call.id, None)
+        for end in (0, 1):
+            self._parts.gauges.left(leg_id(call.id, end))
         self._parts.pool.drop(name_of(call.tenant, call.id))
         if one is not None:
             self._free(one.place)
@@ -205,7 +205,7 @@ class RelayPerformer:
             self._fail(call, Cause(503, 47, f"the media worker refused: {message.reason}"))
 
     @staticmethod
-    def _note(message: Latched | Silent | Measured) -> None:
+    def _note(message: Latched) -> None:
         _log.info("media", **msgspec.to_builtins(message))
 
     # --- parts

@@ -9,8 +9,9 @@ from typing import TypeAlias
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call.event import early, ending, media, passing, progress, redirect, relay, session
+from domain.call.event import early, ending, media, passing, progress, quality, redirect, relay, session
 from domain.call.leg import Leg, LegState, Progress, Rung
+from domain.call.measure import Way
 from domain.call.presentation import OPEN, Presentation
 from domain.call.relay import Relay
 from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation
@@ -66,6 +67,11 @@ class Call(Aggregate):
         self.first_terms = ENDLESS
         """The terms of the caller's session as it is told with the answer."""
         self.held_by: frozenset[str] = frozenset()
+        self.expected: tuple[str, ...] = ()
+        """After the end: the legs of which it is still to be told what their audio was like."""
+        self.audio_lost: tuple[tuple[str, Way], ...] = ()
+        """Legs whose audio should go through our media in this direction and does not."""
+        self.audio_losses = 0
 
     @property
     def caller(self) -> Leg:
@@ -85,6 +91,22 @@ class Call(Aggregate):
     def talked(self) -> tuple[str, ...]:
         """The legs that were joined; empty before an answer."""
         return (self.caller_leg, self.callee_leg) if self.callee_leg else ()
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The legs whose phones send their audio through media of our own now: each is measured when that ends."""
+        if not self.callee_leg:
+            return ()
+        if self.relay is not None and self.relay.place is not None:
+            return self.talked
+        return (self.caller_leg,) if self.callee.media else ()
+
+    def phone_of(self, leg: str) -> str:
+        """The leg of the phone at a stream that media of our own call `leg`: they may name their end of it."""
+        here = self.legs.get(leg)
+        if self.relay is not None and self.callee_leg:  # whichever device took the call: the end towards it is one
+            return self.caller_leg if leg == self.caller_leg else self.callee_leg
+        return self.caller_leg if here is not None and here.media else leg
 
     @property
     def display(self) -> str:
@@ -311,6 +333,10 @@ class Call(Aggregate):
     LegHungUp: TypeAlias = ending.LegHungUp
     ForkHungUp: TypeAlias = ending.ForkHungUp
     Ended: TypeAlias = ending.Ended
+    Closed: TypeAlias = ending.Closed
+    LegMeasured: TypeAlias = quality.LegMeasured
+    AudioLost: TypeAlias = quality.AudioLost
+    AudioRestored: TypeAlias = quality.AudioRestored
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -342,4 +368,8 @@ EVENTS: tuple[type[Event], ...] = (
     Call.LegHungUp,
     Call.ForkHungUp,
     Call.Ended,
+    Call.Closed,
+    Call.LegMeasured,
+    Call.AudioLost,
+    Call.AudioRestored,
 )

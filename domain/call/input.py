@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.call.measure import Figures, Way
 from domain.call.presentation import OPEN, Presentation
 from domain.call.relay import RelayPlace
 from domain.call.terms import ENDLESS, Terms, Wish
@@ -243,6 +244,28 @@ class RelayFailed(Input, frozen=True):
     """The call's media cannot go through us, for the reason `why`."""
 
     why: Cause
+
+
+class Measured(Input, frozen=True):
+    """A stream of audio through media of our own is over. `leg` is its phone's, or the one that ends at our media."""
+
+    leg: str
+    figures: Figures
+
+
+class AudioLost(Input, frozen=True):
+    """Audio that should go through media of our own does not, for so long by now; `leg` as in `Measured`."""
+
+    leg: str
+    direction: Way
+    missing_ms: int
+
+
+class AudioRestored(Input, frozen=True):
+    """It goes again, or is not expected any more."""
+
+    leg: str
+    direction: Way
 
 
 class DeadlineReached(Input, frozen=True):

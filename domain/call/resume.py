@@ -38,15 +38,20 @@ from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, Cause, Tra
 REPEAT_S = 32
 """64*T1 (RFC 3261 17.1.1.2): how long a peer may still ask for what was said to it."""
 
+CLOSE_S = 5
+"""How long after a call's end it is waited for what its audio was like."""
+
 NO_ANSWER_DEADLINE = "no_answer"
 FORGET_DEADLINE = "forget"
 NO_RELAY = "no_relay"
+CLOSE_DEADLINE = "close"
 REFRESH = "refresh"
 EXPIRED = "expired"
 """These two are followed by a blank and the leg."""
 UNANSWERED = "unanswered"
 
 _REPEAT = timedelta(seconds=REPEAT_S)
+_CLOSE = timedelta(seconds=CLOSE_S)
 _PROMPT = timedelta(seconds=REPEAT_S * 3 / 4)
 """How long a party is waited for whose answer is due at once: who asked must still hear the refusal (RFC 4321)."""
 
@@ -69,13 +74,8 @@ def deadlines(call: Call) -> tuple[Deadline, ...]:
         return (*_relay_deadlines(call), Deadline(NO_ANSWER_DEADLINE, call.ring_until))
     if call.state in (CallState.TALKING, CallState.RENEGOTIATING):
         return tuple(_session_deadlines(call))
-    if call.state is CallState.ENDED and call.ended_at is not None:
-        return (
-            Deadline(
-                FORGET_DEADLINE,
-                max(call.ended_at, call.late_at or call.ended_at) + _REPEAT,
-            ),
-        )
+    if call.state is CallState.ENDED:
+        return tuple(_last_deadlines(call))
     return ()
 
 
@@ -83,6 +83,19 @@ def _relay_deadlines(call: Call) -> Iterator[Deadline]:
     relay = call.relay
     if relay is not None and relay.place is None:
         yield Deadline(NO_RELAY, relay.since + timedelta(seconds=WAIT_S))
+
+
+def closes_at(call: Call) -> datetime | None:
+    """When a call that is over waits no longer for what its audio was like; None if it does not wait."""
+    return call.ended_at + _CLOSE if call.ended_at is not None and call.expected else None
+
+
+def _last_deadlines(call: Call) -> Iterator[Deadline]:
+    assert call.ended_at is not None
+    yield Deadline(FORGET_DEADLINE, max(call.ended_at, call.late_at or call.ended_at) + _REPEAT)
+    at = closes_at(call)
+    if at is not None:
+        yield Deadline(CLOSE_DEADLINE, at)
 
 
 def unanswered_at(call: Call) -> datetime | None:

@@ -77,6 +77,7 @@ class Scene:
             transaction=inp.transaction if inp else None,
             hang_ups=byes,
             cancelled=dialed(call, but),
+            expected=call.streams,
         )
 
 

@@ -13,17 +13,20 @@ from typing import Any, NamedTuple, cast
 
 from domain.base import Event
 from domain.call.call import Call, CallState
-from domain.call.decision import early, early_media, media, passing, relay, session
+from domain.call.decision import early, early_media, media, passing, quality, relay, session
 from domain.call.effect import Effect
 from domain.call.input import (
     Abandoned,
     Answered,
     AnswerGiven,
+    AudioLost,
+    AudioRestored,
     Checked,
     DeadlineReached,
     Failed,
     HungUp,
     Input,
+    Measured,
     Offer,
     PassedOn,
     ProgressConfirmed,
@@ -131,6 +134,9 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, Vanished): passing.vanished,
     (CallState.TALKING, Released): media.release,
     (CallState.TALKING, RelayFailed): relay.failed,
+    (CallState.TALKING, Measured): quality.measured,
+    (CallState.TALKING, AudioLost): quality.lost,
+    (CallState.TALKING, AudioRestored): quality.restored,
     (CallState.RENEGOTIATING, Refreshed): session.refreshed,
     (CallState.RENEGOTIATING, DeadlineReached): session.due,
     (CallState.RENEGOTIATING, Withdrawn): media.withdrawn,
@@ -145,7 +151,12 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RENEGOTIATING, Vanished): passing.vanished,
     (CallState.RENEGOTIATING, Released): media.release,
     (CallState.RENEGOTIATING, RelayFailed): relay.failed,
+    (CallState.RENEGOTIATING, Measured): quality.measured,
+    (CallState.RENEGOTIATING, AudioLost): quality.lost,
+    (CallState.RENEGOTIATING, AudioRestored): quality.restored,
     (CallState.ENDED, Answered): early.late_answer,
+    (CallState.ENDED, Measured): quality.measured,
+    (CallState.ENDED, DeadlineReached): quality.close,
 }
 _FROM_A_LEG: frozenset[type[Input]] = frozenset(
     {
@@ -170,11 +181,14 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
     }
 )
 _FROM_MEDIA: frozenset[type[Input]] = frozenset({RelayOpened, RelayFailed})
+_OF_AUDIO: frozenset[type[Input]] = frozenset({Measured, AudioLost, AudioRestored})
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
-    CallState.NEW: frozenset({*_FROM_A_LEG, *_FROM_MEDIA, Released, Unacknowledged, DeadlineReached}),
+    CallState.NEW: frozenset({*_FROM_A_LEG, *_FROM_MEDIA, *_OF_AUDIO, Released, Unacknowledged, DeadlineReached}),
+    # Of audio: a port of ours is open before the answer, and nobody need speak to it yet.
     CallState.RINGING: frozenset(
         {
+            *_OF_AUDIO,
             Offer,
             AnswerGiven,
             Released,
@@ -213,7 +227,14 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     ),
     # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.
     CallState.ENDED: frozenset(
-        {Offer, *(_FROM_A_LEG - {Answered}), *_FROM_MEDIA, Released, Unacknowledged, DeadlineReached}
+        {
+            Offer,
+            *(_FROM_A_LEG - {Answered}),
+            *_FROM_MEDIA,
+            *(_OF_AUDIO - {Measured}),
+            Released,
+            Unacknowledged,
+        }
     ),
 }
 """What means nothing in a state. Together with `TURNS` it covers every pair; a test keeps it so."""

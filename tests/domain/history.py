@@ -15,11 +15,14 @@ from domain.call.input import (
     Abandoned,
     Answered,
     AnswerGiven,
+    AudioLost,
+    AudioRestored,
     Checked,
     DeadlineReached,
     Failed,
     HungUp,
     Input,
+    Measured,
     PassedOn,
     ProgressConfirmed,
     Progressed,
@@ -37,8 +40,9 @@ from domain.call.input import (
     Vanished,
     Withdrawn,
 )
+from domain.call.measure import Figures, Way
 from domain.call.relay import RelayPlace
-from domain.call.resume import outstanding
+from domain.call.resume import CLOSE_DEADLINE, outstanding
 from domain.call.terms import Terms, Wish
 from domain.call.turn import Turn, World, take_turn
 from domain.values import PLAIN, Ability, Cause, Dialog, MediaPolicy
@@ -47,6 +51,12 @@ from tests.domain.world import START, new_call, offer, remote, request, seconds,
 PLACE = RelayPlace(20000, 20002, "sealed")
 _MOVED = Cause(302, 31, "moved")
 _CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""), Cause(491, 31, ""))
+
+
+def figures(**named: Any) -> Figures:
+    """Of a stream of ten seconds without a fault, but for those that are `named`."""
+    usual = {"codec": "PCMA", "received": 500, "sent": 500, "lost": 0, "discarded": 0, "jitter_us": 1500}
+    return Figures(**{**usual, "mos_x100": 440, **named})
 
 
 def _answering(call: Call, leg: str, n: int) -> Dialog:
@@ -147,6 +157,10 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: Released(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: RelayOpened(f"c{n}", "x", PLACE),
     lambda call, leg, n: RelayFailed(f"c{n}", "x", _CAUSES[n % len(_CAUSES)]),
+    lambda call, leg, n: Measured(f"c{n}", "x", leg, figures(received=100 * (n % 3), sent=n % 2, whole=n % 5 > 0)),
+    lambda call, leg, n: AudioLost(f"c{n}", "x", leg, Way.FROM_PHONE, 2500),
+    lambda call, leg, n: AudioRestored(f"c{n}", "x", leg, Way.FROM_PHONE),
+    lambda call, leg, n: DeadlineReached(f"c{n}", "x", CLOSE_DEADLINE),
 )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain.call.call import Call, CallState
 from domain.call.effect import Confirm, HangUp, Reoffer
 from domain.call.input import Input, ReofferAccepted, ReofferRefused
-from domain.call.resume import deadlines, live_until, outstanding
+from domain.call.resume import CLOSE_DEADLINE, deadlines, live_until, outstanding
 from domain.call.turn import IGNORED, TURNS, Turn, decide, fold
 from domain.values import Ability, Cause
 from tests.domain.history import History, abilities, asked, histories, play, steps
@@ -52,7 +52,9 @@ def test_versions_have_no_gap(history: History) -> None:
 def test_an_ended_call_is_forgotten_and_owes_nothing_then(history: History) -> None:
     call = history.call
     if call.state is CallState.ENDED:
-        (forget,) = deadlines(call)
+        forget, *others = deadlines(call)
+        assert [due.kind for due in others] == [CLOSE_DEADLINE] * bool(call.expected)
+        assert all(due.at < forget.at for due in others)
         assert live_until(call) == forget.at.timestamp()
         assert outstanding(call, forget.at) == ()
     else:
@@ -65,7 +67,10 @@ def test_a_call_ends_once(history: History) -> None:
     assert kinds.count(Call.Ended) <= 1
     assert kinds.count(Call.Connected) <= 1
     if Call.Ended in kinds:
-        assert set(kinds[kinds.index(Call.Ended) + 1 :]) <= {Call.LegHungUp, Call.ForkHungUp}
+        after = kinds[kinds.index(Call.Ended) + 1 :]
+        assert set(after) <= {Call.LegHungUp, Call.ForkHungUp, Call.LegMeasured, Call.Closed}
+        assert after.count(Call.LegMeasured) <= 2
+        assert after.count(Call.Closed) <= 1
 
 
 @given(histories)

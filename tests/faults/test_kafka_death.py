@@ -26,7 +26,7 @@ if "switchlog.child" in sys.orig_argv and "sessions" in sys.orig_argv and not os
 
     def append_and_die(self, messages):
         offsets = append(self, messages)
-        if any(("ce_type", b"call.ended.1") in message.headers for message in messages):
+        if any(("ce_type", b"call.ended.2") in message.headers for message in messages):
             open(DIED, "x").close()
             for pid in (os.getppid(), os.getpid()):
                 os.kill(pid, signal.SIGKILL)
@@ -68,9 +68,9 @@ async def test_killed_between_the_durable_end_of_a_call_and_its_200(
         assert len(server.query("SELECT * FROM cdr_all")) == 1
         # rows of events come a moment after the record: nobody waits for them
         rows = await server.rows(
-            "SELECT type FROM call_events ORDER BY sequence", lambda found: {"type": "call.ended.1"} in found
+            "SELECT type FROM call_events ORDER BY sequence", lambda found: {"type": "call.ended.2"} in found
         )
-        assert [row["type"] for row in rows].count("call.ended.1") == 1
+        assert [row["type"] for row in rows].count("call.ended.2") == 1
         assert server.query("SELECT call_id FROM call_events GROUP BY call_id HAVING count() != max(sequence)") == []
         one.caller.close()
         one.callee.close()

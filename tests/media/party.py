@@ -23,7 +23,7 @@ from media.port import PortTakenError, open_pair
 from media.record import Recorder
 from media.source import Sources
 from media.srtp import Srtp
-from media.wire import Codec, Context, FromWorker, Leg, Put, Sdes
+from media.wire import Codec, Context, FromWorker, Leg, Measured, Put, Sdes
 
 HOST = "127.0.0.1"
 PCMU, PCMA, G722 = Codec("PCMU", 0), Codec("PCMA", 8), Codec("G722", 9)
@@ -182,6 +182,10 @@ class Stage:
     def words(self, kind: type[Word]) -> list[Word]:
         """What of this kind was said by now."""
         return [word for word in self.said if isinstance(word, kind)]
+
+    def ends(self) -> list[Measured]:
+        """What legs were like that are gone by now."""
+        return [word for word in self.words(Measured) if not word.so_far]
 
 
 @contextmanager

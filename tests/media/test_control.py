@@ -15,6 +15,7 @@ INVENTORY = Inventory((("room", 3, 7),), 10)
 PUT = Put("room", 3, 7, Context(()))
 DIGIT = Dtmf("room", "a", "5", 100)
 MEASURED = Measured("room", "a", "PCMU", 1, 1, 0, 0, 0)
+SO_FAR = Measured("room", "a", "PCMU", 1, 1, 0, 0, 0, so_far=True)
 
 
 Connect = Callable[[], "Client"]
@@ -114,7 +115,7 @@ def test_what_lasts_is_kept_for_the_next_when_its_owner_is_gone(control: Control
     control.poll(1, inventory)
     first.sock.close()
     control.poll(1, inventory)
-    control.tell([DIGIT, MEASURED])
+    control.tell([DIGIT, SO_FAR, MEASURED])
     assert connect().hear(2) == [INVENTORY, MEASURED]
     second = connect()
     control.tell([Load(1, 2)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from media import rtcp, rtp
 from media.batch import LONGEST_PACKET_BYTES, PACKETS_A_ROUND
-from media.wire import Latched, Measured, Ready
+from media.wire import Latched, Ready
 from tests.media.party import HOST, LEVEL_DBFS, Phone, Stage
 
 A_HZ, B_HZ, C_HZ = 400.0, 700.0, 1100.0
@@ -189,7 +189,7 @@ def test_reports_are_sent_and_what_the_party_says_is_measured(made: Stage) -> No
         control.sendto(b"\x81\xc9\xff\xff", (HOST, a.port + 1))
         made.run(0.1)
     made.put([b.leg("b", dtmf=101)], rev=2)
-    (measured,) = made.words(Measured)
+    (measured,) = made.ends()
     assert measured.remote_lost == 3
     assert 50 <= measured.round_trip_ms <= 90
     assert measured.mos_x100 > 400
@@ -204,7 +204,7 @@ def test_reports_of_strangers_are_not_believed(made: Stage) -> None:
         control.sendto(rtcp.build([rtcp.ReceiverReport(1, (lie,))]), (HOST, a.port + 1))
         made.run(0.1)
     made.put([b.leg("b", dtmf=101)], rev=2)
-    assert [word.remote_lost for word in made.words(Measured)] == [-1]
+    assert [word.remote_lost for word in made.ends()] == [-1]
 
 
 def test_a_multiplexed_leg_gets_its_reports_at_the_port_of_its_sound(made: Stage) -> None:
@@ -215,7 +215,7 @@ def test_a_multiplexed_leg_gets_its_reports_at_the_port_of_its_sound(made: Stage
     a.send(rtcp.build([rtcp.ReceiverReport(a.ssrc, (rtcp.Block(a.got[-1].ssrc, 0, 2, 0, 0),))]))
     made.run(0.1)
     made.put([b.leg("b")], rev=2)
-    assert [word.remote_lost for word in made.words(Measured)] == [2]
+    assert [word.remote_lost for word in made.ends()] == [2]
 
 
 def test_reports_follow_the_sound_to_its_port_and_away_from_it(made: Stage) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from media import dtmf, rtp
-from media.wire import Codec, Dtmf, Measured, Ready, Sdes
+from media.wire import Codec, Dtmf, Ready, Sdes
 from tests.media.party import OPUS, PCMA, PCMU, Phone, Stage
 
 EXTENSION = b"\xbe\xde\x00\x01" + bytes(4)
@@ -73,7 +73,7 @@ def test_losses_stay_visible_and_are_measured(made: Stage) -> None:
     assert gaps.count(2) == 5
     made.put([a.leg("a", dtmf=101)], rev=2)
     made.put([], rev=3)
-    by_leg = {word.leg: word for word in made.words(Measured)}
+    by_leg = {word.leg: word for word in made.ends()}
     assert (by_leg["a"].received, by_leg["a"].lost) == (45, 5)
     assert (by_leg["b"].received, by_leg["b"].sent) == (50, 45)
 

@@ -8,7 +8,7 @@ from media import rtcp
 from media.demux import Kind, kind
 from media.dtls import DtlsSrtp
 from media.srtp import Srtp
-from media.wire import Dtls, Keyed, Latched, Measured, NotKeyed, Ready, Refused, Sdes
+from media.wire import Dtls, Keyed, Latched, NotKeyed, Ready, Refused, Sdes
 from tests.media.dtls_end import OTHER, OURS, THEIRS
 from tests.media.party import HOST, Phone, Stage, theirs
 
@@ -163,7 +163,7 @@ def test_reports_wait_for_keys_like_sound(made: Stage) -> None:
     made.put([b.leg("b")], rev=3)
     made.run(0.1, silent=[a])
     assert a.other == []
-    assert [word.remote_lost for word in made.words(Measured)] == [-1]
+    assert [word.remote_lost for word in made.ends()] == [-1]
 
 
 def test_a_handshake_that_came_to_nothing_may_begin_anew_when_its_leg_is_put_again(made: Stage) -> None:

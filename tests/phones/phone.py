@@ -15,6 +15,7 @@ Times are the phone's own: `monotonic_s` of the machine's clock, and UTC.
 import asyncio
 import json
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -231,6 +232,13 @@ class Phone:
         stderr = (Path(self.options.folder) / "stderr.log").read_text(errors="replace")[-1000:]
         who = f"{self.kind} {self.options.username}@{self.options.domain}"
         return PhoneError(f"{who}: {message}\nseen so far:\n{seen}\n{stderr}")
+
+    def freeze(self) -> None:
+        """Nothing comes of it any more, and it hears nothing, until `thaw`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     async def stop(self) -> None:
         """Hang up, unregister, end the process: by itself, or killed after a bounded time."""

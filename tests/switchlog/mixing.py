@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from media.wire import (
     Inventory,
     Keyed,
     Leg,
+    Measured,
     Play,
     PlayDone,
     Put,
@@ -44,11 +46,14 @@ class RememberedRooms:
     def __init__(self) -> None:
         self.has: dict[str, Put] = {}
         self.puts: list[Put] = []
+        self.measures: dict[str, int] | None = {"received": 250, "sent": 249, "jitter_us": 1500, "mos_x100": 441}
+        """the figures of every stream that ends; None: it is never told"""
         self.taken_ports: set[int] = set()
         """those that somebody else has"""
         self.keyed: tuple[Keyed, ...] = ()
         """what handshakes gave"""
         self.there = True
+        self.run = "first"
         self._exchange: Exchange | None = None
         self._answers: list[FromWorker] = []
 
@@ -58,7 +63,7 @@ class RememberedRooms:
         self._exchange = exchange
         if self.there:
             held = tuple((put.context, put.rev, put.epoch) for put in self.has.values())
-            self.say(Inventory(held, 100, self.keyed))
+            self.say(Inventory(held, 100, self.keyed, self.run))
 
     def told(self, worker: str, message: ToWorker) -> None:
         assert worker == WORKER
@@ -66,7 +71,7 @@ class RememberedRooms:
         before = self.has.get(message.context)
         assert before is None or message.epoch >= before.epoch
         if isinstance(message, Drop):
-            self.has.pop(message.context, None)
+            self._end(self.has.pop(message.context, None))
             return
         assert before is None or (message.epoch, message.rev) > (before.epoch, before.rev)
         self.puts.append(message)
@@ -75,6 +80,7 @@ class RememberedRooms:
         if (leg := next(taken, None)) is not None:
             self._answers.append(Refused(message.context, message.rev, "a port is taken", leg))
             return
+        self._end(before, {leg.id for leg in message.desired.legs})
         self.has[message.context] = message
         self._answers.append(Ready(message.context, message.rev))
 
@@ -83,6 +89,18 @@ class RememberedRooms:
         for message in answers:
             self._heard(message)
         return bool(answers)
+
+    def _end(self, put: Put | None, staying: Collection[str] = ()) -> None:
+        """The streams of those who do not stay are measured."""
+        if put is None or self.measures is None:
+            return
+        gone = [leg for leg in put.desired.legs if leg.id not in staying]
+        self._answers += [self.measured(leg, put.context, **self.measures) for leg in gone]
+
+    def measured(self, leg: Leg, context: str = "room/acme/7000", **figures: Any) -> Measured:
+        """What is said of a leg's stream; 0 of what is not named."""
+        names = ("received", "sent", "lost", "discarded", "jitter_us")
+        return Measured(context, leg.id, leg.codecs[0].name, **{**dict.fromkeys(names, 0), **figures})
 
     # --- what a test does
 
@@ -108,6 +126,7 @@ class RememberedRooms:
         self.there = False
         self.has.clear()
         self._answers.clear()
+        self.run += "+"
         self._studio.pool.parted(WORKER)
 
     def start(self) -> None:

@@ -58,10 +58,12 @@ class Ended(Event):
     """The interaction is over.
 
     `by` is `caller`, `callee` or `system`; `outcome` the CDR's disposition; `hang_ups` the dialogs that we end;
-    `cancelled` the offers that we take back; `transaction` the request of `leg` that ended it, if one did.
+    `cancelled` the offers that we take back; `transaction` the request of `leg` that ended it, if one did; `expected`
+    the legs of which a `LegMeasured` is still to come.
     """
 
-    TOPIC = "call.ended.1"
+    TOPIC = "call.ended.2"
+    FORMER = ("call.ended.1",)
 
     by: str
     leg: str
@@ -70,6 +72,7 @@ class Ended(Event):
     transaction: Transaction | None
     hang_ups: tuple[EndedLeg, ...]
     cancelled: tuple[str, ...]
+    expected: tuple[str, ...] = ()
 
     def apply(self, aggregate: Call) -> None:
         if self.transaction is not None:
@@ -89,5 +92,18 @@ class Ended(Event):
             leg_ended.epoch = self.context.epoch
         aggregate.hang_ups = (*aggregate.hang_ups, *self.hang_ups)
         aggregate.end_cause = self.why
+        aggregate.expected = self.expected
         aggregate.ended_at = self.timestamp
         aggregate.state = CallState.ENDED
+
+
+@dataclass(frozen=True)
+class Closed(Event):
+    """What was still expected after the end never came, of the legs `missing`: the call's record is final."""
+
+    TOPIC = "call.closed.1"
+
+    missing: tuple[str, ...]
+
+    def apply(self, aggregate: Call) -> None:
+        aggregate.expected = ()
