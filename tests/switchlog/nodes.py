@@ -69,11 +69,16 @@ class View:
 
 
 class Nodes:
-    """`shards` says who owns which at the start; whoever is not named owns none. With `mixing` each has media."""
+    """`shards` says who owns which at the start; whoever is not named owns none.
+
+    With `mixing` each has media, those of one node the same.
+    """
 
     def __init__(self, shards: Mapping[str, Iterable[int]], *, mixing: bool = False) -> None:
         self.journal = SharedJournal()
         self.rooms = {name: RememberedRooms() for name in shards} if mixing else {}
+        for name, rooms in self.rooms.items():
+            rooms.has = self.rooms[home_of(name)].has if home_of(name) in self.rooms else rooms.has
         self.known = {name: _neighbour(name, number) for number, name in enumerate(shards, 1)}
         self.alive: set[str] = set(shards)
         self.frozen: set[str] = set()

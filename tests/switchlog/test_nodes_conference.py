@@ -179,17 +179,19 @@ def test_who_holds_is_still_not_heard_after_the_move(nodes: Nodes) -> None:
 
 def test_an_heir_that_dies_as_well_leaves_a_port_that_is_still_good(nodes: Nodes) -> None:
     """It comes back before the phone has answered, whose answer is to the port that it was offered first."""
+    nodes.rooms["a"].taken_ports = {20000}  # so that the first port is not the one that it would take again
     alice, _, _, offer = moved(nodes)
+    nodes.rooms["a"].taken_ports.clear()
     nodes.rooms["a"].has.clear()
     nodes.start("a", nodes.owned_by("a"))
     alice.exchange = nodes["a"]
     repeated = nodes["a"].last(ALICE)
     assert isinstance(repeated, Request)
     assert repeated.body == offer.body
+    port = offer.body.partition(b"m=audio ")[2].partition(b" ")[0].decode()
+    assert next(str(leg.port) for leg in nodes.rooms["a"].room().values()) == port != "20000"
     alice.reply(repeated, 200, SDP)
     assert methods(nodes["a"].take(ALICE)) == ["ACK"]
-    first, *_ = nodes.rooms["a"].room().values()
-    assert f"m=audio {first.port} RTP/AVP 0\r\n".encode() in offer.body
 
 
 def test_a_shard_that_moves_while_its_owner_lives_takes_the_room_along(nodes: Nodes) -> None:
@@ -231,3 +233,31 @@ def test_without_ports_that_can_be_opened_the_call_ends_with_a_reason() -> None:
     assert isinstance(bye, Request)
     assert bye.method == "BYE"
     assert rooms.has == {}
+
+
+def test_a_node_that_wakes_ends_the_room_that_another_one_has(nodes: Nodes) -> None:
+    """It was frozen, its media with it: what they hold is nobody's any more, and it says nothing to the phones."""
+    alice, _ = joined(nodes["a"])
+    nodes.wait(60)
+    nodes.frozen.add("b")
+    nodes.take_over("a", nodes.owned_by("b"))
+    offer = nodes["a"].last(ALICE)
+    assert isinstance(offer, Request)
+    assert "room/acme/7000" in nodes.rooms["b"].has
+    nodes.notice("b", HOME)
+    assert nodes.rooms["b"].has == {}
+    nodes.frozen.clear()
+    nodes.settle()
+    alice.reply(offer, 200, SDP)
+    assert nodes.rooms["a"].heard_in() == [BOTH]
+
+
+def test_a_node_that_was_dead_drops_what_its_media_went_on_with(nodes: Nodes) -> None:
+    """Its sessions died alone, and when they are back others have the room."""
+    joined(nodes["a"])
+    nodes.wait(60)
+    nodes.kill("b")
+    nodes.take_over("a", nodes.owned_by("b"))
+    assert "room/acme/7000" in nodes.rooms["b"].has
+    nodes.start("b", [])
+    assert nodes.rooms["b"].has == {}

@@ -9,8 +9,9 @@ import pytest
 from adapters.sip.digest.challenge import answer
 from adapters.sip.gate.gate import Failing
 from adapters.sip.message.message import Request
-from domain.ids import shard_of_call
+from domain.ids import shard_of_call, shard_of_room
 from domain.values import Flow
+from tests.switchlog.mixing import BOTH, ROOM, conference, joined
 from tests.switchlog.nodes import Nodes, divided
 from tests.switchlog.phone import ALICE, BOB, Phone, methods, parties, talk
 from tests.switchlog.test_nodes_faults import shard_of_the_call
@@ -133,3 +134,38 @@ def test_the_gate_of_the_edge_learns_who_has_proved_itself_at_a_worker_and_who_g
     nodes["a"].send(BOB, f"{register.format(2)}\nAuthorization: {guess}")
     assert noted.told[1:] == [(BOB, "WRONG_PASSWORD")]
     assert b"failed=" not in b"".join(data for _, to, data in nodes.crossed if to != "a")
+
+
+# --- rooms: the workers have one media process
+
+
+@pytest.fixture
+def mixing() -> Nodes:
+    return Nodes({"a": [], **divided(*WORKERS)}, mixing=True)
+
+
+def test_a_room_is_at_the_worker_of_its_shard_and_at_the_address_of_the_node(mixing: Nodes) -> None:
+    _, answered = joined(mixing["a"])
+    joined(mixing["a"], "1002", BOB)
+    at = mixing[holder(mixing)]
+    assert shard_of_room(*ROOM) in mixing.owned_by(holder(mixing))
+    assert [one.number for one in conference(at).members.values()] == ["1001", "1002"]
+    assert b"c=IN IP4 127.0.0.1\r\n" in answered.body, "where phones reach the edge"
+    assert mixing.rooms["a"].heard_in() == [BOTH, BOTH]
+
+
+def test_the_heir_of_a_worker_goes_on_at_the_same_ports_and_tells_phones_nothing(mixing: Nodes) -> None:
+    alice, answered = joined(mixing["a"])
+    mixing.wait(60)
+    before = mixing.rooms["a"].room()
+    dead = holder(mixing)
+    mixing.kill(dead)
+    succeed(mixing, dead)
+    assert mixing.rooms["a"].room() == before
+    assert mixing.rooms["a"].has["room/acme/7000"].epoch == 2
+    assert mixing["a"].take(ALICE) == []
+    mixing.start(dead, [])
+    assert mixing.rooms["a"].room() == before, "who comes back leaves alone what is another's now"
+    alice.within(answered, "BYE")
+    assert methods(mixing["a"].take(ALICE)) == ["200 BYE"]
+    assert mixing.rooms["a"].has == {}

@@ -50,3 +50,9 @@ def test_no_pair_is_given_twice(steps: list[tuple[str, int]]) -> None:
         else:
             with pytest.raises(NoPort):
                 ports.take()
+
+
+def test_processes_that_share_a_range_begin_at_different_places() -> None:
+    several = [Ports(20000, 20199, lambda count, one=one: bytes([one]) * count) for one in range(5)]
+    assert len({ports.take() for ports in several}) > 1
+    assert len({several[0].take() for _ in range(99)}) == 99, "all of them, each once"
