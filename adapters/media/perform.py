@@ -49,8 +49,8 @@ from media.wire import (
 _log = structlog.get_logger(__name__)
 _TRIES = 4
 """So many ports are tried for a leg: another program may have one of ours."""
-_PATIENCE_S = 10
-"""So long a call whose port is lost may wait for it, in silence."""
+_PATIENCE_S = 3
+"""So long a call whose port is lost waits for it, in silence, before its party is told another one."""
 
 
 class MediaPerformer:
@@ -156,7 +156,7 @@ class MediaPerformer:
         try:
             if self._is_ours(call, effect.ours):
                 wire = self._parts.speaker.leg(effect.leg, effect.theirs, effect.ours)
-                self._settle(self._streams.get(effect.leg) or self._enter(call, effect.leg), wire, effect.ours)
+                self._settle(call, wire, effect)
             else:
                 self._take_in(call, effect.leg, effect.theirs, effect.ours)
         except ValueError as error:
@@ -164,12 +164,14 @@ class MediaPerformer:
             return
         self._attendances.came(call, effect.leg)
 
-    def _settle(self, stream: Stream, wire: Leg, ours: str) -> None:
+    def _settle(self, call: Call, wire: Leg, effect: Mix) -> None:
         """The party knows where our end is."""
+        stream = self._streams.get(effect.leg) or self._enter(call, effect.leg)
         if stream.wire is not None and stream.wire.port != wire.port:
             self._parts.ports.free(stream.wire.port)
         self._parts.ports.mark(wire.port)
-        stream.settle(wire, ours)
+        stream.settle(wire, effect.theirs, effect.ours)
+        stream.host, stream.dialog = self._host(call), call.legs[effect.leg].dialog
         self._moves.over(stream.leg)
         self._changed[stream.context] = None
 
@@ -336,7 +338,7 @@ class MediaPerformer:
             self._elsewhere(stream, message.reason)
 
     def _elsewhere(self, stream: Stream, reason: str) -> None:
-        """Another port for a leg whose call knows of none yet."""
+        """Another port for a leg whose party does not know of it yet."""
         self._changed[stream.context] = None
         assert stream.wire is not None
         self._parts.ports.free(stream.wire.port)
@@ -360,7 +362,8 @@ class MediaPerformer:
         if stream.lost_s == 1:
             _log.error("a call has no audio: its port was lost, and is waited for", leg=stream.leg, reason=reason)
         if stream.lost_s > _PATIENCE_S:
-            self._tell(stream.call, released(stream, Cause(503, 41, f"the port of its audio was lost: {reason}")))
+            stream.uproot()
+            self._elsewhere(stream, reason)
 
     def _waiting(self, context: str, rev: int) -> list[Stream]:
         """The legs of which the worker now knows for the first time."""

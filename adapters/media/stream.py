@@ -46,12 +46,18 @@ class Stream:
         self.asked: tuple[Call, Reoffer] | None = None
         """What is to be answered once the port is open."""
 
-    def settle(self, wire: Leg, ours: str) -> None:
+    def settle(self, wire: Leg, theirs: str, ours: str) -> None:
         """Its party knows where our end is; the keys of a handshake stay unless what was agreed on asks for another."""
         if self.wire is not None and isinstance(self.wire.secure, Dtls):
             known = _keyed(wire, self.wire.secure.keys)
             wire = known if known.secure == self.wire.secure else wire
-        self.wire, self.ours, self.told, self.moves = wire, ours, True, False
+        self.wire, self.theirs, self.ours, self.told, self.moves = wire, theirs, ours, True, False
+
+    def uproot(self) -> None:
+        """Its port is lost for good, and its party is to be told another one."""
+        self.moves, self.said = True, self.ours
+        self.told = self.out = False
+        self.lost_s = self.tries = 0
 
     def learn(self, keys: Sdes) -> bool:
         """What its handshake gave; whether that is news."""

@@ -14,6 +14,7 @@ import pytest
 from cluster.broker import Broker
 from domain.node import number_of
 from tests.e2e.talk import TONES_HZ, both_hear, connect, hold_and_resume, phone
+from tests.e2e.test_conference import all_hear_each_other_again, all_hear_the_others, enter, hears_only, with_room
 from tests.e2e.test_kafka import exact
 from tests.fixtures.broker import fresh_journal
 from tests.fixtures.nodes import ALL, SHARED_S, known, listed
@@ -98,3 +99,23 @@ async def test_another_worker_has_the_calls_of_one_that_is_frozen(server: Server
         os.kill(frozen, signal.SIGCONT)
     await server.ready()
     await exact(server, 1)
+
+
+async def test_a_room_is_at_one_worker_and_its_audio_outlives_that(server: Server, phones: Phones) -> None:
+    """The media process has the room, and is told the same by whoever has its shard."""
+    await server.apply(with_room())
+    await known(server)
+    calls = await enter(server, phones, "1001", "1002")
+    await all_hear_the_others(calls)
+    await shared(server)
+    (room,) = await get(server, "/v1/conferences")
+    assert [one["number"] for one in room["members"]] == ["1001", "1002"]
+    events = await get(server, f"/v1/events?stream={room['conference_id']}")
+    await server.replace_role(f"sessions-{number_of(events[-1]['data']['context']['node'])}")
+    await all_hear_each_other_again(calls)
+    assert [change.state for call in calls.values() for change in call.changes].count("answered") == 2
+    await calls["1001"].hang_up()
+    await hears_only(calls["1002"])
+    await calls["1002"].hang_up()
+    cdrs = await server.cdrs(2)
+    assert [one["disposition"] for one in cdrs] == ["answered"] * 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,9 @@ def test_no_pair_is_given_twice(steps: list[tuple[str, int]]) -> None:
 
 
 def test_processes_that_share_a_range_begin_at_different_places() -> None:
-    several = [Ports(20000, 20199, lambda count, one=one: bytes([one]) * count) for one in range(5)]
+    def chance(one: int) -> Callable[[int], bytes]:
+        return lambda count: bytes([one]) * count
+
+    several = [Ports(20000, 20199, chance(one)) for one in range(5)]
     assert len({ports.take() for ports in several}) > 1
     assert len({several[0].take() for _ in range(99)}) == 99, "all of them, each once"
