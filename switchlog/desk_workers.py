@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from switchlog.settings import Settings
 
 _ANSWER_S = 2.0
-_WORST = ("_seconds", "pressure")
-"""How the names of those metrics end of which a node has the worst of its processes'; it has the sum of others."""
+_WORST = ("_seconds", "pressure", "media_workers", "media_legs", "media_late_ticks_total")
+"""How the names of those metrics end of which a node has the worst of its processes', or what all of them see alike; it
+has the sum of others."""
 
 
 class Client(Protocol):

@@ -11,8 +11,6 @@ LOCK = "switchlog.lock"
 """Held by the parent of the roles, which writes into it which they are."""
 JOURNAL = "journal.db"
 SESSIONS_SOCKET = "sessions.sock"
-MEDIA_SOCKET = "media.sock"
-"""Where the media worker hears the sessions."""
 SOUNDS = "sounds"
 """Words that were spoken once, and are not again."""
 LINKS = "links"
@@ -26,6 +24,11 @@ STORAGE = "storage"
 """Recordings and messages, unless they are elsewhere."""
 TRACE = "trace"
 """SIP messages as seen on the wire, if they are kept."""
+
+
+def media_socket(number: int) -> str:
+    """Where one of the media workers hears the sessions; from 1."""
+    return f"media-{number}.sock"
 
 
 def socket_name(path: Path, inherited: bool = False) -> Path:

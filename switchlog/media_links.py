@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from adapters.media.link import Link
+from adapters.media.link import Ears, Link
 from media.wire import FromWorker, ToWorker
 from switchlog.studio import MediaSettings, Studio
 
@@ -28,10 +28,7 @@ class MediaLinks:
         self._settled = settled
         self.studio: Studio | None = None
         """What is connected; to be set before all else."""
-        self._links = {
-            str(path): Link(path, partial(self._heard, str(path)), partial(self._parted, str(path)))
-            for path in (settings.workers if settings else ())
-        }
+        self._links = {str(path): Link(path, self._ears(str(path))) for path in (settings.workers if settings else ())}
 
     def serve(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         """Connect. Not before `resume`: what the studio does not know of is dropped."""
@@ -50,10 +47,18 @@ class MediaLinks:
 
     def metrics(self) -> dict[str, float]:
         """Numbers for `/metrics`."""
-        return dict(self.studio.gauges.metrics()) if self.studio is not None else {}
+        return self.studio.metrics() if self.studio is not None else {}
 
     def send(self, worker: str, message: ToWorker) -> None:
         self._links[worker].send(message)
+
+    def _ears(self, worker: str) -> Ears:
+        return Ears(
+            partial(self._heard, worker),
+            partial(self._parted, worker),
+            partial(self._died, worker),
+            partial(self._absent, worker),
+        )
 
     def _heard(self, worker: str, message: FromWorker) -> None:
         assert self.studio is not None
@@ -69,4 +74,13 @@ class MediaLinks:
     def _parted(self, worker: str) -> None:
         assert self.studio is not None
         self.studio.pool.parted(worker)
-        _log.warning("a media worker is gone; it is waited for", worker=worker)
+        _log.warning("a media worker is gone", worker=worker)
+
+    def _died(self, worker: str) -> None:
+        assert self.studio is not None
+        self.studio.pool.died(worker)
+        _log.error("a media worker has died: what it had is another one's, or waits for it", worker=worker)
+
+    def _absent(self, worker: str) -> None:
+        assert self.studio is not None
+        self.studio.pool.absent(worker)

@@ -6,7 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from switchlog.folder import MEDIA_SOCKET, SOUNDS, socket_name
+from domain.node import number_of
+from switchlog.folder import SOUNDS, media_socket, socket_name
 from switchlog.role import at_start
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 async def run(settings: Settings) -> None:
     """Never returns: the worker has this process's id, parent and end. Raises RoleError when it cannot be started."""
     with at_start():
-        control = socket_name(settings.data / MEDIA_SOCKET, inherited=True)
+        control = socket_name(settings.data / media_socket(number_of(settings.node)), inherited=True)
         words = [sys.executable, "-m", "media", "--control", str(control), "--host", settings.media_host]
         words += ["--kept", str(settings.data / SOUNDS)]
         os.execv(sys.executable, words)

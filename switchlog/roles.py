@@ -58,7 +58,7 @@ def serve(settings: Settings, roles: Sequence[str] = (), early: EarlyChild | Non
     lock = _own(settings.data)
     try:
         _say_which(lock, wanted)
-        parts = [part for role in wanted for part in parts_of(role, settings.workers)]
+        parts = [part for role in wanted for part in parts_of(role, settings)]
         if early is not None and early.role not in parts:
             early.abandon()
             early = None

@@ -11,13 +11,13 @@ from adapters.sip.gate.source import SourceLimits
 from adapters.sip.message.via import join_host_port
 from domain.ports import Journal
 from switchlog.address import addresses, networks
-from switchlog.folder import MEDIA_SOCKET, socket_name
+from switchlog.folder import media_socket, socket_name
 from switchlog.office import Office
 from switchlog.session import Session
 from switchlog.studio import MediaSettings
 from switchlog.tls import Tls
 from switchlog.wiring import SessionParts
-from switchlog.workers import is_edge
+from switchlog.workers import is_edge, media_numbers
 
 if TYPE_CHECKING:
     from switchlog.settings import Settings
@@ -48,7 +48,7 @@ def session_parts(
 def _media(settings: Settings) -> MediaSettings | None:
     if settings.media_range is None or is_edge(settings):  # which has no shards, and so no rooms
         return None
-    workers = (socket_name(settings.data / MEDIA_SOCKET),)
+    workers = tuple(socket_name(settings.data / media_socket(number)) for number in media_numbers(settings))
     return MediaSettings(*settings.media_range, workers, settings.media_advertise, shared=settings.workers > 1)
 
 

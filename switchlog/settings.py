@@ -35,7 +35,7 @@ _CLIENT = frozenset({"URL", "API_KEY"})
 _SECRET = frozenset(
     {"admin_key", "clickhouse_password", "clickhouse_analyst_password", "kafka_password", "storage_secret"}
 )
-_NUMBERS = frozenset({"session_expires", "workers", "trace_bytes", "hep_id", "probe_s"})
+_NUMBERS = frozenset({"session_expires", "workers", "media_workers", "trace_bytes", "hep_id", "probe_s"})
 ADMIN_KEY_LEAST = 16
 _LAST_PORT = 65_535
 DIGESTS = ("SHA-256", "MD5")
@@ -99,6 +99,9 @@ class Settings(Derived, BaseSettings):
     )
     workers: int = Field(
         1, ge=1, le=SHARDS, description="on Kafka: processes that hold calls; beside several is one for phones' sockets"
+    )
+    media_workers: int = Field(
+        1, ge=1, le=64, description="processes that mix; beside them is one more, which takes over from one that dies"
     )
     media_ports: str = Field(
         "20000-29999", description="UDP ports of conferences, first-last: two for each call; empty = no conferences"

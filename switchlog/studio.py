@@ -81,7 +81,8 @@ class Studio:
 
     def __init__(self, parts: StudioParts) -> None:
         self._board = parts.board
-        self.pool = Pool(Terms(_shard_of_context, self._epoch, parts.near), parts.send)
+        terms = Terms(_shard_of_context, self._epoch, parts.near)
+        self.pool = Pool(terms, parts.send, map(str, parts.settings.workers))
         self.hall = Hall(
             HallParts(
                 board=parts.board,
@@ -134,6 +135,13 @@ class Studio:
     def pressed(self, call: Call, digit: str) -> None:
         """The caller says by SIP that it pressed a key."""
         self._attendances.pressed(call, call.callee_leg, digit)
+
+    def metrics(self) -> dict[str, float]:
+        """Numbers for `/metrics`."""
+        conferences = list(self.hall.conferences())
+        members = sum(len(one.members) for one in conferences)
+        rooms = {"conferences": float(len(conferences)), "conference_members": float(members)}
+        return dict(self.gauges.metrics()) | self.pool.metrics() | rooms
 
     def leave(self, shard: int) -> None:
         """A shard is not ours any more, at least for now."""

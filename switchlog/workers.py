@@ -23,14 +23,22 @@ if TYPE_CHECKING:
     from switchlog.wiring import SessionParts
 
 SESSIONS = "sessions"
+MEDIA = "media"
 EDGE = "edge"
 
 
-def parts_of(role: str, workers: int) -> tuple[str, ...]:
+def parts_of(role: str, settings: Settings) -> tuple[str, ...]:
     """The processes of a role, in the order in which they are ended: the edge hears phones as long as others answer."""
-    if role != SESSIONS or workers == 1:
+    if role == MEDIA:
+        return tuple(f"{MEDIA}-{number}" for number in media_numbers(settings))
+    if role != SESSIONS or settings.workers == 1:
         return (role,)
-    return (*(f"{SESSIONS}-{number}" for number in range(1, workers + 1)), EDGE)
+    return (*(f"{SESSIONS}-{number}" for number in range(1, settings.workers + 1)), EDGE)
+
+
+def media_numbers(settings: Settings) -> range:
+    """Of the media workers; there is one more than mix."""
+    return range(1, settings.media_workers + 2)
 
 
 def role_of(part: str) -> str:
@@ -41,9 +49,11 @@ def role_of(part: str) -> str:
 def seated(settings: Settings, part: str) -> Settings:
     """The settings of a process: those of its node, but for what a worker has of its own."""
     role, _, number = part.partition("-")
-    if role != SESSIONS or not number:
+    if role not in (SESSIONS, MEDIA) or not number:
         return settings
     name = worker_of(settings.node, int(number))
+    if role == MEDIA:
+        return cast("Settings", Given({**vars(settings), "node": name}))
     links = {name: _later(getattr(settings, name), int(number)) for name in ("link", "link_advertise")}
     phones = dict.fromkeys(("sip_udp", "sip_tcp", "sip_tls", "hep"), "")
     return cast("Settings", Given({**vars(settings), **links, **phones, "trace_bytes": 0, "node": name}))

@@ -1,6 +1,7 @@
 """The connection to a media worker's control socket, made again whenever it is gone.
 
-What may live here: the socket. What is said and what that means is the pool's and the performer's.
+What may live here: the socket, and whether the process behind it lives. What is said and what that means is the pool's
+and the performer's.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
+from adapters.media.process import Process
 from media.wire import FrameError, Frames, FromWorker, ToWorker, frame, from_worker
 
 _log = structlog.get_logger(__name__)
@@ -23,11 +26,23 @@ _MOST_UNSENT_BYTES = 64 << 20
 """A worker that reads nothing any more is parted with: it is told all again when it does."""
 
 
-class Link:
-    """`run` it; all methods are of the loop's thread. `heard` is told every message, `parted` whenever the end came."""
+class Ears(NamedTuple):
+    """Who is told what of a worker."""
 
-    def __init__(self, path: Path, heard: Callable[[FromWorker], None], parted: Callable[[], None]) -> None:
-        self._path, self._heard, self._parted = path, heard, parted
+    heard: Callable[[FromWorker], None]
+    parted: Callable[[], None]
+    """the connection has ended"""
+    died: Callable[[], None]
+    """and the process too: the kernel has closed all that it had open"""
+    absent: Callable[[], None]
+    """nobody listens; told again each time that this is found"""
+
+
+class Link:
+    """`run` it; all methods are of the loop's thread."""
+
+    def __init__(self, path: Path, ears: Ears) -> None:
+        self._path, self._ears = path, ears
         self._writer: asyncio.StreamWriter | None = None
 
     def send(self, message: ToWorker) -> None:
@@ -41,28 +56,35 @@ class Link:
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            try:
-                reader, self._writer = await asyncio.open_unix_connection(self._path)
-            except OSError:
-                await asyncio.sleep(_AGAIN_S)
-                continue
-            try:
-                await self._read(reader)
-            finally:
-                writer, self._writer = self._writer, None
-                writer.close()
-                self._parted()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
-            await asyncio.sleep(_AGAIN_S)
+        with Process() as process:
+            while True:
+                try:
+                    reader, self._writer = await asyncio.open_unix_connection(self._path)
+                except OSError:
+                    self._ears.absent()
+                else:
+                    process.watch(self._writer.get_extra_info("socket"))
+                    await self._until_the_end(reader)
+                if await process.ends_within(_AGAIN_S):
+                    self._ears.died()
+
+    async def _until_the_end(self, reader: asyncio.StreamReader) -> None:
+        assert self._writer is not None
+        try:
+            await self._read(reader)
+        finally:
+            writer, self._writer = self._writer, None
+            writer.close()
+            self._ears.parted()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         frames = Frames()
         try:
             while data := await reader.read(_CHUNK_BYTES):
                 for body in frames.feed(data):
-                    self._heard(from_worker.decode(body))
+                    self._ears.heard(from_worker.decode(body))
         except OSError:
             return
         except (FrameError, msgspec.DecodeError) as error:

@@ -100,6 +100,7 @@ class MediaPerformer:
             for one in message.keyed:
                 self._keyed(one)
         elif isinstance(message, Load):
+            self._parts.pool.loaded(worker, message)
             self._ask_again(worker)
         elif (how := self._messages.get(type(message))) is not None:
             how(message)

@@ -3,16 +3,17 @@
 What may live here: that bookkeeping, and when a context is said again. Sans-IO: messages leave by `send`, and what came
 is told. What a context is about is not known here, only in whose shard it is.
 
-A context stays with its worker while that is away: it is started again, and makes of what it is told what there was.
+A context stays with its worker while the two cannot hear each other. When the worker is dead, another one that is there
+takes its contexts over, with the same ports: best the spare one, which has nothing to do until then.
 Several processes may have the same workers: each says what shall be in its own shards, and touches nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from media.wire import Context, Drop, Inventory, Put, ToWorker
+from media.wire import Context, Drop, Inventory, Load, Put, ToWorker
 
 _FULL = 1 << 30
 """How many legs a worker takes that does not say."""
@@ -51,13 +52,22 @@ class _Stray(NamedTuple):
 class Pool:
     """The workers of this node."""
 
-    def __init__(self, terms: Terms, send: Callable[[str, ToWorker], None]) -> None:
-        """`send(worker, message)` may only be called for workers that are there; it is not for others."""
+    def __init__(self, terms: Terms, send: Callable[[str, ToWorker], None], workers: Iterable[str] = ()) -> None:
+        """`send(worker, message)` may only be called for workers that are there; it is not for others.
+
+        `workers` are those that there may be: nothing is taken from one to another before it is known what each has.
+        """
         self._terms, self._send = terms, send
+        self._awaited = set(workers)
+        self._has_spare = len(self._awaited) > 1
+        self._dead: set[str] = set()
         self._held: dict[str, _Held] = {}
         self._strays: dict[str, _Stray] = {}
         self._there: dict[str, int] = {}
         """workers that have said what they hold -> how many legs they take"""
+        self._load: dict[str, Load] = {}
+        """what each said last of itself, whoever put the legs that it has"""
+        self._late_ticks = self._takeovers = 0
 
     def __contains__(self, context: str) -> bool:
         return context in self._held
@@ -82,7 +92,7 @@ class Pool:
             held = self._held[context] = _Held(desired, stray.worker, stray.rev) if stray else _Held(desired)
         held.desired = desired
         held.rev += 1
-        if not held.worker:
+        if not held.worker and not self._awaited:
             held.worker = self._choose()
         self._say(context, held)
         return held.rev
@@ -117,6 +127,7 @@ class Pool:
     def arrived(self, worker: str, inventory: Inventory) -> None:
         """A worker is there, with these contexts: each of our shards is made what it shall be, or dropped."""
         self._there[worker] = inventory.capacity_legs or _FULL
+        self._dead.discard(worker)
         self._strays = {context: stray for context, stray in self._strays.items() if stray.worker != worker}
         for context, rev, epoch in inventory.contexts:
             held = self._held.get(context)
@@ -131,14 +142,37 @@ class Pool:
             else:
                 self._send(worker, Drop(context, epoch))
         for context, held in self._held.items():
-            held.worker = held.worker or self._choose()
             if held.worker == worker:
                 held.rev += 1
                 self._say(context, held)
+        self._known(worker)
+
+    def absent(self, worker: str) -> None:
+        """A worker is not there, and so has nothing."""
+        self._known(worker)
 
     def parted(self, worker: str) -> None:
-        """A worker is away."""
+        """A worker cannot be heard. What it makes of its contexts is not known."""
         self._there.pop(worker, None)
+        self._load.pop(worker, None)
+
+    def died(self, worker: str) -> None:
+        """A worker is no more, and its ports are free: another one that is there takes all that it had."""
+        self.parted(worker)
+        self._dead.add(worker)
+        self._awaited.discard(worker)
+        self._strays = {context: stray for context, stray in self._strays.items() if stray.worker != worker}
+        self._place()
+
+    def loaded(self, worker: str, load: Load) -> None:
+        """A worker says, once a second, how busy it is; when it does so again, all have been heard that there are."""
+        if worker not in self._there:
+            return
+        if worker in self._load:
+            self._awaited.clear()
+            self._place()
+        self._load[worker] = load
+        self._late_ticks += load.late_ticks
 
     def worker_of(self, context: str) -> str:
         """The worker that has it, be it away; empty if there is none."""
@@ -150,7 +184,43 @@ class Pool:
         held = self._held.get(context)
         return held.rev if held else 0
 
+    def metrics(self) -> dict[str, float]:
+        """Numbers of the workers that are there; of loads the highest."""
+        return {
+            "media_workers": float(len(self._there)),
+            "media_contexts": float(len(self._held)),
+            "media_legs": float(sum(map(self._legs_of, self._there))),
+            "media_pressure": max((one.busy / 1000 for one in self._load.values()), default=0.0),
+            "media_late_ticks_total": float(self._late_ticks),
+            "media_takeovers_total": float(self._takeovers),
+        }
+
     # --- parts
+
+    def _legs_of(self, worker: str) -> int:
+        load = self._load.get(worker)
+        return load.legs if load else 0
+
+    def _known(self, worker: str) -> None:
+        self._awaited.discard(worker)
+        if not self._awaited:
+            self._place()
+
+    def _place(self) -> None:
+        """Find workers for what has none: what one that died had stays together."""
+        heirs: dict[str, str] = {}
+        for context, held in self._held.items():
+            if self._awaited if not held.worker else held.worker not in self._dead:
+                continue
+            worker = heirs.get(held.worker) or (self._heir() if held.worker else self._choose())
+            if not worker:
+                continue
+            if held.worker and held.worker not in heirs:
+                heirs[held.worker] = worker
+                self._takeovers += 1
+            held.worker = worker
+            held.rev += 1
+            self._say(context, held)
 
     def _say(self, context: str, held: _Held) -> None:
         epoch = self._epoch(context)
@@ -170,9 +240,21 @@ class Pool:
         return self._terms.epoch(self._terms.shard(context))
 
     def _choose(self) -> str:
-        """The worker that has most room left; empty if none is there."""
+        """The worker that has most room left, but for the last idle one: that is the spare. Empty if none is there."""
+        room = self._room()
+        idle = [worker for worker in sorted(room) if room[worker] == self._there[worker]]
+        spare = idle[-1] if idle and self._has_spare and len(room) > 1 else ""
+        return max((worker for worker in sorted(room) if worker != spare), key=room.__getitem__, default="")
+
+    def _heir(self) -> str:
+        """The worker that takes over: the one with the fewest legs. Empty if none is there."""
+        room = self._room()
+        return max(sorted(room, reverse=True), key=room.__getitem__, default="")
+
+    def _room(self) -> dict[str, int]:
+        """How many legs more each worker that is there can take."""
         legs = dict.fromkeys(self._there, 0)
         for held in self._held.values():
             if held.worker in legs:
                 legs[held.worker] += len(held.desired.legs)
-        return max(legs, key=lambda worker: self._there[worker] - legs[worker], default="")
+        return {worker: most - max(legs[worker], self._legs_of(worker)) for worker, most in self._there.items()}

@@ -189,8 +189,9 @@ async def test_a_room_sounds_while_nobody_leads_it(server: Server, phones: Phone
     await server.apply(with_room())
     calls = await enter(server, phones, "1001", "1002", "1003")
     await all_hear_the_others(calls)
-    async with server.without_role("sessions"):
+    with server.without(server.pid_of("sessions")):
         await all_hear_the_others(calls)
+    await server.ready()
     await all_hear_the_others(calls)
 
 
@@ -207,6 +208,28 @@ async def test_a_phone_whose_keys_come_from_a_handshake_hears_and_is_heard(serve
     for role in ("media", "sessions"):
         await server.replace_role(role)
         await all_hear_each_other_again(calls)
+
+
+async def test_a_spare_worker_takes_a_room_over(server: Server, phones: Phones) -> None:
+    """Nobody starts another one meanwhile: the spare one has all. The next time the first one's successor is it."""
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", "1003", each={**EACH_ITS_OWN, "1002": {"dtls": True}})
+    await all_hear_the_others(calls)
+    former = server.mixer()
+    for _ in range(2):
+        with server.without(server.mixer()):
+            await all_hear_each_other_again(calls)
+            assert server.mixer() != former
+        former = server.mixer()
+        async with asyncio.timeout(20):
+            while len(server.pids_of("media")) < 2:
+                await asyncio.sleep(0.05)
+    assert [change.state for call in calls.values() for change in call.changes] == ["answered"] * 3
+    async with server.client() as client:
+        numbers = (await client.get("/metrics")).text
+        events = (await client.get("/v1/events?tenant=acme&limit=1000")).json()["items"]
+    assert "switchlog_media_takeovers_total 2.0" in numbers
+    assert not any(one["type"].startswith("conference.left") for one in events)
 
 
 @pytest.mark.parametrize("role", ["media", "sessions"])

@@ -25,18 +25,29 @@ def settings(folder: Path, **more: str) -> Settings:
 
 def test_one_worker_is_one_process_as_ever(tmp_path: Path) -> None:
     alone = load(environment={}, data=tmp_path)
-    assert parts_of("sessions", alone.workers) == ("sessions",)
+    assert parts_of("sessions", alone) == ("sessions",)
     assert seated(alone, "sessions") is alone
     assert not is_edge(alone)
     assert socket_of(alone) == "sessions.sock"
 
 
-def test_several_have_an_edge_that_ends_after_them() -> None:
-    parts = parts_of("sessions", 2)
+def test_several_have_an_edge_that_ends_after_them(tmp_path: Path) -> None:
+    node = settings(tmp_path, WORKERS="2")
+    parts = parts_of("sessions", node)
     assert parts == ("sessions-1", "sessions-2", "edge")
     assert {role_of(part) for part in parts} == {"sessions"}
-    assert parts_of("api", 2) == ("api",)
+    assert parts_of("api", node) == ("api",)
     assert role_of("projector") == "projector"
+
+
+@pytest.mark.parametrize(("wanted", "parts"), [("1", ("media-1", "media-2")), ("2", ("media-1", "media-2", "media-3"))])
+def test_one_media_worker_more_than_mix(tmp_path: Path, wanted: str, parts: tuple[str, ...]) -> None:
+    node = load(environment={"SWITCHLOG_MEDIA_WORKERS": wanted, "SWITCHLOG_NODE": "a"}, data=tmp_path)
+    assert parts_of("media", node) == parts
+    assert {role_of(part) for part in parts} == {"media"}
+    seats = [seated(node, part) for part in parts]
+    assert [number_of(one.node) for one in seats] == list(range(1, len(parts) + 1))
+    assert {one.sip_udp for one in seats} == {node.sip_udp}
 
 
 def test_the_edge_has_the_addresses_and_workers_have_none(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from adapters.media.link import Link
+from adapters.media.link import Ears, Link
 from media.wire import Drop, Frames, FromWorker, Inventory, Load, Ready, frame, to_worker
 
 pytestmark = pytest.mark.asyncio
@@ -50,9 +51,10 @@ class Ear:
     """What a link tells, one after the other."""
 
     def __init__(self) -> None:
-        self.told: asyncio.Queue[FromWorker | None] = asyncio.Queue()
+        self.told: asyncio.Queue[FromWorker | str | None] = asyncio.Queue()
+        self.absent = asyncio.Event()
 
-    async def next(self) -> FromWorker | None:
+    async def next(self) -> FromWorker | str | None:
         return await asyncio.wait_for(self.told.get(), 5)
 
 
@@ -63,7 +65,10 @@ def ear() -> Ear:
 
 @pytest_asyncio.fixture
 async def link(tmp_path: Path, ear: Ear) -> AsyncIterator[Link]:
-    made = Link(tmp_path / "media.sock", ear.told.put_nowait, lambda: ear.told.put_nowait(None))
+    ears = Ears(
+        ear.told.put_nowait, lambda: ear.told.put_nowait(None), lambda: ear.told.put_nowait("dead"), ear.absent.set
+    )
+    made = Link(tmp_path / "media.sock", ears)
     running = asyncio.create_task(made.run())
     yield made
     running.cancel()
@@ -105,3 +110,37 @@ async def test_what_is_no_message_ends_the_connection_and_not_the_link(
     assert await ear.next() is None
     assert await ear.next() == Inventory()
     await worker.stop()
+
+
+_LISTENER = """
+import socket, sys, time
+from media.wire import Inventory, frame
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+connection, _ = listener.accept()
+connection.sendall(frame(Inventory()))
+if sys.argv[2] == "lives":
+    connection.close()
+    connection, _ = listener.accept()
+    connection.sendall(frame(Inventory()))
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("lives", [False, True])
+async def test_a_process_that_has_ended_is_told_from_a_connection_that_has(
+    tmp_path: Path, link: Link, ear: Ear, lives: bool
+) -> None:
+    """What the dead had open may be opened anew, and nothing of what the living has."""
+    await asyncio.wait_for(ear.absent.wait(), 5)
+    script = (sys.executable, "-c", _LISTENER, str(tmp_path / "media.sock"), "lives" if lives else "dies")
+    process = await asyncio.create_subprocess_exec(*script)
+    assert await asyncio.wait_for(ear.told.get(), 20) == Inventory()
+    if lives:
+        assert await ear.next() is None
+        assert await ear.next() == Inventory(), "it was connected again, and not taken for dead"
+    process.kill()
+    assert await ear.next() is None
+    assert await ear.next() == "dead"
+    await process.wait()

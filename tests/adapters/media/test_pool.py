@@ -19,8 +19,9 @@ def context(*legs: str) -> Context:
 class Workers:
     """Workers that do as they are told, and keep what they have when they are only disconnected."""
 
-    def __init__(self, *names: str, capacity_legs: int = 100) -> None:
-        self.pool = Pool(OURS, self._told)
+    def __init__(self, *names: str, capacity_legs: int = 100, spare: bool = False) -> None:
+        self._known = names if spare else ()
+        self.pool = Pool(OURS, self._told, self._known)
         self.has: dict[str, dict[str, Put]] = {name: {} for name in names}
         self.connected: set[str] = set()
         self.told: list[tuple[str, ToWorker]] = []
@@ -38,6 +39,12 @@ class Workers:
     def die(self, name: str) -> None:
         self.part(name)
         self.has[name].clear()
+        self.pool.died(name)
+
+    def forget(self) -> None:
+        """The sessions process was killed: another one begins with nothing."""
+        self.connected.clear()
+        self.pool = Pool(OURS, self._told, self._known)
 
     def _told(self, name: str, message: ToWorker) -> None:
         assert name in self.connected
@@ -145,8 +152,7 @@ def test_whatever_happens_the_workers_end_up_with_what_shall_be(steps: list[tupl
         elif step == "die":
             workers.die(worker)
         elif step == "forget":  # the sessions process was killed: another one knows the contexts by its events
-            workers.connected.clear()
-            workers.pool = Pool(OURS, workers._told)
+            workers.forget()
             for context_name, desired in wanted.items():
                 workers.pool.put(context_name, desired)
     for worker in set(workers.has) - workers.connected:
