@@ -31,6 +31,7 @@ from domain.call.call import Call
 from domain.call.effect import Effect, MediaEffect
 from domain.call.input import Input
 from domain.ids import shard_of, shard_of_room
+from domain.node import Roster
 from domain.ports import JournalFull, Sealer
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
@@ -66,8 +67,8 @@ class StudioParts(NamedTuple):
     media_secret: bytes
     """from which the certificates of media follow"""
     node: str
-    near: Callable[[int], bool]
-    """whether a shard is, or was last, one of this node's"""
+    roster: Roster | None
+    """of the nodes, if there are several"""
     host: Callable[[Flow], str]
     """the address at which the peer of a flow can reach us"""
     clock: Callable[[], datetime]
@@ -80,8 +81,9 @@ class Studio:
     """The parts that a driver talks to."""
 
     def __init__(self, parts: StudioParts) -> None:
-        self._board = parts.board
-        terms = Terms(_shard_of_context, self._epoch, parts.near)
+        self._board, self._roster = parts.board, parts.roster
+        near = parts.roster.takes if parts.roster else lambda shard: True
+        terms = Terms(_shard_of_context, self._epoch, near)
         self.pool = Pool(terms, parts.send, map(str, parts.settings.workers))
         self.hall = Hall(
             HallParts(
@@ -148,11 +150,13 @@ class Studio:
         self.gauges.forget(shard)
         self.relays.leave(shard)
         self.performer.leave(shard)
+        owner = self._roster.owner(shard) if self._roster is not None else None
+        if owner is not None:  # else nobody goes on with it yet, and the audio flows
+            self.pool.moved((shard,))
 
     def moved_away(self, shards: Collection[int]) -> None:
-        """Other processes have claimed shards that were last this one's."""
-        for shard in shards:
-            self.leave(shard)
+        """Other processes have claimed shards that were last this one's. Those that are here have come back already, or
+        it is not known here yet that they are lost: then it will be by `leave`."""
         self.pool.moved(shards)
 
     def _epoch(self, shard: int) -> int | None:

@@ -247,7 +247,7 @@ def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresse
             sealer=parts.sealer,
             media_secret=parts.media_secret,
             node=parts.node,
-            near=parts.roster.takes if parts.roster else lambda shard: True,
+            roster=parts.roster,
             host=addresses.host_for,
             clock=lambda: hooks.clock().utc,
             chance=hooks.chance,

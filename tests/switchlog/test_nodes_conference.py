@@ -235,7 +235,8 @@ def test_without_ports_that_can_be_opened_the_call_ends_with_a_reason() -> None:
     assert rooms.has == {}
 
 
-def test_a_node_that_wakes_ends_the_room_that_another_one_has(nodes: Nodes) -> None:
+@pytest.mark.parametrize("first", ["the log", "the group"])
+def test_a_node_that_wakes_ends_the_room_that_another_one_has(nodes: Nodes, first: str) -> None:
     """It was frozen, its media with it: what they hold is nobody's any more, and it says nothing to the phones."""
     alice, _ = joined(nodes["a"])
     nodes.wait(60)
@@ -244,12 +245,39 @@ def test_a_node_that_wakes_ends_the_room_that_another_one_has(nodes: Nodes) -> N
     offer = nodes["a"].last(ALICE)
     assert isinstance(offer, Request)
     assert "room/acme/7000" in nodes.rooms["b"].has
+    if first == "the log":
+        nodes.notice("b", HOME)
+    nodes["b"].board.abandon(HOME)
     nodes.notice("b", HOME)
     assert nodes.rooms["b"].has == {}
     nodes.frozen.clear()
     nodes.settle()
     alice.reply(offer, 200, SDP)
     assert nodes.rooms["a"].heard_in() == [BOTH]
+
+
+def test_a_shard_that_is_back_before_its_loss_was_told_keeps_its_room(nodes: Nodes) -> None:
+    alice, answered = joined(nodes["a"])
+    nodes.wait(60)
+    before = nodes.rooms["b"].room()
+    nodes.frozen.add("a")  # which claims, and knows nothing of what follows
+    nodes.journal.claim([HOME], "a")
+    nodes["b"].board.drop(HOME, 1)
+    nodes.take_over("b", [HOME])
+    nodes.notice("b", HOME)
+    assert nodes.rooms["b"].room() == before
+    alice.within(answered, "BYE")
+    assert nodes.rooms["b"].has == {}
+
+
+def test_audio_flows_on_while_nobody_has_the_shard(nodes: Nodes) -> None:
+    joined(nodes["a"])
+    nodes.journal.claims[HOME] = (1, "")  # released
+    nodes["b"].board.drop(HOME, 1)
+    assert nodes.rooms["b"].heard_in() == [BOTH]
+    nodes.take_over("a", [HOME])
+    nodes.notice("b", HOME)
+    assert nodes.rooms["b"].has == {}
 
 
 def test_a_node_that_was_dead_drops_what_its_media_went_on_with(nodes: Nodes) -> None:
