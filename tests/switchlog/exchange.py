@@ -168,7 +168,6 @@ class Exchange:
         self.node, self._cluster, self._media = node if cluster else "", cluster, media
         self.server = cluster.address(node) if cluster else SERVER
         epochs = dict.fromkeys(range(64), epoch) if isinstance(epoch, int) else epoch
-        shards = tuple(epochs)
         switch = wire(
             SessionParts(
                 node=node,
@@ -189,16 +188,18 @@ class Exchange:
             self._hooks(alive),
         )
         self._connect(switch)
-        calls = self.board.load(
-            epochs,
-            [stream for shard in shards for stream in self.journal.live(shard, self._utc().timestamp())],
-            decode,
-        )
+        self._begin(epochs)
+
+    def _begin(self, epochs: Mapping[int, int]) -> None:
+        """With what the journal holds of these shards."""
+        now_s = self._utc().timestamp()
+        streams = [stream for shard in epochs for stream in self.journal.live(shard, now_s)]
+        calls = self.board.load(epochs, streams, decode)
         self.board.resume(calls)
         if self.studio is not None:
             self.studio.hall.resume()
-        if media is not None:
-            media.meet(self)
+        if self._media is not None:
+            self._media.meet(self)
         self.prober.take_up(calls, self._utc())
         self.deliver()
 
