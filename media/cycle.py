@@ -16,6 +16,7 @@ from media.cells import FRAME_BYTES, Cells
 from media.columns import Columns
 from media.group import Group
 from media.header import Numbers
+from media.hush import Hush
 from media.inbound import Inbound
 from media.keying import Keying
 from media.measure import measured
@@ -63,8 +64,17 @@ class Cycle:
         self._talk = Talk(rows)
         self._relay = Relay(self.columns, network, rows)
         self.keying = Keying(self.columns, network, self.renew, said)
+        self._hush = Hush(self.columns, g711.SAMPLE_RATE_HZ)
         self._inbound = Inbound(
-            self.columns, self.cells, self.streams, network, self._relay, self.keying, self._hear_report, said
+            self.columns,
+            self.cells,
+            self.streams,
+            network,
+            self._relay,
+            self.keying,
+            self._hush,
+            self._hear_report,
+            said,
         )
         self._outbound = Outbound(self.columns, network)
         self._mender = Mender(rows, g711.SAMPLE_RATE_HZ)
@@ -106,6 +116,8 @@ class Cycle:
         self.cells.reset(stream.row)
         self.keying.end(stream.row)
         self.pressing.discard(stream)
+        self._inbound.forget(stream)
+        self._hush.forget(stream.row)
 
     def measure(self, stream: Stream, party: Party, so_far: bool = False) -> Measured:
         """What a leg's stream was like; `settle` first."""
@@ -158,6 +170,7 @@ class Cycle:
             self._look_around(now_s)
         if self._ticks % _KEYING_TICKS == 0:
             self.keying.check(now_s)
+            self._inbound.lapse(now_s)
         if self.reports.are_due(now_s):
             self.settle()
             self.reports.send_due(now_s)
@@ -190,6 +203,7 @@ class Cycle:
             spoken[mu_law] = g711.MU_LAW.decode(taken.codes[mu_law])
         if not taken.present.all():
             spoken.reshape(*taken.present.shape, -1)[~taken.present] = 0
+        self._hush.fill(spoken, rows, taken)
         for row in self.cells.skipped:
             for place in np.flatnonzero(rows == row).tolist():
                 self._mender.splice(spoken[place], row)

@@ -54,6 +54,11 @@ class EventReceiver:
         self._under_way = False
         self._heard_ms = 0.0
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a digit has begun and not ended."""
+        return self._under_way
+
     def receive(self, packet: Packet, now_ms: float) -> tuple[Digit, ...]:
         """What ended with a packet: its own event, and one before it of which the end was lost."""
         if len(packet.payload) < _EVENT.size:

@@ -6,7 +6,7 @@ those no more than a tick bears.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from media.batch import LONGEST_PACKET_BYTES, Address, Batch, Network
 from media.cells import CELL_BYTES, FRAME_BYTES, Cells
 from media.columns import COMFORT_NOISE, NOBODY, Columns
 from media.demux import Kind
+from media.dtmf import Digit
 from media.header import Flags, Headers, Numbers
+from media.hush import Hush
 from media.keying import Keying
 from media.latch import Claim
 from media.relay import Relay
@@ -46,6 +48,7 @@ class Inbound:
         network: Network,
         relay: Relay,
         keying: Keying,
+        hush: Hush,
         report: Report,
         said: list[FromWorker],
     ) -> None:
@@ -55,12 +58,15 @@ class Inbound:
         self._network = network
         self._relay = relay
         self._keying = keying
+        self._hush = hush
         self._report = report
         self._said = said
         self.changed = False
         """whether a leg's sound comes another way than before; whoever asked sets it back"""
         self.refused = 0
         """packets that were none of a leg's, or too many"""
+        self._pressing: set[Stream] = set()
+        """legs of which a digit is under way"""
 
     def accept(self, batch: Batch) -> None:
         """Deal with all that came."""
@@ -81,6 +87,20 @@ class Inbound:
             self._relay.pass_on(batch, headers, np.arange(len(batch.rows)))
         else:
             self._sort(batch, headers, opened)
+
+    def lapse(self, now_s: float) -> None:
+        """Tell of digits of which nothing more has come: their end was lost."""
+        for stream in list(self._pressing):
+            self._tell_pressed(stream, stream.events.lapse(now_s * 1000))
+
+    def forget(self, stream: Stream) -> None:
+        """The leg is gone."""
+        self._pressing.discard(stream)
+
+    def _tell_pressed(self, stream: Stream, digits: Iterable[Digit]) -> None:
+        for digit, duration_ms in digits:
+            self._said.append(Dtmf(stream.context, stream.leg.id, digit, duration_ms))
+        (self._pressing.add if stream.events.under_way else self._pressing.discard)(stream)
 
     def _sort(self, batch: Batch, headers: Headers, opened: set[int] | None) -> None:
         """Deal with packets of all kinds."""
@@ -202,12 +222,13 @@ class Inbound:
         """A packet of the leg that is no usual one, or the first of its kind."""
         kind = packet.payload_type
         if kind == stream.leg.dtmf:
-            for digit, duration_ms in stream.events.receive(packet, now_s * 1000):
-                self._said.append(Dtmf(stream.context, stream.leg.id, digit, duration_ms))
+            self._tell_pressed(stream, stream.events.receive(packet, now_s * 1000))
             return
         if kind == COMFORT_NOISE:
             if stream.hearing is not None:
                 stream.hearing.put(packet, now_s * 1000, noise=True)
+            else:
+                self._hush.describe(stream.row, packet.payload)
             return
         codec = stream.codec(kind)
         if codec is None:

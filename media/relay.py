@@ -23,6 +23,7 @@ from media.wire import Leg
 
 _MARKER = 0x80
 _FRAMES_A_SECOND = 50
+_NARROW_HZ = 8000
 
 
 class Relay:
@@ -126,6 +127,8 @@ def _payload_types(sender: Leg, receiver: Leg) -> dict[int, int]:
         for one in sender.codecs
         if (key := (one.name.upper(), one.clock_rate_hz, one.channels)) in theirs
     }
+    if found and sender.codecs[0].clock_rate_hz == receiver.codecs[0].clock_rate_hz == _NARROW_HZ:
+        found.setdefault(COMFORT_NOISE, COMFORT_NOISE)  # it is of that rate (RFC 3389), and needs no other agreement
     if sender.dtmf >= 0 and receiver.dtmf >= 0:
         found[sender.dtmf] = receiver.dtmf
     return found

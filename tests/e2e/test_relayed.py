@@ -50,8 +50,11 @@ async def test_both_phones_hear_each_other_through_us(server: Server, phones: Ph
     await out.hang_up()
     await incoming.state("ended", 10)
     (cdr,) = await server.cdrs()
-    assert (cdr["disposition"], cdr["hangup_by"]) == ("answered", "caller")
+    assert (cdr["disposition"], cdr["hangup_by"], cdr["audio_losses"]) == ("answered", "caller", 0)
     assert await ways(server) == ["relayed"]
+    for leg in server.query("SELECT * FROM cdr_legs"):
+        assert leg["packets_received"] > 50, leg
+        assert (leg["packets_lost"] < 5, leg["mos_x100"] > 400) == (True, True), leg
 
 
 @pytest.mark.parametrize("role", ["media", "sessions"])

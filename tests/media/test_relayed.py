@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from media import dtmf, rtp
-from media.wire import Codec, Dtmf, Ready, Sdes
+from media.wire import Codec, Dtmf, Ready, Sdes, Silent
 from tests.media.party import OPUS, PCMA, PCMU, Phone, Stage
 
 EXTENSION = b"\xbe\xde\x00\x01" + bytes(4)
@@ -94,6 +94,15 @@ def test_digits_pass_under_the_other_s_payload_type_and_are_told(made: Stage) ->
     assert len(events) == 7
     assert [packet.marker for packet in events] == [True] + [False] * 6
     assert made.words(Dtmf) == [Dtmf("room", "a", "7", 100)]
+
+
+def test_how_its_silence_sounds_passes_and_excuses_it(made: Stage) -> None:
+    a, b = pair(made)
+    made.run(0.5)
+    a.speak(a.packet(b"\x28", 13))
+    made.run(8.0, silent=[a])
+    assert [(packet.payload_type, packet.payload) for packet in b.got[-1:]] == [(13, b"\x28")]
+    assert made.words(Silent) == []
 
 
 def test_codecs_that_the_other_has_not_do_not_pass(made: Stage) -> None:

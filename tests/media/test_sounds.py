@@ -166,6 +166,25 @@ def test_digits_of_telephone_events_are_told_once(made: Stage) -> None:
     assert made.words(Dtmf) == [Dtmf("room", "a", "5", 100), Dtmf("room", "a", "#", 100)]
 
 
+def test_a_digit_whose_end_is_lost_is_told_all_the_same(made: Stage) -> None:
+    a, _ = pair(made)
+    made.run(0.1)
+    sender = dtmf.EventSender()
+    sender.send("5")
+    while sender.busy:
+        event = sender.tick(a.timestamp)
+        if event is not None and not event.payload[1] & 0x80:
+            a.speak(rtp.header(101, a.sequence, event.timestamp, a.ssrc, event.marker) + event.payload)
+            a.sequence += 1
+        made.tick()
+    assert made.words(Dtmf) == []
+    made.run(0.4)
+    (word,) = made.words(Dtmf)
+    assert (word.leg, word.digit, 60 <= word.duration_ms <= 100) == ("a", "5", True)
+    made.run(1.0)
+    assert len(made.words(Dtmf)) == 1
+
+
 def test_digits_in_the_sound_are_told_if_that_was_asked(made: Stage) -> None:
     a, b = made.phone(), made.phone()
     made.put([a.leg("a", inband_dtmf=True), b.leg("b")])
