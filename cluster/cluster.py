@@ -49,9 +49,13 @@ class Cluster:
         return all(self._may_come_back(name, now) for name in ended)
 
     def stop(self) -> None:
-        """The last one first, so that each can write what it must to those that were there before it."""
-        for process in reversed(self._running.values()):
-            process.end(NODE_STOP_S)
+        """Those first that write, then what they write to; each of these at once: nobody takes over for nothing."""
+        for keeps in (False, True):
+            ending = [process for name, process in self._running.items() if self._nodes[name].keeps is keeps]
+            for process in ending:
+                process.ask_to_end()
+            for process in ending:
+                process.ended(NODE_STOP_S)
         self._brokers.stop()
 
     @property

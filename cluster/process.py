@@ -56,6 +56,10 @@ class Process:
     def end(self, timeout_s: float) -> int:
         """As a service manager does: asked first, killed when it does not listen. Returns the exit status."""
         self.ask_to_end()
+        return self.ended(timeout_s)
+
+    def ended(self, timeout_s: float) -> int:
+        """The same of one that was asked already."""
         try:
             return self.wait(timeout_s)
         except TimeoutError:

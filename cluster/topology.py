@@ -28,6 +28,8 @@ class Node(NamedTuple):
     name: str
     settings: Mapping[str, str]
     command: Sequence[str]
+    keeps: bool = False
+    """It keeps what the others write: it begins before them and ends after them."""
 
 
 def broker_ports(shift: int = 0) -> Sequence[Ports]:
@@ -57,7 +59,7 @@ def _engine(folder: Path, shift: int) -> Node:
         "SWITCHLOG_CLICKHOUSE_LISTEN": f"{HOST}:{_CLICKHOUSE + shift}",
         "SWITCHLOG_CLICKHOUSE_PASSWORD": _PASSWORD,
     }
-    return Node("clickhouse", settings, (*_SERVE, "--role", "analytics"))
+    return Node("clickhouse", settings, (*_SERVE, "--role", "analytics"), keeps=True)
 
 
 def _node(number: int, bootstrap: str, folder: Path, shift: int) -> Node:

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError  # type: ignore[import-untyped]
 from cluster import installation
 from cluster.broker import Broker, BrokerError, free_ports, members
 from tests.cluster.client import create, held, put
+from tests.cluster.patience import until
 from tests.fixtures.broker import fresh_prefix, had
 
 
@@ -70,8 +71,7 @@ def test_none_is_left_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
     ) as parent:
         assert parent.stdout is not None
         process = psutil.Process(int(parent.stdout.readline()))
-        while process.name() != "java":
-            assert process.is_running()
+        until(lambda: process.name() == "java", "begun")
         parent.kill()
         process.wait(10)
     assert not process.is_running()

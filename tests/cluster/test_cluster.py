@@ -14,12 +14,13 @@ import httpx
 import psutil
 
 from cluster import installation
-from cluster.broker import free_ports, is_free
+from cluster.broker import Brokers, free_ports, is_free
 from cluster.cluster import Cluster
 from cluster.properties import Ports
 from cluster.topology import FIRST_BROKER, NODES, Node, broker_ports, nodes
 from switchlog.cli_client import local_api
 from switchlog.settings import Settings, load
+from tests.cluster.patience import until
 from tests.e2e.talk import both_hear, connect
 from tests.fixtures.broker import had, in_memory
 from tests.phones.factory import all_stopped
@@ -102,26 +103,41 @@ def test_who_was_killed_comes_back_and_who_cannot_run_is_the_end_of_all(tmp_path
         try:
             whole.start()
             assert said == [f"Kafka answers at {brokers.bootstrap}"]
-            while not (began("a") and began("b")):
-                assert whole.look()
+            until(lambda: whole.look() and bool(began("a") and began("b")), "both have begun")
             brokers.nodes[0].kill()
             assert whole.look()
             assert said[1:] == ["broker 1 has ended and is started again"]
             brokers.nodes[0].wait_ready()
             psutil.Process(whole.pids["b"]).kill()
-            while began("b") < 2:
-                assert whole.look()
+            until(lambda: whole.look() and began("b") == 2, "b has begun again")
             assert said[2:] == ["node b has ended and is started again in 0 s"]
             processes = [psutil.Process(pid) for pid in [*whole.pids.values(), *(one.pid for one in brokers.nodes)]]
             cannot.touch()
             psutil.Process(whole.pids["b"]).kill()
-            while whole.look():
-                pass
+            until(lambda: not whole.look(), "all is over")
             assert said[-1] == "node b has ended"
         finally:
             whole.stop()
     assert (tmp_path / "ended").read_text() == "a\n"
     assert not any(process.is_running() for process in processes)
+
+
+def test_who_writes_ends_before_who_keeps_it_and_nobody_waits_for_the_other(tmp_path: Path) -> None:
+    class NoBrokers(Brokers):
+        def __init__(self) -> None:
+            self.nodes = ()
+
+    ended = tmp_path / "ended"
+    ready = f"touch {tmp_path}/ready-$WHO; while :; do sleep 0.01; done"
+    end = f"echo $WHO >> {ended}; exit"
+    both = f"touch {tmp_path}/asked-$WHO; while ! [ -e {tmp_path}/asked-$OTHER ]; do sleep 0.01; done; {end}"
+    keeper = node("engine", tmp_path, f"trap '{end}' TERM; {ready}")._replace(keeps=True)
+    writers = [node(name, tmp_path, f"OTHER={other}; trap '{both}' TERM; {ready}") for name, other in ("ab", "ba")]
+    whole = Cluster(NoBrokers(), [keeper, *writers], lambda said: None)
+    whole.start()
+    until(lambda: all((tmp_path / f"ready-{name}").exists() for name in ("engine", "a", "b")), "all are ready")
+    whole.stop()
+    assert sorted(ended.read_text().split()[:2]) == ["a", "b"] and ended.read_text().split()[2:] == ["engine"]
 
 
 def test_a_port_in_use_ends_it_with_the_reason(tmp_path: Path) -> None:

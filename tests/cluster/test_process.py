@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from cluster.process import Process, tied
+from tests.cluster.patience import PATIENCE_S, until
 
 SLEEP = ("sleep", "600")
 
@@ -33,8 +34,7 @@ def test_it_ends_with_its_parent(log: Path) -> None:
     ) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
-        while child.name() != "sleep":  # before that it would see for itself that its parent is gone
-            assert child.is_running()
+        until(lambda: child.name() == "sleep", "begun")  # before that it sees for itself that its parent is gone
         parent.kill()
         child.wait(10)
     assert not child.is_running()
@@ -58,14 +58,13 @@ def test_it_is_started_by_a_thread_that_lasts(log: Path) -> None:
 
     thread = threading.Thread(target=start)
     thread.start()
-    thread.join()
+    thread.join(PATIENCE_S)
     assert "in the main thread" in str(said)
 
 
 def test_a_frozen_one_runs_and_is_ended_in_order(log: Path) -> None:
     one = Process(("sh", "-c", "trap 'echo ended; exit 3' TERM; echo ready; while :; do sleep 0.01; done"), log)
-    while "ready" not in log.read_text():
-        assert one.running
+    until(lambda: "ready" in log.read_text(), "ready")
     one.freeze()
     os.waitid(os.P_PID, one.pid, os.WSTOPPED | os.WNOWAIT)
     assert psutil.Process(one.pid).status() == psutil.STATUS_STOPPED
@@ -76,8 +75,7 @@ def test_a_frozen_one_runs_and_is_ended_in_order(log: Path) -> None:
 
 def test_one_that_does_not_listen_is_killed(log: Path) -> None:
     one = Process(("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.01; done"), log)
-    while "ready" not in log.read_text():
-        assert one.running
+    until(lambda: "ready" in log.read_text(), "ready")
     assert one.end(0.1) == -signal.SIGKILL
     assert not one.running
 
