@@ -39,8 +39,9 @@ async def enter(
     calls = {}
     for number in numbers:
         own = {"maker": MAKERS.get(number), **options, **each.get(number, {})}
+        offers = own.pop("offers", True)
         one = await phone(server, phones, username=number, **own)
-        calls[number] = await one.dial(ROOM)
+        calls[number] = await one.dial(ROOM, offers)
         await calls[number].state("answered", 10)
     return calls
 
@@ -193,6 +194,22 @@ async def test_a_room_sounds_while_nobody_leads_it(server: Server, phones: Phone
         await all_hear_the_others(calls)
     await server.ready()
     await all_hear_the_others(calls)
+
+
+@pytest.mark.parametrize(("transport", "srtp"), [("udp", False), ("tls", False), ("tls", True)])
+async def test_a_phone_that_leaves_the_offer_to_us_takes_of_it_what_it_has(
+    server: Server, phones: Phones, transport: str, srtp: bool
+) -> None:
+    """Over TLS we offer the stream twice, encrypted and not."""
+    await server.apply(with_room())
+    late = {"codecs": ("G722", "PCMA"), "srtp": srtp, "transport": transport, "offers": False}
+    calls = await enter(server, phones, "1001", "1002", each={"1001": late})
+    await all_hear_the_others(calls)
+    taken = re.findall(r"m=audio (\d+) (\S+) (\d+)\b", calls["1001"].phone.trace())[-2 if transport == "tls" else -1 :]
+    assert [(int(port) > 0, profile) for port, profile, _ in taken] == [
+        *([(srtp, "RTP/SAVP")] if transport == "tls" else []),
+        (not srtp, "RTP/AVP"),
+    ]
 
 
 async def test_a_phone_whose_keys_come_from_a_handshake_hears_and_is_heard(server: Server, phones: Phones) -> None:

@@ -240,6 +240,7 @@ class BaresipPhone:
 
     async def do_dial(self, command: dict[str, Any]) -> dict[str, object]:
         assert self.ua is not None
+        assert command["offers"]
         call = await self.ua.dial(self.options.target(command["target"]))
         leg = self._leg(call.handle)
         leg.call = call

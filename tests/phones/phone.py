@@ -182,9 +182,9 @@ class Phone:
     async def unregister(self) -> None:
         await self.command("register", on=False)
 
-    async def dial(self, target: str) -> PhoneCall:
-        """Call a number of the phone's own domain, or a URI."""
-        reply = await self.command("dial", target=target)
+    async def dial(self, target: str, offers: bool = True) -> PhoneCall:
+        """Call a number of the phone's own domain, or a URI; leaving the offer to the other side is pjsua's only."""
+        reply = await self.command("dial", target=target, offers=offers)
         return self._call(int(reply["call"]))
 
     async def incoming(self, timeout_s: float = TIMEOUT_S) -> PhoneCall:

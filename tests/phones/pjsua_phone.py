@@ -65,7 +65,8 @@ class _Call(pj.Call):  # type: ignore[misc]
 
     def onCallMediaState(self, _prm: Any) -> None:
         info = self.getInfo()  # Its media live only as long as it does: keep it.
-        audio = [media for media in info.media if media.type == pj.PJMEDIA_TYPE_AUDIO]
+        used = (media for media in info.media if media.status != pj.PJSUA_CALL_MEDIA_NONE)
+        audio = [media for media in used if media.type == pj.PJMEDIA_TYPE_AUDIO]
         if not audio:
             return
         media = audio[0]
@@ -240,8 +241,10 @@ class PjsuaPhone:
 
     def do_dial(self, command: dict[str, Any]) -> dict[str, object]:
         call = self.adopt(lambda number: _Call(self, number))
+        prm = pj.CallOpParam(True)
+        prm.opt.flag |= 0 if command["offers"] else pj.PJSUA_CALL_NO_SDP_OFFER
         try:
-            call.makeCall(self.options.target(command["target"]), pj.CallOpParam(True))
+            call.makeCall(self.options.target(command["target"]), prm)
         except pj.Error:
             del self.calls[call.number]
             raise
