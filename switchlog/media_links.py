@@ -42,8 +42,12 @@ class MediaLinks:
 
     def flush(self) -> None:
         """Tell workers and calls what has changed."""
-        if self.studio is not None:
+        if self.studio is None:
+            return
+        try:
             self.studio.flush()
+        except Exception:  # noqa: BLE001  boundary: what is to be said to phones goes out all the same
+            _log.exception("what media workers are owed was not said; this is a fault of ours: report these lines")
 
     def metrics(self) -> dict[str, float]:
         """Numbers for `/metrics`."""

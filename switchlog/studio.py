@@ -32,7 +32,7 @@ from domain.call.effect import Effect, MediaEffect
 from domain.call.input import Input
 from domain.ids import shard_of, shard_of_room
 from domain.node import Roster
-from domain.ports import JournalFull, Sealer
+from domain.ports import JournalError, Sealer
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import ROOM, Flow
@@ -170,7 +170,7 @@ class Studio:
     def _tell(self, call: UUID, inp: Input) -> None:
         try:
             self._board.handle(call, inp, lambda accepted: None)
-        except (JournalFull, NotOwned) as error:  # what is owed is said again once the shard is owned again
+        except (JournalError, NotOwned) as error:  # what is owed is said again once the shard is owned again
             _log.warning("what media of our own say has to wait", call=str(call), reason=str(error))
 
 

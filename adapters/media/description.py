@@ -24,6 +24,11 @@ _KNOWN = {("pcmu", 8000, 1), ("pcma", 8000, 1), ("g722", 8000, 1), ("opus", 4800
     for rate in (8000, 16000, 24000)  # what fits one packet in 20 ms
 }
 
+_MOST_FORMATS = 16
+"""Codecs of a stream that are read, and telephone-events: workers are told of them, and honest parties have fewer."""
+_LONGEST_PARAMETERS = 256
+"""Characters of an `a=fmtp`."""
+
 Events = tuple[tuple[int, int], ...]
 """Payload type and clock rate of each telephone-event."""
 
@@ -111,7 +116,7 @@ def _formats(formats: Sequence[str], lines: list[str]) -> tuple[tuple[Codec, ...
     names = _STATIC | rtpmaps(lines)
     parameters = _parameters(lines)
     codecs, events = [], []
-    for payload in formats:
+    for payload in dict.fromkeys(formats):
         name, _, rest = names.get(payload, "").partition("/")
         rate, _, channels = rest.partition("/")
         if not (payload.isdecimal() and int(payload) < 128 and rate.isdecimal() and len(rate) < 7):
@@ -122,10 +127,10 @@ def _formats(formats: Sequence[str], lines: list[str]) -> tuple[tuple[Codec, ...
             written = "opus" if name.lower() == "opus" else name.upper()
             many = 2 if written == "opus" else 1
             codecs.append(Codec(written, int(payload), int(rate), many, parameters.get(payload, "")))
-    return tuple(codecs), tuple(events)
+    return tuple(codecs[:_MOST_FORMATS]), tuple(events[:_MOST_FORMATS])
 
 
 def _parameters(lines: list[str]) -> dict[str, str]:
-    """Payload type as written -> its `a=fmtp`."""
+    """Payload type as written -> its `a=fmtp`; what is too long is none that we know a meaning of."""
     found = (line.removeprefix("a=fmtp:").partition(" ") for line in lines if line.startswith("a=fmtp:"))
-    return {payload: text.strip() for payload, _, text in found}
+    return {payload: text.strip() for payload, _, text in found if len(text) <= _LONGEST_PARAMETERS}

@@ -46,11 +46,17 @@ class Link:
         self._writer: asyncio.StreamWriter | None = None
 
     def send(self, message: ToWorker) -> None:
-        """What is said while the worker is away is lost: it is told all again."""
+        """What is said while the worker is away is lost: it is told all again. So is what is too long for a frame: that
+        context stays as it was, and the others are not kept from what they shall be.
+        """
         writer = self._writer
         if writer is None:
             return
-        writer.write(frame(message))
+        try:
+            writer.write(frame(message))
+        except FrameError as error:
+            _log.error("a media worker cannot be told of a context", context=message.context, reason=str(error))
+            return
         if writer.transport.get_write_buffer_size() > _MOST_UNSENT_BYTES:
             writer.transport.abort()
 

@@ -10,7 +10,9 @@ import pytest
 
 from adapters.sip.message.via import split_host_port
 from domain.ids import SHARDS
+from switchlog.media_links import MediaLinks
 from switchlog.session import Session
+from switchlog.studio import Studio
 from switchlog.wiring import SessionParts
 from tests.adapters.sip.station import Run, run
 from tests.domain.world import START, directory
@@ -87,3 +89,17 @@ def test_a_clock_that_was_set_back_while_nobody_ran_makes_no_binding_last_longer
         assert held == [False, True]
 
     run(main())
+
+
+class _Broken(Studio):
+    def __init__(self) -> None:
+        """Nothing: it does what no test of a studio finds."""
+
+    def flush(self) -> None:
+        raise LookupError("a fault of ours")
+
+
+def test_phones_are_answered_although_media_cannot_be_told() -> None:
+    links = MediaLinks(None, lambda: None)
+    links.studio = _Broken()
+    links.flush()

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.media.link import Ears, Link
-from media.wire import Drop, Frames, FromWorker, Inventory, Load, Ready, frame, to_worker
+from media.wire import LONGEST_FRAME_BYTES, Drop, Frames, FromWorker, Inventory, Load, Ready, frame, to_worker
 
 pytestmark = pytest.mark.asyncio
 
@@ -109,6 +109,18 @@ async def test_what_is_no_message_ends_the_connection_and_not_the_link(
     worker.writers[0].write(noise if isinstance(noise, bytes) else noise())
     assert await ear.next() is None
     assert await ear.next() == Inventory()
+    await worker.stop()
+
+
+async def test_what_is_too_long_for_a_frame_keeps_nothing_else_from_the_worker(
+    tmp_path: Path, link: Link, ear: Ear
+) -> None:
+    worker = Worker(tmp_path / "media.sock")
+    await worker.start()
+    assert await ear.next() == Inventory()
+    link.send(Drop("x" * LONGEST_FRAME_BYTES, 1))
+    link.send(Drop("room", 7))
+    assert await asyncio.wait_for(worker.said.get(), 5) == Drop("room", 7)
     await worker.stop()
 
 

@@ -24,7 +24,7 @@ from adapters.media.offer import (
 )
 from adapters.media.secure import Means
 from domain.sdp import LIMIT, Sdp, map_crypto, sections
-from media.wire import Codec, Leg, Sdes
+from media.wire import Codec, Context, Leg, Put, Sdes, frame
 
 PLACE = Place("192.0.2.1", 20000)
 AUDIO = "m=audio 4000 RTP/AVP 0 101"
@@ -341,3 +341,17 @@ def test_the_same_stream_at_another_place_is_an_offer_that_changes_nothing_else(
 def test_what_is_none_of_ours_is_nowhere_else() -> None:
     with pytest.raises(ValueError, match="no stream of ours"):
         elsewhere(description("m=audio 0 RTP/AVP 0"), PLACE)
+
+
+@pytest.mark.parametrize(
+    ("formats", "more"),
+    [
+        ("0 " * 7000, f"a=fmtp:0 {'x' * 1000}"),
+        (" ".join(map(str, range(96, 128))), "\r\n".join(f"a=rtpmap:{n} PCMU/8000" for n in range(96, 128))),
+    ],
+    ids=["the same again", "all that there are"],
+)
+def test_what_a_worker_is_told_does_not_grow_with_what_an_offer_repeats(formats: str, more: str) -> None:
+    text = description(f"m=audio 4000 RTP/AVP {formats}", more)
+    leg = came_to(text, answered(f"m=audio 4000 RTP/AVP {formats}", more))
+    assert len(frame(Put("room/acme/7000", 1, 1, Context((leg,))))) < 2_000
