@@ -46,6 +46,14 @@ class CdrFilter(msgspec.Struct, frozen=True):
     number: str | None = None
 
 
+class RecordingFilter(msgspec.Struct, frozen=True):
+    """Recordings that began in [since, until), of one call; None = no limit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    call: UUID | None = None
+
+
 class EventFilter(msgspec.Struct, frozen=True):
     """Events of one stream and one type (`call.connected`, with or without its version); None = any."""
 
@@ -90,18 +98,46 @@ class Queries(Protocol):
         """Numbers for `/metrics`: name without prefix -> value."""
 
 
+class Sound(Protocol):
+    """The bytes of a WAV, read where they are. Both methods block and may raise Refusal(`unavailable`)."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, length: int) -> bytes:
+        """Fewer at its end."""
+
+
+class Recordings(Protocol):
+    """Recordings of calls. Every method may raise Refusal(`unavailable`) for what it reads from."""
+
+    async def recordings(
+        self, scope: Scope, wanted: RecordingFilter, limit: int, before: tuple[datetime, str] | None
+    ) -> Sequence[Item]:
+        """`recording`, `tenant`, `call_id`, `layout`, `by`, `from_number`, `to_number`, `started_at`, and of those that
+        are over `stopped_at`, `file`, `sha256`, `duration_ms`, `reason`. The newest first by (started_at, recording),
+        those before `before`; at most `limit`. None that was erased."""
+
+    async def recording(self, scope: Scope, recording: str) -> Item:
+        """One of them. Raises Refusal(`missing`)."""
+
+    def audio(self, scope: Scope, recording: str) -> Sound:
+        """Blocks. Raises Refusal(`missing`)."""
+
+
 class Commands(Protocol):
     """The way to those who own what is to be changed."""
 
     async def call(self, name: str, args: Mapping[str, Any], actor: str, command_id: str) -> Any:
         """The command's result as plain data. Raises Refusal.
 
-        `apply` {documents: [{source, text}], tenant}, `export` {tenant, secrets}, `keys.create` {role, tenant};
-        `projections.list` {}, `projections.start` {kind: rebuild | verify, name} -> {job},
-        `projections.progress` {job} -> {state: waiting | running | done | failed, phase, done, total, detail,
-        differences}.
+                `apply` {documents: [{source, text}], tenant}, `export` {tenant, secrets}, `keys.create` {role, tenant};
+                `projections.list` {}, `projections.start` {kind: rebuild | verify, name} -> {job},
+                `projections.progress` {job} -> {state: waiting | running | done | failed, phase, done, total, detail,
+                differences}.
         `conferences` {tenant}, `conferences.change` {tenant, number, what: lock | unlock, or with a member mute |
         unmute | deafen | undeafen | kick, member} -> {changed}. `tenant` None = all.
+        `recordings.steer` {tenant, call_id, wish: start | stop | pause | resume | mask | unmask} -> {changed};
+        `recordings.erase` {tenant, recording} -> {erased}.
         """
 
 

@@ -15,10 +15,12 @@ from domain.refusal import Refusal
 
 _TENANT_READS = frozenset({"calls", "registrations", "cdr"})
 _OF_CALLS = _TENANT_READS | {"conferences"}
+_OF_RECORDINGS = frozenset({"recordings", "record"})
+_OF_HOUSE = frozenset({"events", "apply", "export", "erase"})
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    Role.OPERATOR: _OF_CALLS | {"events", "apply", "export", "keys", "projections", "nodes"},
-    Role.TENANT_ADMIN: _OF_CALLS | {"events", "apply", "export"},
-    Role.SUPERVISOR: _OF_CALLS,
+    Role.OPERATOR: _OF_CALLS | _OF_RECORDINGS | _OF_HOUSE | {"keys", "projections", "nodes"},
+    Role.TENANT_ADMIN: _OF_CALLS | _OF_RECORDINGS | _OF_HOUSE,
+    Role.SUPERVISOR: _OF_CALLS | _OF_RECORDINGS,
     Role.ANALYST: frozenset({"cdr"}),
     Role.AUDITOR: frozenset({"cdr", "events"}),
     Role.RESELLER: frozenset(),

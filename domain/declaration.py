@@ -27,8 +27,8 @@ _TENANT = frozenset(
 )
 _IDENTITY = frozenset({"diversion", "history"})
 _PASSING = ("pass", "strip")
-_EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices", "media", "srtp"})
-_RECORDING = frozenset({"mode", "layout"})
+_EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices", "recording", "media", "srtp"})
+_RECORDING = frozenset({"mode", "layout", "keep_days"})
 _DEVICE = frozenset({"username", "password", "ha1"})
 _CONFERENCE = frozenset(
     {"number", "name", "pin", "moderator_pin", "has_pin", "has_moderator_pin", "language", "announce"}
@@ -41,6 +41,7 @@ _USERNAME = re.compile(r"[A-Za-z0-9._~*#+-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_NAME = 200
+MOST_DAYS = 36_500
 MAX_PASSWORD = 256
 
 
@@ -207,6 +208,7 @@ def _media(fields: Mapping) -> MediaPolicy:
     found = MediaPolicy(
         recording=_one_of(how.need("mode"), ("off", "on_demand", "always")) if how else DIRECT.recording,
         layout=_one_of(layout, ("stereo", "mixed")) if how and (layout := how.get("layout")) else DIRECT.layout,
+        keep_days=keep.whole(1, MOST_DAYS) if how and (keep := how.get("keep_days")) else DIRECT.keep_days,
         relayed=media is not None and _one_of(media, ("direct", "relay")) == "relay",
         srtp=srtp.truth() if srtp is not None and not srtp.is_nothing else None,
     )

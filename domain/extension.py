@@ -110,8 +110,11 @@ def declare(current: Extension | None, number: str, wanted: Wanted, step: Step) 
 def shown_media(media: MediaPolicy) -> dict[str, object]:
     """It as the declared format has it, as far as it is not as usual."""
     shown: dict[str, object] = {}
-    if (media.recording, media.layout) != (DIRECT.recording, DIRECT.layout):
-        shown["recording"] = {"mode": media.recording, "layout": media.layout}
+    how = {"mode": media.recording, "layout": media.layout} | (
+        {"keep_days": media.keep_days} if media.keep_days else {}
+    )
+    if how != {"mode": DIRECT.recording, "layout": DIRECT.layout}:
+        shown["recording"] = how
     if media.relayed:
         shown["media"] = "relay"
     if media.srtp is not None:

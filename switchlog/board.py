@@ -262,11 +262,14 @@ class Board:
             until = held_until(registration) if registration else None
         self.submissions.submit(shard, events, until, lambda: done(contacts), lost)
 
-    def append(self, shard: int, make: Callable[[int], tuple[Event, ...]]) -> None:
-        """Facts about something that nobody holds in memory; `make` gets the epoch. Raises JournalFull and NotOwned."""
+    def append(self, shard: int, make: Callable[[int], tuple[Event, ...]], done: Callable[[], None] = nothing) -> None:
+        """Facts about something that nobody holds in memory; `make` gets the epoch, `done` hears when they are durable.
+
+        Raises JournalFull and NotOwned.
+        """
         owned = self.owned(shard)
         self.submissions.make_room()
-        self.submissions.submit(owned, make(owned.epoch), 0.0, nothing)
+        self.submissions.submit(owned, make(owned.epoch), 0.0, done)
 
     # --- time
 

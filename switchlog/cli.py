@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from switchlog import cli_call, cli_conference, cli_declare, cli_look, cli_nodes, cli_projection, cli_ready
+from switchlog import (
+    cli_call,
+    cli_conference,
+    cli_declare,
+    cli_look,
+    cli_nodes,
+    cli_projection,
+    cli_ready,
+    cli_recording,
+)
 from switchlog.cli_client import MISUSED, NO, CliError
 from switchlog.cli_output import Json, note, print_json, print_table
 from switchlog.early import FIRST, EarlyChild
@@ -26,6 +35,7 @@ app.command()(cli_declare.export)
 app.add_typer(cli_declare.keys, name="keys")
 app.add_typer(cli_call.app, name="calls")
 app.add_typer(cli_conference.app, name="conferences")
+app.add_typer(cli_recording.app, name="recordings")
 app.add_typer(cli_nodes.app, name="nodes")
 app.command()(cli_look.registrations)
 app.command()(cli_look.cdr)

@@ -89,6 +89,10 @@ class Client:
         """The answer's JSON. Raises CliError."""
         return self._ask("POST", path, params=_given(params or {}), **body).json()
 
+    def delete(self, path: str) -> Any:
+        """The answer's JSON. Raises CliError."""
+        return self._ask("DELETE", path).json()
+
     def lines(self, path: str) -> Iterator[dict[str, Any]]:
         """JSON lines of a long answer, as they come. Raises CliError."""
         import httpx
@@ -100,6 +104,14 @@ class Client:
                 _refuse(answer)
             for line in answer.iter_lines():
                 yield json.loads(line)
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Bytes of a long answer, as they come. Raises CliError."""
+        with self._reaching(), self._http.stream("GET", path) as answer:
+            if answer.is_error:
+                answer.read()
+                _refuse(answer)
+            yield from answer.iter_bytes()
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         with self._reaching():

@@ -9,10 +9,12 @@ import asyncio
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+from uuid import UUID
 
 from adapters.command.kafka import KafkaCommands
 from adapters.command.local import Command, Handler, carry_out
-from domain.ids import CONFIG_SHARD, shard_of_room
+from domain.call.recording import call_of_recording
+from domain.ids import CONFIG_SHARD, shard_of, shard_of_room
 from domain.node import Neighbour, home_of
 from domain.ports import Post, Sealer
 from domain.refusal import Refusal
@@ -21,7 +23,8 @@ OFFICE = f"shard:{CONFIG_SHARD}"
 """Who is asked by an API that is at no node: the owner of configuration."""
 WRITES = frozenset({"apply", "keys.create"})
 """What only that one can do."""
-_OF_ALL = frozenset({"nodes", "nodes.drain", "nodes.resume", "conferences", "conferences.change"})
+_STEERED = frozenset({"recordings.steer", "recordings.erase"})
+_OF_ALL = frozenset({"nodes", "nodes.drain", "nodes.resume", "conferences", "conferences.change"}) | _STEERED
 """What any node can do, and such an API asks."""
 _STATUS_S = 2.0
 DRAIN_S = 20.0
@@ -188,7 +191,31 @@ def handlers(node: Node, inner: Mapping[str, Handler], others: KafkaCommands) ->
         "nodes.drain": drain,
         "nodes.resume": drain,
         **_of_conferences(node, inner, others, ask),
+        "recordings.steer": _at_shard(node, inner, others, lambda args: shard_of(UUID(args["call_id"]))),
+        "recordings.erase": _at_shard(node, inner, others, lambda args: shard_of_recording(args["recording"])),
     }
+
+
+def shard_of_recording(recording: str) -> int:
+    """Raises Refusal."""
+    try:
+        return shard_of(call_of_recording(recording))
+    except ValueError as error:
+        raise Refusal("missing", f"there is no recording {recording}") from error
+
+
+def _at_shard(
+    node: Node, inner: Mapping[str, Handler], others: KafkaCommands, shard_in: Callable[[Mapping[str, Any]], int]
+) -> Handler:
+    """What the owner of the shard does that the arguments name."""
+
+    async def ask(command: Command) -> Any:
+        shard = shard_in(command.args)
+        if shard in node.shards():
+            return (await carry_out(inner, command)).unfold()
+        return await others.call(f"shard:{shard}", command.name, command.args, command.actor, f"{command.id}:{shard}")
+
+    return ask
 
 
 def _of_conferences(node: Node, inner: Mapping[str, Handler], others: KafkaCommands, ask: Ask) -> Mapping[str, Handler]:
@@ -200,10 +227,5 @@ def _of_conferences(node: Node, inner: Mapping[str, Handler], others: KafkaComma
         asked = (ask(one, command, "node.conferences", command.args, _STATUS_S) for one in holders)
         return sorted(itertools.chain(*await asyncio.gather(*asked)), key=lambda one: (one["tenant"], one["number"]))
 
-    async def change(command: Command) -> Any:
-        shard = shard_of_room(command.args["tenant"], command.args["number"])
-        if shard in node.shards():
-            return (await carry_out(inner, command)).unfold()
-        return await others.call(f"shard:{shard}", command.name, command.args, command.actor, f"{command.id}:{shard}")
-
+    change = _at_shard(node, inner, others, lambda args: shard_of_room(args["tenant"], args["number"]))
     return {"conferences": conferences, "conferences.change": change}

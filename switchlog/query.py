@@ -79,7 +79,7 @@ class ApiQueries:
             values |= {"at": _micros(before[0]), "id": str(before[1])}
         clause = f"WHERE {' AND '.join(where)} " if where else ""
         sql = f"SELECT * FROM cdr {clause}ORDER BY started_at DESC, call_id DESC LIMIT %(limit)s"
-        return await asyncio.to_thread(self._rows, sql, values)
+        return await asyncio.to_thread(self.rows, sql, values)
 
     async def events(self, scope: Scope, wanted: EventFilter, after: Cursor | None, limit: int) -> EventPage:
         def fits(stored: Stored) -> bool:
@@ -136,7 +136,8 @@ class ApiQueries:
 
     # --- in threads
 
-    def _rows(self, sql: str, values: Mapping[str, object]) -> list[Item]:
+    def rows(self, sql: str, values: Mapping[str, object]) -> list[Item]:
+        """What ClickHouse answers. Raises Refusal(`unavailable`)."""
         try:
             with self._warehouse_lock:
                 rows, columns = self._warehouse.select(sql, values)

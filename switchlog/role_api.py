@@ -31,11 +31,14 @@ from domain.refusal import Refusal
 from projections.live import Live
 from switchlog.address import address
 from switchlog.afar import Afar
-from switchlog.folder import HANDLE, PROJECTOR_SOCKET, SESSIONS_SOCKET, TRACE, roles_of
+from switchlog.folder import HANDLE, PROJECTOR_SOCKET, SESSIONS_SOCKET, SPOOL, TRACE, roles_of
 from switchlog.journal import Awaited, Pulse, is_shared, open_mailbox, open_reader
 from switchlog.query import ApiQueries
+from switchlog.query_recordings import RecordingQueries
+from switchlog.reel import ReelStore
 from switchlog.role import RoleError, at_start, settle_memory, stop_event, utc_now
 from switchlog.sharing import Sharing
+from switchlog.storage import storage_of
 from switchlog.vault import open_store, sharing_of
 from switchlog.warehouse import endpoint
 
@@ -85,7 +88,9 @@ async def _serve(settings: Settings, store: SecretStore, reader: Awaited, pulse:
     identifiers = SipIdentifiers(store.wire_secret("identifier"))
     queries = ApiQueries(live, reader, pulse, warehouse, clients, identifiers, settings.data / TRACE)
     afar = Afar(partial(open_mailbox, settings), store) if is_shared(settings) and "sessions" not in clients else None
-    app = create_app(queries, Router(clients, afar), KeyRing(store, known))
+    reels = ReelStore(lambda: storage_of(settings), settings.data / SPOOL, store.wire_secret)
+    recorded = RecordingQueries(queries.rows, reader.read, reels)
+    app = create_app(queries, Router(clients, afar), KeyRing(store, known), recorded)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", loop="none", timeout_graceful_shutdown=_GRACE_S
     )

@@ -34,6 +34,7 @@ from domain.ids import SHARDS
 from domain.ports import JournalFull
 from domain.switchboard import NotOwned
 from domain.values import UNREACHABLE, Contact, Flow
+from switchlog.aside import Aside
 from switchlog.call_log import log_events, tell_jump
 from switchlog.clock import SteadyClock
 from switchlog.holding import holder_of, read_live
@@ -72,12 +73,11 @@ class Session:
             serves=lambda domain: parts.directory().tenant_of(domain) is not None,
         )
         self._sentry = Sentry(parts.gate, knowledge, parts.nonce_secret, parts.node, utc_now)
-        first = int(utc_now().timestamp() * 1000)
         self._edge = Edge(
             self._heard,
             self._closed,
             client_tls=client_tls,
-            first_connection=first,
+            first_connection=int(utc_now().timestamp() * 1000),
             tap=tap,
             gate=self._sentry.gate,
             shut=True,
@@ -89,10 +89,9 @@ class Session:
         switch = wire(parts, self._hooks())
         self._send = self.nodes.connect(switch) if self.nodes else self._edge.send
         self._layer, self._peers, self._addresses = switch.layer, switch.peers, switch.addresses
-        self.board, self._application, self._perform = switch.board, switch.application, switch.perform
-        self._prober = switch.prober
+        self._application, self._perform, self._prober = switch.application, switch.perform, switch.prober
         self.studio = self._media.studio = switch.studio
-        self._dues = dues_of(switch)
+        self.board, self._dues = switch.board, dues_of(switch)
         self.warden = self._new_warden(parts)
         self._open = self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
@@ -115,6 +114,7 @@ class Session:
             witness=self._sentry,
             outward=self.nodes.outward if self.nodes else None,
             media_send=self._media.send,
+            work=Aside(self._spawn, self._pump_soon),
         )
 
     def _new_warden(self, parts: SessionParts) -> Warden:

@@ -11,9 +11,11 @@ from adapters.sip.gate.source import SourceLimits
 from adapters.sip.message.via import join_host_port
 from domain.ports import Journal
 from switchlog.address import addresses, networks
-from switchlog.folder import media_socket, socket_name
+from switchlog.folder import SPOOL, media_socket, socket_name
 from switchlog.office import Office
+from switchlog.reel import ReelStore
 from switchlog.session import Session
+from switchlog.storage import storage_of
 from switchlog.studio import MediaSettings
 from switchlog.tls import Tls
 from switchlog.wiring import SessionParts
@@ -42,6 +44,7 @@ def session_parts(
         gate=_gate(settings),
         probe_s=settings.probe_s,
         media=_media(settings),
+        reels=ReelStore(lambda: storage_of(settings), (settings.data / SPOOL).absolute(), store.wire_secret),
     )
 
 

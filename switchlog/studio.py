@@ -5,7 +5,7 @@ What may live here: which part is told what by which. Sans-IO: what goes to medi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -32,13 +32,17 @@ from domain.call.effect import Effect, MediaEffect
 from domain.call.input import Input
 from domain.ids import shard_of, shard_of_room
 from domain.node import Roster
-from domain.ports import JournalError, Sealer
+from domain.ports import JournalError, Sealer, Stored
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import ROOM, Flow
 from media.wire import FromWorker, Inventory, Load, Measured, Play, Silent, ToWorker
 from switchlog.board import Board
+from switchlog.eraser import Eraser, EraserParts
 from switchlog.hall import Hall, HallParts
+from switchlog.recording_keys import RecordingKeys
+from switchlog.reel import ReelStore
+from switchlog.reels import ReelParts, ReelRoom, Work
 
 _log = structlog.get_logger(__name__)
 
@@ -75,6 +79,10 @@ class StudioParts(NamedTuple):
     chance: Callable[[int], bytes]
     send: Callable[[str, ToWorker], None]
     told: Callable[[tuple[Event, ...]], None]
+    reels: ReelStore
+    work: Work
+    read: Callable[[UUID], Sequence[Stored]]
+    """a stream of the journal; blocks"""
 
 
 class Studio:
@@ -107,7 +115,20 @@ class Studio:
         self.gauges = Gauges(self.pool.has)
         media = MediaParts(self.pool, ports, host, parts.sealer.unseal, means, speaker, self._tell, clock, self.gauges)
         self.performer = MediaPerformer(media, self._attendances)
-        self.relays = RelayPerformer(media)
+        self.reels = ReelRoom(ReelParts(parts.reels, parts.work, parts.clock, self._let))
+        self.eraser = Eraser(
+            EraserParts(
+                board=parts.board,
+                store=parts.reels,
+                read=parts.read,
+                directory=parts.directory,
+                node=parts.node,
+                work=parts.work,
+                clock=parts.clock,
+            )
+        )
+        self._keys = RecordingKeys(parts.board.find, parts.directory, self._tell)
+        self.relays = RelayPerformer(media, self.reels, self._keys.pressed)
 
     def heard(self, worker: str, message: FromWorker) -> None:
         """What a worker says; whose context it is about is told. `flush` is to follow."""
@@ -149,6 +170,7 @@ class Studio:
         """A shard is not ours any more, at least for now."""
         self.gauges.forget(shard)
         self.relays.leave(shard)
+        self.reels.leave(lambda call: shard_of(call) == shard)
         self.performer.leave(shard)
         owner = self._roster.owner(shard) if self._roster is not None else None
         if owner is not None:  # else nobody goes on with it yet, and the audio flows
@@ -166,6 +188,9 @@ class Studio:
     def _seat(self, room: RoomName, seats: Mapping[str, Seat], plays: tuple[Play, ...]) -> None:
         if self._board.owns(shard_of_room(*room)):
             self.performer.arrange(room.context, partial(context_of, seats=seats, plays=plays) if seats else None)
+
+    def _let(self, call: UUID, inp: Input, durable: Callable[[], None]) -> None:
+        self._board.handle(call, inp, lambda accepted: durable())
 
     def _tell(self, call: UUID, inp: Input) -> None:
         try:

@@ -39,6 +39,8 @@ from switchlog.board import Board
 from switchlog.crossing import Crossing, Faraway, Outward
 from switchlog.outlet import Outlets, nowhere
 from switchlog.probe import Prober
+from switchlog.reel import ReelStore
+from switchlog.reels import Work, at_once
 from switchlog.strain import Strain
 from switchlog.studio import MediaSettings, Studio, StudioParts
 from switchlog.warden import Holder
@@ -86,6 +88,8 @@ class SessionParts(NamedTuple):
     """the other nodes, if there may be any: then shards come and go while the session runs"""
     media: MediaSettings | None = None
     """media of our own, if there are any"""
+    reels: ReelStore | None = None
+    """what they record; wherever there are `media`"""
 
 
 class Hooks(NamedTuple):
@@ -109,6 +113,8 @@ class Hooks(NamedTuple):
     """where there are several nodes: what crosses between them"""
     media_send: Callable[[str, ToWorker], None] = unsent
     """(worker, message): to a media worker"""
+    work: Work = at_once
+    """do something that blocks"""
 
 
 class Switch(NamedTuple):
@@ -139,8 +145,8 @@ def dues_of(switch: Switch) -> tuple[Due, ...]:
     dues = (Due(board.next_deadline, board.on_deadline), Due(prober.next_due, prober.on_due))
     if studio is None:
         return dues
-    hall, media = studio.hall, studio.performer
-    return (*dues, Due(hall.next_due, hall.on_due), Due(media.next_due, media.on_due))
+    own = (studio.hall, studio.performer, studio.reels, studio.eraser)
+    return (*dues, *(Due(one.next_due, one.on_due) for one in own))
 
 
 def new_call(shard: int, now: datetime) -> UUID:
@@ -239,6 +245,7 @@ def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresse
     """Media of our own, if the settings have any."""
     if parts.media is None:
         return None
+    assert parts.reels is not None, "media of our own record, too"
     return Studio(
         StudioParts(
             settings=parts.media,
@@ -253,6 +260,9 @@ def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresse
             chance=hooks.chance,
             send=hooks.media_send,
             told=hooks.told,
+            reels=parts.reels,
+            work=hooks.work,
+            read=parts.journal.read,
         )
     )
 

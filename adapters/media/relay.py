@@ -10,7 +10,7 @@ first, whoever answers. Both are there before anybody is called: what comes earl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import msgspec
@@ -22,13 +22,14 @@ from adapters.media.parts import MediaParts
 from adapters.media.port import NoPort
 from adapters.media.shown import End, can_pass, shown
 from domain.call.call import Call
-from domain.call.effect import CloseRelay, MediaEffect, OpenRelay, Relay
+from domain.call.effect import CloseRelay, KeepRecording, MediaEffect, OpenRelay, Relay
 from domain.call.input import Input, RelayFailed, RelayOpened
+from domain.call.recording import Recording
 from domain.call.relay import RelayPlace
 from domain.ids import call_of_leg, leg_id, shard_of
 from domain.sdp import map_crypto
 from domain.values import Cause
-from media.wire import Codec, Context, FromWorker, Latched, Leg, Ready, Refused
+from media.wire import Codec, Context, Dtmf, FromWorker, Latched, Leg, Ready, Record, RecordClosed, Refused
 
 _log = structlog.get_logger(__name__)
 ACTOR = "media"
@@ -39,6 +40,22 @@ _TRIES = 4
 """So many pairs of ports are tried: another program may have one of ours."""
 _SILENT = (Codec("PCMU", 0),)
 _NOTHING_IN_COMMON = Cause(488, 65, "nothing that is offered can go through our media")
+
+
+class Reels(Protocol):
+    """Who knows where recordings grow, and sees to it that they stay."""
+
+    def record(self, tenant: str, recording: Recording, sides: tuple[str, str]) -> Record:
+        """The file of a recording, for the media worker; the legs `sides` are the caller's and the other one's."""
+
+    def closed(self, message: RecordClosed) -> None:
+        """Nothing is written to a file any more."""
+
+    def keep(self, call: Call, recording: str) -> None:
+        """A recording is over; told again after a restart."""
+
+
+Side = Literal["caller", "callee"]
 
 
 class _Relayed:
@@ -55,18 +72,22 @@ class _Relayed:
 class RelayPerformer:
     """Says to media workers what calls between phones owe. Of one thread."""
 
-    def __init__(self, parts: MediaParts) -> None:
-        self._parts = parts
+    def __init__(self, parts: MediaParts, reels: Reels, pressed: Callable[[UUID, Side, str], None]) -> None:
+        """`pressed(call, side, digit)` is told of keys that the parties press."""
+        self._parts, self._reels, self._tell_pressed = parts, reels, pressed
         self._calls: dict[UUID, _Relayed] = {}
         self._inputs: list[tuple[UUID, Input]] = []
         self._effects: Mapping[type[MediaEffect], Callable[[Call, Any], None]] = {
             OpenRelay: self._open,
             Relay: self._relay,
             CloseRelay: self._close,
+            KeepRecording: lambda call, effect: reels.keep(call, effect.recording),
         }
         self._messages: Mapping[type, Callable[[Any], None]] = {
             Ready: self._ready,
             Refused: self._refused,
+            Dtmf: self._pressed,
+            RecordClosed: reels.closed,
             Latched: self._note,
         }
 
@@ -168,14 +189,16 @@ class RelayPerformer:
         """Raises ValueError if what the parties said does not fit."""
         place, unseal = effect.place, self._parts.unseal
         names = leg_id(call.id, 0), leg_id(call.id, 1)
+        recording = effect.recording
+        records = (self._reels.record(call.tenant, recording, names),) if recording is not None else ()
         if not effect.caller or not effect.callee:
             legs = _bare(names[0], place.caller_port), _bare(names[1], place.callee_port)
-            return Context(legs, relayed=True)
+            return Context(legs, relayed=True, records=records)
         said = map_crypto(effect.caller, unseal), map_crypto(effect.callee, unseal)
         ends = self._end(call, call.caller_leg, place), self._end(call, "", place)
         caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], CODECS)))
         callee = _audible(leg_of(names[1], said[1], shown(said[0], ends[1], said[1], CODECS)))
-        return Context((_in_order_of(callee, caller), callee), relayed=True)
+        return Context((_in_order_of(callee, caller), callee), relayed=True, records=records)
 
     def _end(self, call: Call, leg: str, place: RelayPlace) -> End:
         """Ours towards a leg's party; any leg but the caller's is on the other side."""
@@ -203,6 +226,10 @@ class RelayPerformer:
         else:
             self._parts.pool.drop(message.context)
             self._fail(call, Cause(503, 47, f"the media worker refused: {message.reason}"))
+
+    def _pressed(self, message: Dtmf) -> None:
+        call = call_of(message.context)
+        self._tell_pressed(call, "caller" if message.leg == leg_id(call, 0) else "callee", message.digit)
 
     @staticmethod
     def _note(message: Latched) -> None:

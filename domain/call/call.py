@@ -9,10 +9,11 @@ from typing import TypeAlias
 import msgspec
 
 from domain.base import Aggregate, Created, Event
-from domain.call.event import early, ending, media, passing, progress, quality, redirect, relay, session
+from domain.call.event import early, ending, media, passing, progress, quality, recording, redirect, relay, session
 from domain.call.leg import Leg, LegState, Progress, Rung
 from domain.call.measure import Way
 from domain.call.presentation import OPEN, Presentation
+from domain.call.recording import Recording
 from domain.call.relay import Relay
 from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation
 from domain.call.terms import ENDLESS, Terms
@@ -29,20 +30,21 @@ class Call(Aggregate):
 
     def __init__(self) -> None:
         self.state = CallState.NEW
-        self.tenant = ""
-        self.name = ""
-        self.shown = OPEN
-        self.secure = False
+        self.tenant = self.name = ""
+        self.shown, self.secure = OPEN, False
         self.redirects = 0
         self.alternatives: tuple[str, ...] = ()
         """Numbers that a redirect named and that are not called yet, in order."""
-        self.caller_leg = ""
-        self.callee_leg = ""
+        self.caller_leg = self.callee_leg = ""
         self.legs: dict[str, Leg] = {}
         self.venue: Venue | None = None
         """Where the call is joined to our own media; None in a call of phones only."""
         self.relay: Relay | None = None
         """Media that go through us; None: the phones hear each other directly."""
+        self.recordings: tuple[Recording, ...] = ()
+        """Those whose files are not where they are to stay; all but the last are over."""
+        self.recorded = 0
+        """How many recordings have begun."""
         self.ring_until: datetime | None = None
         self.answered_at: datetime | None = None
         self.agreed_at: datetime | None = None
@@ -81,6 +83,11 @@ class Call(Aggregate):
     def callee(self) -> Leg:
         """The leg that answered; KeyError before that."""
         return self.legs[self.callee_leg]
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether its media go through us on their way: not if they end at our own media anyway."""
+        return self.relay is not None and not (self.callee_leg and self.callee.media)
 
     @property
     def unreached(self) -> bool:
@@ -329,6 +336,12 @@ class Call(Aggregate):
     EarlyRefused: TypeAlias = early.EarlyRefused
     RelayRequested: TypeAlias = relay.RelayRequested
     MediaRelayed: TypeAlias = relay.MediaRelayed
+    RecordingStarted: TypeAlias = recording.RecordingStarted
+    RecordingMasked: TypeAlias = recording.RecordingMasked
+    RecordingPaused: TypeAlias = recording.RecordingPaused
+    RecordingEnded: TypeAlias = recording.RecordingEnded
+    RecordingStopped: TypeAlias = recording.RecordingStopped
+    RecordingErased: TypeAlias = recording.RecordingErased
 
     LegHungUp: TypeAlias = ending.LegHungUp
     ForkHungUp: TypeAlias = ending.ForkHungUp
@@ -345,6 +358,12 @@ EVENTS: tuple[type[Event], ...] = (
     Call.LegsDialed,
     Call.RelayRequested,
     Call.MediaRelayed,
+    Call.RecordingStarted,
+    Call.RecordingMasked,
+    Call.RecordingPaused,
+    Call.RecordingEnded,
+    Call.RecordingStopped,
+    Call.RecordingErased,
     Call.LegRinging,
     Call.ProgressConfirmed,
     Call.EarlyOffered,

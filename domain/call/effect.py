@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from domain.call.recording import Recording
 from domain.call.relay import RelayPlace
 from domain.call.terms import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction, Venue
@@ -134,6 +135,13 @@ class Relay(MediaEffect, frozen=True):
     place: RelayPlace
     caller: str
     callee: str
+    recording: Recording | None = None
+
+
+class KeepRecording(MediaEffect, frozen=True):
+    """Bring the file of a recording that is over to where it is to stay."""
+
+    recording: str
 
 
 class CloseRelay(MediaEffect, frozen=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from domain.call.measure import Figures, Way
 from domain.call.presentation import OPEN, Presentation
+from domain.call.recording import Kept
 from domain.call.relay import RelayPlace
 from domain.call.terms import ENDLESS, Terms, Wish
 from domain.values import CANCELLED, NORMAL, PLAIN, Ability, Cause, Dialog, Transaction
@@ -266,6 +267,27 @@ class AudioRestored(Input, frozen=True):
 
     leg: str
     direction: Way
+
+
+class RecordingAsked(Input, frozen=True):
+    """Somebody wants of the call's recording what `wish` says: `start`, `stop`, `pause`, `resume`, `mask`, `unmask`;
+    `toggle` and `toggle_mask` ask for what is not so now."""
+
+    wish: str
+
+
+class RecordingKept(Input, frozen=True):
+    """The file of a recording that is over is where it is to stay, or there is none."""
+
+    recording: str
+    kept: Kept
+
+
+class RecordingErased(Input, frozen=True):
+    """The file of a recording was erased, because of `why`."""
+
+    recording: str
+    why: str
 
 
 class DeadlineReached(Input, frozen=True):

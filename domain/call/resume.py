@@ -22,6 +22,7 @@ from domain.call.effect import (
     Dial,
     Effect,
     HangUp,
+    KeepRecording,
     Mix,
     OpenRelay,
     Proceed,
@@ -92,7 +93,8 @@ def closes_at(call: Call) -> datetime | None:
 
 def _last_deadlines(call: Call) -> Iterator[Deadline]:
     assert call.ended_at is not None
-    yield Deadline(FORGET_DEADLINE, max(call.ended_at, call.late_at or call.ended_at) + _REPEAT)
+    if not call.recordings:
+        yield Deadline(FORGET_DEADLINE, max(call.ended_at, call.late_at or call.ended_at) + _REPEAT)
     at = closes_at(call)
     if at is not None:
         yield Deadline(CLOSE_DEADLINE, at)
@@ -121,7 +123,7 @@ def _session_deadlines(call: Call) -> Iterator[Deadline]:
 
 def live_until(call: Call) -> float | None:
     """Until when an owner must hold the call: Unix seconds, or None while it goes on."""
-    if call.state is not CallState.ENDED:
+    if call.state is not CallState.ENDED or call.recordings:
         return None
     return deadlines(call)[0].at.timestamp()
 
@@ -171,10 +173,18 @@ def _relayed(call: Call) -> Iterator[Effect]:
     if relay.place is None:
         yield OpenRelay(call.caller_leg, call.caller.sdp)
         return
-    leg = call.callee if call.talked else next((one for one in call.legs.values() if one.waiting and one.sdp), None)
+    if not call.is_relayed:
+        yield CloseRelay(call.caller_leg)
+        return
+    phones = (one for one in call.legs.values() if one.waiting and one.sdp and not one.media)
+    leg = call.callee if call.talked else next(phones, None)
     callee = leg.sdp if leg is not None else ""
     caller = call.caller.sdp if call.talked or leg is None else leg.agreed or leg.answer or call.caller.sdp
-    yield Relay(call.caller_leg, relay.place, caller, callee)
+    recording = next((one for one in call.recordings if not one.over), None)
+    yield Relay(call.caller_leg, relay.place, caller, callee, recording)
+    for one in call.recordings:
+        if one.over:
+            yield KeepRecording(call.caller_leg, one.id)
 
 
 def _early(call: Call, now: datetime) -> Iterator[Effect]:
@@ -315,6 +325,8 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
         yield from _answer_before_end(call, {ended.leg for ended in hang_ups}, now)
         for ended in hang_ups:
             yield HangUp(ended.leg, ended.dialog, why)
+    for recording in call.recordings:
+        yield KeepRecording(call.caller_leg, recording.id)
     yield from _late(call, now)
 
 

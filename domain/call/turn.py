@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from domain.base import Event
 from domain.call.call import Call, CallState
-from domain.call.decision import early, early_media, media, passing, quality, relay, session
+from domain.call.decision import early, early_media, media, passing, quality, recording, relay, session
 from domain.call.effect import Effect
 from domain.call.input import (
     Abandoned,
@@ -32,6 +32,9 @@ from domain.call.input import (
     ProgressConfirmed,
     Progressed,
     ProgressUnconfirmed,
+    RecordingAsked,
+    RecordingErased,
+    RecordingKept,
     Redirected,
     Refreshed,
     RelayFailed,
@@ -137,6 +140,9 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, Measured): quality.measured,
     (CallState.TALKING, AudioLost): quality.lost,
     (CallState.TALKING, AudioRestored): quality.restored,
+    (CallState.TALKING, RecordingAsked): recording.asked,
+    (CallState.TALKING, RecordingKept): recording.kept,
+    (CallState.TALKING, RecordingErased): recording.erased,
     (CallState.RENEGOTIATING, Refreshed): session.refreshed,
     (CallState.RENEGOTIATING, DeadlineReached): session.due,
     (CallState.RENEGOTIATING, Withdrawn): media.withdrawn,
@@ -157,6 +163,11 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.ENDED, Answered): early.late_answer,
     (CallState.ENDED, Measured): quality.measured,
     (CallState.ENDED, DeadlineReached): quality.close,
+    (CallState.RENEGOTIATING, RecordingAsked): recording.asked,
+    (CallState.RENEGOTIATING, RecordingKept): recording.kept,
+    (CallState.RENEGOTIATING, RecordingErased): recording.erased,
+    (CallState.ENDED, RecordingKept): recording.kept,
+    (CallState.ENDED, RecordingErased): recording.erased,
 }
 _FROM_A_LEG: frozenset[type[Input]] = frozenset(
     {
@@ -182,13 +193,17 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
 )
 _FROM_MEDIA: frozenset[type[Input]] = frozenset({RelayOpened, RelayFailed})
 _OF_AUDIO: frozenset[type[Input]] = frozenset({Measured, AudioLost, AudioRestored})
+_OF_RECORDINGS: frozenset[type[Input]] = frozenset({RecordingAsked, RecordingErased, RecordingKept})
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
-    CallState.NEW: frozenset({*_FROM_A_LEG, *_FROM_MEDIA, *_OF_AUDIO, Released, Unacknowledged, DeadlineReached}),
+    CallState.NEW: frozenset(
+        {*_FROM_A_LEG, *_FROM_MEDIA, *_OF_AUDIO, *_OF_RECORDINGS, Released, Unacknowledged, DeadlineReached}
+    ),
     # Of audio: a port of ours is open before the answer, and nobody need speak to it yet.
     CallState.RINGING: frozenset(
         {
             *_OF_AUDIO,
+            *_OF_RECORDINGS,
             Offer,
             AnswerGiven,
             Released,
@@ -231,6 +246,7 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             Offer,
             *(_FROM_A_LEG - {Answered}),
             *_FROM_MEDIA,
+            RecordingAsked,
             *(_OF_AUDIO - {Measured}),
             Released,
             Unacknowledged,

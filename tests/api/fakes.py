@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from api.ports import CdrFilter, EventFilter, EventPage, Item, Scope
+from api.ports import CdrFilter, EventFilter, EventPage, Item, RecordingFilter, Scope
 from domain.apikey import Principal, Role
 from domain.ports import PARTITION, Cursor
 from domain.refusal import Refusal
@@ -160,8 +160,8 @@ class FakeCommands:
                 return [{"name": "a", "link": "", "draining": False, "shards": 65, "calls": 2, "lag": 0}]
             case "nodes.drain" | "nodes.resume":
                 return {"name": args["name"], "draining": name == "nodes.drain", "shards": self.left}
-            case "conferences" | "conferences.change":
-                return _conference(args)
+            case "conferences" | "conferences.change" | "recordings.steer" | "recordings.erase":
+                return _steered(args)
             case "projections.list":
                 return [{"name": "cdr", "cursor": "gQ", "lag": 0, "state": "live"}]
             case "projections.start":
@@ -173,8 +173,70 @@ class FakeCommands:
         raise AssertionError(f"nobody asks for {name}")
 
 
-def _conference(args: Mapping[str, Any]) -> Any:
-    """The list of them, or what became of a wish; `unlock` changes nothing."""
+def _steered(args: Mapping[str, Any]) -> Any:
+    """The list of conferences, or what became of a wish; `unlock` and `stop` change nothing."""
+    if "recording" in args:
+        return {"erased": True}
+    if "wish" in args:
+        return {"changed": args["wish"] != "stop"}
     if "what" in args:
         return {"changed": args["what"] != "unlock"}
     return [{"tenant": args["tenant"] or "acme", "number": "7000", "locked": False, "members": [MEMBER]}]
+
+
+class Bytes:
+    """`api.ports.Sound` of these bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def read(self, start: int, length: int) -> bytes:
+        return self._data[start : start + length]
+
+
+SOUND = bytes(range(200))
+
+
+class FakeRecordings:
+    """Three recordings of each tenant, a minute apart, of the same sound."""
+
+    def __init__(self) -> None:
+        self._items: list[dict[str, Any]] = [
+            {
+                "recording": f"{UUID(int=number)}-1",
+                "tenant": tenant,
+                "call_id": UUID(int=number),
+                "started_at": START + timedelta(minutes=number),
+            }
+            for number, tenant in enumerate(TENANTS * 3)
+        ][::-1]
+
+    async def recordings(
+        self, scope: Scope, wanted: RecordingFilter, limit: int, before: tuple[datetime, str] | None
+    ) -> Sequence[Item]:
+        def fits(item: Item) -> bool:
+            return (
+                scope.tenant in (None, item["tenant"])
+                and (wanted.since is None or item["started_at"] >= wanted.since)
+                and (wanted.until is None or item["started_at"] < wanted.until)
+                and wanted.call in (None, item["call_id"])
+                and (before is None or (item["started_at"], item["recording"]) < before)
+            )
+
+        return [item for item in self._items if fits(item)][:limit]
+
+    async def recording(self, scope: Scope, recording: str) -> Item:
+        return self._one(scope, recording)
+
+    def audio(self, scope: Scope, recording: str) -> Bytes:
+        self._one(scope, recording)
+        return Bytes(SOUND)
+
+    def _one(self, scope: Scope, recording: str) -> Item:
+        for item in self._items:
+            if item["recording"] == recording and scope.tenant in (None, item["tenant"]):
+                return item
+        raise Refusal("missing", f"there is no recording {recording}")

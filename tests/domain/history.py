@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from domain.call.call import Call
+from domain.call.decision.recording import WISHES
 from domain.call.effect import Reoffer
 from domain.call.input import (
     Abandoned,
@@ -27,6 +28,9 @@ from domain.call.input import (
     ProgressConfirmed,
     Progressed,
     ProgressUnconfirmed,
+    RecordingAsked,
+    RecordingErased,
+    RecordingKept,
     Redirected,
     Refreshed,
     RelayFailed,
@@ -41,6 +45,7 @@ from domain.call.input import (
     Withdrawn,
 )
 from domain.call.measure import Figures, Way
+from domain.call.recording import Kept, recording_id
 from domain.call.relay import RelayPlace
 from domain.call.resume import CLOSE_DEADLINE, outstanding
 from domain.call.terms import Terms, Wish
@@ -155,6 +160,9 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: Vanished(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", "no_answer"),
     lambda call, leg, n: Released(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
+    lambda call, leg, n: RecordingAsked(f"c{n}", "x", WISHES[n % len(WISHES)]),
+    lambda call, leg, n: RecordingKept(f"c{n}", "x", recording_id(call.id, n % 3 + 1), Kept("f", "00", n)),
+    lambda call, leg, n: RecordingErased(f"c{n}", "x", recording_id(call.id, 1), "wish"),
     lambda call, leg, n: RelayOpened(f"c{n}", "x", PLACE),
     lambda call, leg, n: RelayFailed(f"c{n}", "x", _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: Measured(f"c{n}", "x", leg, figures(received=100 * (n % 3), sent=n % 2, whole=n % 5 > 0)),
@@ -198,7 +206,7 @@ def play(
     histories come so far by chance.
     """
     epoch, now = 1, START
-    policy = MediaPolicy(relayed=relayed)
+    policy = MediaPolicy("always" if relayed else "off")
     scene: World = world(bindings, media=policy)
     first = take_turn(None, offer(new_call(), dialled, "" if late_offer else "v=0 alice", ability), scene, now)
     call = first.call

@@ -43,7 +43,7 @@ def test_nobody_is_dialled_before_our_ends_are_open() -> None:
         (MediaPolicy(srtp=False), False, "v=0", ""),
         (MediaPolicy(srtp=True), False, "", ""),
         (MediaPolicy(recording="always", srtp=True), False, "v=0", "recording"),
-        (MediaPolicy(recording="on_demand"), False, "v=0", ""),
+        (MediaPolicy(recording="on_demand"), False, "v=0", "recording"),
     ],
 )
 def test_why_media_go_through_us(media: MediaPolicy, encrypted: bool, sdp: str, why: str) -> None:

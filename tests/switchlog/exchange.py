@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -18,6 +19,7 @@ from adapters.sip.dialog.peer import Device
 from adapters.sip.digest.challenge import answer, ha1
 from adapters.sip.message.message import Request, Response
 from adapters.sip.message.parser import parse
+from adapters.storage.folder import FolderStorage
 from domain.ids import new_stream_id, shard_of
 from domain.node import Roster
 from domain.ports import Batch, Cursor, Done, JournalFull, OwnershipLost, Record, Stored
@@ -26,6 +28,7 @@ from domain.values import Contact, Flow
 from media.wire import ToWorker
 from switchlog.crossing import Outward
 from switchlog.outlet import nowhere
+from switchlog.reel import ReelStore
 from switchlog.studio import MediaSettings
 from switchlog.wiring import Hooks, SessionParts, Switch, dues_of, unsent, wire
 from tests.domain.world import START, directory, seconds
@@ -152,9 +155,10 @@ class Exchange:
         cluster: Cluster | None = None,
         media: MediaWorker | None = None,
         ports: tuple[int, int] = (20000, 20099),
+        storage: Path = Path("/dev/null"),
     ) -> None:
         """Owns the shards that `epoch` names; as one of several nodes if there is a `cluster`; with `media`, at
-        `ports`, or none."""
+        `ports`, or none. What they record is below `storage`, a folder."""
         self.journal = journal or HeldJournal()
         self.clock_s = start_s
         self.sent: dict[str, list[Request | Response]] = {}
@@ -184,6 +188,7 @@ class Exchange:
                 roster=cluster.roster(node) if cluster else None,
                 elsewhere=cluster.contacts if cluster else nowhere,
                 media=MediaSettings(*ports, (Path("worker"),)) if media else None,
+                reels=_reels(storage),
             ),
             self._hooks(alive),
         )
@@ -317,6 +322,14 @@ class Exchange:
     def _chance(self, count: int) -> bytes:
         self._chances += 1
         return self._chances.to_bytes(count, "big")
+
+
+def _reels(folder: Path) -> ReelStore:
+    return ReelStore(lambda: FolderStorage(folder / "kept"), folder / "spool", _key)
+
+
+def _key(purpose: str) -> bytes:
+    return sha256(purpose.encode()).digest()
 
 
 def authorized(exchange: Exchange, address: str, username: str, send: Callable[[str], None], uri: str) -> None:

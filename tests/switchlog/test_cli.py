@@ -26,7 +26,7 @@ from domain.refusal import Refusal
 from switchlog import cli
 from switchlog.cli_demo import demo_text
 from switchlog.settings import load
-from tests.api.fakes import FakeCommands, FakeKeys, FakeQueries, key_of
+from tests.api.fakes import FakeCommands, FakeKeys, FakeQueries, FakeRecordings, key_of
 from tests.switchlog.offices import Desk
 
 
@@ -55,7 +55,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A server on a free port, found by its data folder."""
     listener = socket.create_server(("127.0.0.1", 0))
     made = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", tmp_path)
-    app = create_app(made.queries, made.commands, FakeKeys())
+    app = create_app(made.queries, made.commands, FakeKeys(), FakeRecordings())
     server = _Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()

@@ -244,7 +244,7 @@ class Performer:
     def _body(self, call: Call, message: Request | Response, leg: str, sdp: str) -> None:
         if sdp:
             message.add("Content-Type", _SDP)
-            relayed = call.relay is not None
+            relayed = call.relay is not None and call.is_relayed
             text = self._shown(call, leg, sdp) if relayed else map_crypto(sdp, self._sealer.unseal)
             message.body = to_wire(text)
 

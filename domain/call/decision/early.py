@@ -8,7 +8,7 @@ import msgspec
 
 from domain.base import Event
 from domain.call.call import Call, DialedLeg
-from domain.call.decision import early_media, relay
+from domain.call.decision import early_media, recording, relay
 from domain.call.decision.dialing import dialed_leg, media_leg
 from domain.call.decision.media import NO_MEDIA, NOT_ANSWERED
 from domain.call.decision.redirect import dial_next, follow
@@ -208,21 +208,21 @@ def connect(scene: Scene, inp: Answered) -> tuple[Event, ...]:
         # Each early dialog counts for itself: what was asked in another one is no measure here (12.2.1.1).
         remote_cseq=max(call.caller.transaction.cseq, leg.asked_cseq),
     )
-    return (
-        scene.event(
-            Call.Connected,
-            caller=call.caller_leg,
-            callee=inp.leg,
-            caller_dialog=caller_dialog,
-            callee_dialog=_numbered(leg, inp.dialog),
-            sdp=sdp,
-            user_agent=inp.user_agent,
-            media="mixed" if leg.media else "relayed" if call.relay is not None else "direct",
-            cancelled=dialed(call, but=inp.leg),
-            ability=inp.ability,
-            terms=inp.terms,
-        ),
+    relayed = call.relay is not None and not leg.media
+    connected = scene.event(
+        Call.Connected,
+        caller=call.caller_leg,
+        callee=inp.leg,
+        caller_dialog=caller_dialog,
+        callee_dialog=_numbered(leg, inp.dialog),
+        sdp=sdp,
+        user_agent=inp.user_agent,
+        media="mixed" if leg.media else "relayed" if relayed else "direct",
+        cancelled=dialed(call, but=inp.leg),
+        ability=inp.ability,
+        terms=inp.terms,
     )
+    return (connected, *recording.on_answer(scene, leg.number)) if relayed else (connected,)
 
 
 def _numbered(leg: Leg, dialog: Dialog) -> Dialog:

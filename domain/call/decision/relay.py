@@ -27,7 +27,7 @@ def _why(inp: Offer, caller: Extension | None, callee: Extension | None) -> str:
     policies = [one.media for one in (caller, callee) if one is not None and one.media is not DIRECT]
     if not policies:
         return ""
-    if any(policy.recording == "always" for policy in policies):
+    if any(policy.recording != "off" for policy in policies):
         return "recording"
     if callee is not None and callee.media.srtp is not None and inp.sdp and callee.media.srtp != inp.encrypted:
         return "encryption"
