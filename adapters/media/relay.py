@@ -20,7 +20,7 @@ from adapters.media.context import ContextName
 from adapters.media.offer import CODECS, leg_of
 from adapters.media.parts import MediaParts
 from adapters.media.port import NoPort
-from adapters.media.shown import End, can_pass, shown
+from adapters.media.shown import End, can_pass, nothing, shown
 from domain.call.call import Call
 from domain.call.effect import CloseRelay, KeepRecording, MediaEffect, OpenRelay, Relay
 from domain.call.input import Input, RelayFailed, RelayOpened
@@ -145,8 +145,10 @@ class RelayPerformer:
         try:
             desired = self._context(call, effect)
         except ValueError as error:
-            self._fail(call.id, Cause(488, 65, str(error)))
-            return
+            if call.talked:
+                self._fail(call.id, Cause(488, 65, str(error)))
+                return
+            desired = _silent(call.id, effect.place)  # one that rings says this, and another one may answer
         if desired != one.desired:
             one.desired = desired
             self._parts.pool.put(name_of(call.tenant, call.id), desired)
@@ -182,8 +184,7 @@ class RelayPerformer:
         one = _Relayed(RelayPlace(ports[0], ports[1], parts.means.seal(parts.means.chance(_SECRET_BYTES).hex())))
         one.tries = tries
         self._calls[call] = one
-        legs = (_bare(leg_id(call, 0), ports[0]), _bare(leg_id(call, 1), ports[1]))
-        one.rev = parts.pool.put(name_of(tenant, call), Context(legs, relayed=True))
+        one.rev = parts.pool.put(name_of(tenant, call), _silent(call, one.place))
 
     def _context(self, call: Call, effect: Relay) -> Context:
         """Raises ValueError if what the parties said does not fit."""
@@ -192,8 +193,7 @@ class RelayPerformer:
         recording = effect.recording
         records = (self._reels.record(call.tenant, recording, names),) if recording is not None else ()
         if not effect.caller or not effect.callee:
-            legs = _bare(names[0], place.caller_port), _bare(names[1], place.callee_port)
-            return Context(legs, relayed=True, records=records)
+            return msgspec.structs.replace(_silent(call.id, place), records=records)
         said = map_crypto(effect.caller, unseal), map_crypto(effect.callee, unseal)
         ends = self._end(call, call.caller_leg, place), self._end(call, "", place)
         caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], CODECS)))
@@ -257,10 +257,16 @@ def end_of(is_caller: bool, host: str, place: RelayPlace, secret: bytes) -> End:
 
 
 def described(call: Call, leg: str, theirs: str, end: End, codecs: frozenset[str]) -> str:
-    """What the phone of a leg is told of `theirs`, which the other party said."""
+    """What the phone of a leg is told of `theirs`, which the other party said.
+
+    Never does one party's nonsense keep from the other one what it is owed.
+    """
     assert call.relay is not None
     encrypted = None if leg == call.caller_leg else call.relay.encrypted
-    return shown(theirs, end, _said(call, leg), codecs, encrypted)
+    try:
+        return shown(theirs, end, _said(call, leg), codecs, encrypted)
+    except ValueError:
+        return nothing(end)
 
 
 def _said(call: Call, leg: str) -> str:
@@ -278,6 +284,12 @@ def name_of(tenant: str, call: UUID) -> str:
 def call_of(context: str) -> UUID:
     """The call of a context that is named so."""
     return call_of_leg(ContextName.of(context).name)
+
+
+def _silent(call: UUID, place: RelayPlace) -> Context:
+    """Both ends open, and no more than that."""
+    legs = _bare(leg_id(call, 0), place.caller_port), _bare(leg_id(call, 1), place.callee_port)
+    return Context(legs, relayed=True)
 
 
 def _bare(leg: str, port: int) -> Leg:

@@ -52,6 +52,12 @@ def shown(theirs: str, end: End, said: str, codecs: frozenset[str], encrypted: b
     return "\r\n".join([*lines, ""])
 
 
+def nothing(end: End) -> str:
+    """For who waits to be told of a description that cannot be read: no stream is open."""
+    lines = ["v=0", f"o=- 1 1 {_at(end.host)}", "s=-", f"c={_at(end.host)}", "t=0 0", f"m=audio 0 {PLAIN} 0"]
+    return "\r\n".join([*lines, ""])
+
+
 def can_pass(offered: str, codecs: frozenset[str]) -> bool:
     """Whether media that are offered so can go through us. Raises ValueError for what is no description."""
     described = sections(offered)
@@ -69,16 +75,19 @@ def key_of(end: End, suite: str) -> str:
 
 
 def _session(lines: list[str], host: str) -> Iterator[str]:
-    where = f"c=IN IP6 {host}" if ":" in host else f"c=IN IP4 {host}"
     head = [line for line in lines if line.startswith(_SESSION_KEPT)]
     before = [line for line in head if line[0] in "vos"]
-    yield from (*before, where, *(line for line in head if line[0] not in "vos"))
+    yield from (*before, f"c={_at(host)}", *(line for line in head if line[0] not in "vos"))
+
+
+def _at(host: str) -> str:
+    return f"IN IP6 {host}" if ":" in host else f"IN IP4 {host}"
 
 
 def _chosen(described: Sections, codecs: frozenset[str]) -> int | None:
-    """The first stream that can go through us."""
-    for at, stream in enumerate(described.streams):
-        line = media_line(stream[0])
+    """The first stream that can go through us. Raises ValueError if any of them is malformed."""
+    lines = [media_line(stream[0]) for stream in described.streams]
+    for at, (line, stream) in enumerate(zip(lines, described.streams, strict=True)):
         known = line.kind == "audio" and line.port > 0 and line.profile in _PROFILES
         if known and any(not name.startswith(_EVENTS) for name in _known(line, stream, codecs).values()):
             return at

@@ -197,6 +197,50 @@ def test_a_callee_that_makes_the_offer(exchange: Exchange, rooms: RememberedRoom
     assert [leg.remote for leg in context(rooms).legs] == [("127.0.0.1", 4100), ("127.0.0.1", 4000)]
 
 
+NONSENSE = ["hello", f"{SDP}m=video x RTP/AVP 96\r\n", SDP.replace("c=IN", "c=IN x")]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_an_answer_that_cannot_be_read_ends_the_call_for_both(
+    exchange: Exchange, rooms: RememberedRooms, nonsense: str
+) -> None:
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    bob.reply(invite, 200, nonsense)
+    answered = exchange.last(ALICE)
+    assert isinstance(answered, Response)
+    assert ports(answered) == [0]
+    alice.within(answered, "ACK")
+    assert methods(exchange.take(ALICE)) == ["BYE"]
+    assert methods(exchange.take(BOB)) == ["ACK", "BYE"]
+    assert rooms.has == {}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_early_media_that_cannot_be_read_are_silence(exchange: Exchange, rooms: RememberedRooms, nonsense: str) -> None:
+    alice, bob = parties(exchange)
+    alice.invite("1002")
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    exchange.take(ALICE)
+    bob.reply(invite, 183, nonsense)
+    assert methods(exchange.take(ALICE)) == ["183 INVITE"]
+    assert [leg.remote for leg in context(rooms).legs] == [None, None]
+    bob.reply(invite, 200, SDP)
+    assert ports(exchange.last(ALICE)) == [20000]
+    assert [leg.remote for leg in context(rooms).legs] == [("127.0.0.1", 4000)] * 2
+
+
+def test_an_offer_of_which_one_stream_cannot_be_read_is_refused(exchange: Exchange) -> None:
+    alice, _ = parties(exchange)
+    alice.invite("1002", f"{SDP}m=video x RTP/AVP 96\r\n")
+    refused = exchange.last(ALICE)
+    assert isinstance(refused, Response)
+    assert refused.status == 488
+
+
 # --- encryption
 
 
