@@ -253,8 +253,11 @@ class Cycle:
         for room in self._rooms:
             for stream in room.streams.values():
                 self._watch(stream, now_s)
+                party = self.reports.party(stream.row)
+                if (unheard_ms := party.reach.news()) is not None:
+                    self._said.append(Silent(stream.context, stream.leg.id, unheard_ms, unheard=True))
                 if (turn + stream.row) % _MEASURE_LOOKS == 0:
-                    self._said.append(self.measure(stream, self.reports.party(stream.row), so_far=True))
+                    self._said.append(self.measure(stream, party, so_far=True))
             if not room.is_relayed and len(room.streams) >= _FEWEST_TALKERS:
                 self._tell_talking(room)
 

@@ -40,4 +40,5 @@ def measured(stream: Stream, columns: Columns, cells: Cells, party: Party, so_fa
         silent_ms=round(stream.watch.silent_ms),
         so_far=so_far,
         missing_ms=stream.watch.missing_ms if so_far else -1,
+        unheard_ms=party.reach.unheard_ms if so_far else -1,
     )

@@ -14,6 +14,9 @@ it takes to write it down, within three seconds."""
 EXCUSED_MS: Final = 30_000
 BACK_MS: Final = 900
 """So long it must come again before that is told: a packet now and then is no audio."""
+_UNHEARD_PACKETS = 100
+"""So many of ours a party must not have heard: fewer may have been on their way still."""
+_PACKET_MS = 20
 _GAP_MS = 700
 """Audio that comes has come within this time before a look."""
 
@@ -80,6 +83,34 @@ class Watch:
         """Nothing is missing; 0 if it was."""
         told, self._told, self._back_ms = self._told, False, None
         return 0 if told else None
+
+
+class Reach:
+    """Whether what we send reaches a party, by the party's reports (RFC 3550 section 6.4), which come in some seconds.
+
+    A party that has never said that it hears us may be one that never says so: of its silence nothing follows.
+    """
+
+    def __init__(self) -> None:
+        self.unheard_ms = -1
+        """for how long nothing of ours has reached it; 0 if it does, -1 if it has never said so"""
+        self._told = False
+        self._highest = -1
+        self._sent = 0
+
+    def learn(self, highest: int | None, sent: int) -> None:
+        """A report: the highest number that came of ours, None if it is not about us; `sent` is ours up to now."""
+        if highest is not None and highest != self._highest:
+            self._highest, self._sent, self.unheard_ms = highest, sent, 0
+        elif self._highest >= 0 and sent - self._sent >= _UNHEARD_PACKETS:
+            self.unheard_ms = (sent - self._sent) * _PACKET_MS
+
+    def news(self) -> int | None:
+        """What is to be told: for how long nothing has reached it, 0 for it does again; None for nothing."""
+        if (self.unheard_ms > 0) == self._told:
+            return None
+        self._told = self.unheard_ms > 0
+        return self.unheard_ms
 
 
 def rating(loss: float, delay_ms: float, impairment: float = 0.0, robustness: float = CONCEALED_BPL) -> float:

@@ -8,13 +8,14 @@ The NTP times in our reports are those of the tick's steady clock: they are only
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from media import rtcp
 from media.batch import Address, Network
 from media.columns import Columns
+from media.quality import Reach
 from media.rtcp import Block, Description, Goodbye, Message, ReceiverReport, SenderReport
 from media.stream import Stream
 
@@ -36,6 +37,7 @@ class Party:
     last_report_s: float = 0.0
     lost: int = -1
     round_trip_ms: int = -1
+    reach: Reach = field(default_factory=Reach)
 
 
 class Reports:
@@ -111,6 +113,8 @@ class Reports:
         self._next_s = float(self._due_s.min())
 
     def _learn(self, row: int, party: Party, blocks: Sequence[Block], now_s: float) -> None:
+        ours = (block.highest_sequence for block in blocks if block.ssrc == self._columns.sent_source[row])
+        party.reach.learn(next(ours, None), int(self._columns.sent[row]))
         for block in blocks:
             if block.ssrc == self._columns.sent_source[row]:
                 party.lost = max(block.lost, 0)

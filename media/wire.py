@@ -220,11 +220,15 @@ class NotKeyed(msgspec.Struct, frozen=True, tag="not_keyed"):
 
 
 class Silent(msgspec.Struct, frozen=True, tag="silent"):
-    """Nothing comes from a party that should send, for `since_ms` by now; 0 says that it does again."""
+    """Nothing comes from a party that should send, for `since_ms` by now; 0 says that it does again.
+
+    With `unheard` nothing of ours reaches it, by its own word (RTCP).
+    """
 
     context: str
     leg: str
     since_ms: int
+    unheard: bool = False
 
 
 class Talking(msgspec.Struct, frozen=True, tag="talking"):
@@ -276,6 +280,8 @@ class Measured(msgspec.Struct, frozen=True, tag="measured"):
     so_far: bool = False
     missing_ms: int = -1
     """for how long nothing has come, once `Silent` has told it, and 0 if it comes; -1 if that is not known yet"""
+    unheard_ms: int = -1
+    """the same of what we send, by the party's word"""
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):

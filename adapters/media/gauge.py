@@ -7,7 +7,7 @@ whose audio is missing. Nothing here depends on what kind of context a stream is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from adapters.media.stream import ACTOR, cause_of
@@ -36,14 +36,17 @@ class Gauges:
         self._runs: dict[str, str] = {}
         """worker -> its process, as far as it said"""
         self._last: dict[str, _Gauge] = {}
-        self._missing: dict[str, bool] = {}
-        """leg -> whether its audio is missing, as its call was told"""
+        self._missing: dict[str, dict[Way, bool]] = {}
+        """leg -> whether its audio is missing, each way, as its call was told"""
         self._counts = dict.fromkeys(("audio_lost", "streams_measured", "packets_received", "packets_lost"), 0)
 
     def metrics(self) -> Mapping[str, float]:
         """Numbers for `/metrics`."""
         totals = {f"media_{name}_total": float(count) for name, count in self._counts.items()}
-        now = {"media_streams": len(self._last), "media_audio_missing": sum(self._missing.values())}
+        now = {
+            "media_streams": len(self._last),
+            "media_audio_missing": sum(any(ways.values()) for ways in self._missing.values()),
+        }
         return totals | {name: float(count) for name, count in now.items()}
 
     def arrived(self, worker: str, run: str) -> None:
@@ -55,7 +58,8 @@ class Gauges:
     def heard(self, worker: str, message: Measured | Silent) -> None:
         """A worker says what a stream is like, or was; or that its audio is missing, or is there again."""
         if isinstance(message, Silent):
-            self._tell_missing(message.leg, message.since_ms)
+            way = Way.TO_PHONE if message.unheard else Way.FROM_PHONE
+            self._tell_missing(message.leg, way, message.since_ms)
             return
         run = self._runs.get(worker, "")
         before = self._last.pop(message.leg, None)
@@ -66,9 +70,11 @@ class Gauges:
             self._end(message)
             return
         self._last[message.leg] = _Gauge(worker, run, message)
-        # Again and again while it is missing: at first its call may not have been answered.
-        if message.missing_ms > 0 or (message.missing_ms == 0 and self._missing.get(message.leg) is not False):
-            self._tell_missing(message.leg, message.missing_ms)
+        known = self._missing.get(message.leg, {})
+        for way, missing_ms in ((Way.FROM_PHONE, message.missing_ms), (Way.TO_PHONE, message.unheard_ms)):
+            # Again and again while it is missing: at first its call may not have been answered.
+            if missing_ms > 0 or (missing_ms == 0 and known.get(way) is not False):
+                self._tell_missing(message.leg, way, missing_ms)
 
     def left(self, leg: str) -> None:
         """A leg's stream is to end. If its worker is not there to say what it was like, what it said last counts."""
@@ -79,7 +85,8 @@ class Gauges:
 
     def forget(self, shard: int) -> None:
         """Its calls are not ours any more."""
-        for kept in (self._last, self._missing):
+        stores: tuple[dict[str, Any], ...] = (self._last, self._missing)
+        for kept in stores:
             for leg in [one for one in kept if shard_of(call_of_leg(one)) == shard]:
                 del kept[leg]
 
@@ -90,14 +97,15 @@ class Gauges:
             for call, inp in inputs:
                 tell(call, inp)
 
-    def _tell_missing(self, leg: str, missing_ms: int) -> None:
+    def _tell_missing(self, leg: str, way: Way, missing_ms: int) -> None:
         cause, missing = cause_of(leg), missing_ms > 0
-        self._counts["audio_lost"] += missing and not self._missing.get(leg, False)
-        self._missing[leg] = missing
+        ways = self._missing.setdefault(leg, {})
+        self._counts["audio_lost"] += missing and not ways.get(way, False)
+        ways[way] = missing
         if missing:
-            self._tell(AudioLost(cause, ACTOR, leg, Way.FROM_PHONE, missing_ms))
+            self._tell(AudioLost(cause, ACTOR, leg, way, missing_ms))
         else:
-            self._tell(AudioRestored(cause, ACTOR, leg, Way.FROM_PHONE))
+            self._tell(AudioRestored(cause, ACTOR, leg, way))
 
     def _end(self, message: Measured, whole: bool = True) -> None:
         self._counts["streams_measured"] += 1

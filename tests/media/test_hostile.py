@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from media import rtcp, rtp
 from media.batch import LONGEST_PACKET_BYTES, PACKETS_A_ROUND
-from media.wire import Latched, Ready
+from media.wire import Latched, Ready, Silent
 from tests.media.party import HOST, LEVEL_DBFS, Phone, Stage
 
 A_HZ, B_HZ, C_HZ = 400.0, 700.0, 1100.0
@@ -193,6 +193,26 @@ def test_reports_are_sent_and_what_the_party_says_is_measured(made: Stage) -> No
     assert measured.remote_lost == 3
     assert 50 <= measured.round_trip_ms <= 90
     assert measured.mos_x100 > 400
+
+
+def test_a_party_that_hears_nothing_more_is_told(made: Stage) -> None:
+    a, _ = pair(made)
+
+    def report(highest: int) -> None:
+        block = rtcp.Block(a.got[-1].ssrc, 0, 0, highest, 0)
+        control.sendto(rtcp.build([rtcp.ReceiverReport(a.ssrc, (block,))]), (HOST, a.port + 1))
+        made.run(5.0)
+
+    with _unbound() as control:
+        control.bind((a.address[0], a.address[1] + 1))
+        made.run(0.2)
+        for highest in (1000, 1250, 1250):
+            assert made.words(Silent) == []
+            report(highest)
+        (told,) = made.words(Silent)
+        assert (told.leg, told.unheard, 4800 <= told.since_ms <= 5200) == ("a", True, True)
+        report(1500)
+    assert made.words(Silent)[1:] == [Silent("room", "a", 0, unheard=True)]
 
 
 def test_reports_of_strangers_are_not_believed(made: Stage) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.quality import BACK_MS, EXCUSED_MS, MISSING_MS, Watch, mos_x100, rating
+from media.quality import BACK_MS, EXCUSED_MS, MISSING_MS, Reach, Watch, mos_x100, rating
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,25 @@ def test_a_party_that_told_of_its_silence_is_excused_for_longer() -> None:
     watch = Watch()
     found = [(now, watch.check(now, 0, expected=True, excused=True)) for now in range(0, 40_000, 1000)]
     assert [one for one in found if one[1] is not None] == [(EXCUSED_MS, EXCUSED_MS)]
+
+
+def test_what_a_party_does_not_hear_any_more_is_told_once_and_so_is_that_it_does_again() -> None:
+    reach, told = Reach(), []
+    for highest, sent in ((None, 250), (700, 500), (950, 750), (950, 1000), (None, 1250), (1400, 1500), (1650, 1750)):
+        reach.learn(highest, sent)
+        told.append(reach.news())
+    assert told == [None, None, None, 5000, None, 0, None]
+
+
+def test_a_party_that_never_reports_on_us_is_not_taken_to_be_deaf() -> None:
+    reach = Reach()
+    for sent in range(0, 5000, 250):
+        reach.learn(None, sent)
+        assert (reach.news(), reach.unheard_ms) == (None, -1)
+
+
+def test_what_was_not_sent_cannot_be_heard() -> None:
+    reach = Reach()
+    for sent in (250, 251, 300, 349):
+        reach.learn(77, sent)
+        assert reach.news() is None

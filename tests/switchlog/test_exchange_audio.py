@@ -149,6 +149,19 @@ def test_missing_audio_is_an_event_and_so_is_its_return(exchange: Exchange, room
     assert record_of(exchange).cdr.audio_losses == 1
 
 
+def test_audio_that_does_not_reach_the_phone_is_told_for_itself(exchange: Exchange, rooms: RememberedRooms) -> None:
+    joined(exchange)
+    exchange.wait(10)
+    rooms.say(Silent(ROOM, first(rooms).id, 5000, unheard=True))
+    rooms.say(Silent(ROOM, first(rooms).id, 2500))
+    so_far(rooms, first(rooms), missing_ms=3000, unheard_ms=5000)
+    lost = events(exchange, Call.AudioLost)
+    assert [(one.direction.value, one.missing_ms) for one in lost] == [("to_phone", 5000), ("from_phone", 2500)]
+    assert metrics(exchange)["media_audio_missing"] == 1, "one phone"
+    so_far(rooms, first(rooms), missing_ms=0, unheard_ms=5000)
+    assert [one.direction.value for one in events(exchange, Call.AudioRestored)] == ["from_phone"]
+
+
 def test_what_was_missing_when_the_call_was_answered_is_told_by_a_later_report(
     exchange: Exchange, rooms: RememberedRooms
 ) -> None:
