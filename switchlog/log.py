@@ -48,13 +48,15 @@ def configure_logging(
     """
     out = stream or sys.stderr
     console = style == "console" or (style == "auto" and out.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(_json)
+    # Tracebacks are plain: pretty ones show what every variable holds, and some hold keys and PINs.
+    pretty = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = pretty if console else structlog.processors.JSONRenderer(_json)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        *([] if console else [structlog.processors.format_exc_info]),
+        structlog.processors.format_exc_info,
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

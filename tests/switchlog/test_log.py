@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from switchlog.log import Line, later
+from switchlog.log import Line, configure_logging, later
 from switchlog.log_thread import ThreadHandler
 from tests.switchlog.logged import lines
 
@@ -62,6 +62,23 @@ def test_a_secret_in_a_traceback_is_not_written(stream: io.StringIO) -> None:
     (line,) = lines(stream)
     assert "ValueError" in line["exception"]
     assert "=hidden" not in line["exception"]
+
+
+def test_a_terminal_is_shown_no_variables_of_a_fault(stream: io.StringIO) -> None:
+    """`stream` is here so that what logs before the test logs after it."""
+    shown = io.StringIO()
+    configure_logging("sessions", "console", shown)
+    try:
+        _fail("47" + "11")
+    except LookupError:
+        structlog.get_logger("x").exception("a fault")
+    assert "cannot use password" in shown.getvalue()
+    assert "4711" not in shown.getvalue()
+    assert "hidden" not in shown.getvalue()
+
+
+def _fail(pin: str) -> None:
+    raise LookupError(f"cannot use password=hidden of {len(pin)} digits")
 
 
 def test_what_is_no_secret_stays(stream: io.StringIO) -> None:
