@@ -57,8 +57,12 @@ class Worker:
             self._control.close()
 
     def wait(self) -> None:
-        """Pass on what is relayed, and listen to the control socket, until the next deadline."""
-        while (now_s := self._now()) < self._deadline_s:
+        """Pass on what is relayed, and listen to the control socket, until the next deadline.
+
+        It listens once however late it is: who has too much to do must be told what not to do.
+        """
+        listened = False
+        while (now_s := self._now()) < self._deadline_s or not listened:
             # The last pulse of a tick is the tick's own.
             relays = self._engine.relays and self._pulse_s < self._deadline_s - PULSE_S / 2
             if relays and now_s >= self._pulse_s:
@@ -69,7 +73,7 @@ class Worker:
             rest_s = (min(self._deadline_s, self._pulse_s) if relays else self._deadline_s) - now_s
             if rest_s > IDLE_S and self._do(self._engine.idle, now_s):
                 rest_s = 0.0
-            heard = self._control.poll(rest_s, self._engine.inventory)
+            heard, listened = self._control.poll(max(rest_s, 0.0), self._engine.inventory), True
             for message in heard:
                 self._obey(message)
             self._say()

@@ -131,6 +131,14 @@ def test_what_it_is_told_is_answered_before_the_next_tick(fake: Fake) -> None:
     assert fake.ticks == []
 
 
+def test_a_worker_that_is_always_late_still_hears_what_it_is_told(fake: Fake) -> None:
+    fake.takes_s = lambda tick: 2 * TICK_S
+    fake.run(5)
+    fake.waiting.append(PUT)
+    fake.run(1)
+    assert Ready("room", 3) in fake.told
+
+
 def test_a_context_that_makes_it_stumble_is_refused_and_the_others_go_on(fake: Fake) -> None:
     fake.waiting = [Put("room", 4, 1, Context(())), Drop("room", 1), PUT]
     fake.run(1)
