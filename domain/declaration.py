@@ -28,7 +28,7 @@ _TENANT = frozenset(
 _IDENTITY = frozenset({"diversion", "history"})
 _PASSING = ("pass", "strip")
 _EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices", "recording", "media", "srtp"})
-_RECORDING = frozenset({"mode", "layout", "keep_days"})
+_RECORDING = frozenset({"mode", "layout", "keep_days", "announce"})
 _DEVICE = frozenset({"username", "password", "ha1"})
 _CONFERENCE = frozenset(
     {"number", "name", "pin", "moderator_pin", "has_pin", "has_moderator_pin", "language", "announce"}
@@ -209,6 +209,7 @@ def _media(fields: Mapping) -> MediaPolicy:
         recording=_one_of(how.need("mode"), ("off", "on_demand", "always")) if how else DIRECT.recording,
         layout=_one_of(layout, ("stereo", "mixed")) if how and (layout := how.get("layout")) else DIRECT.layout,
         keep_days=keep.whole(1, MOST_DAYS) if how and (keep := how.get("keep_days")) else DIRECT.keep_days,
+        announce=told.truth() if how and (told := how.get("announce")) else DIRECT.announce,
         relayed=media is not None and _one_of(media, ("direct", "relay")) == "relay",
         srtp=srtp.truth() if srtp is not None and not srtp.is_nothing else None,
     )

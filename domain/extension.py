@@ -110,9 +110,11 @@ def declare(current: Extension | None, number: str, wanted: Wanted, step: Step) 
 def shown_media(media: MediaPolicy) -> dict[str, object]:
     """It as the declared format has it, as far as it is not as usual."""
     shown: dict[str, object] = {}
-    how = {"mode": media.recording, "layout": media.layout} | (
-        {"keep_days": media.keep_days} if media.keep_days else {}
-    )
+    how: dict[str, object] = {"mode": media.recording, "layout": media.layout}
+    if media.keep_days:
+        how["keep_days"] = media.keep_days
+    if media.announce:
+        how["announce"] = True
     if how != {"mode": DIRECT.recording, "layout": DIRECT.layout}:
         shown["recording"] = how
     if media.relayed:

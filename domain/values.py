@@ -118,13 +118,15 @@ class MediaPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     """What becomes of the media of an extension's calls.
 
     `recording` is `off`, `on_demand` or `always`; `layout` is `stereo` (the caller on the left) or `mixed`, `keep_days`
-    how long a recording is kept, 0 for ever. `relayed` says whether they go through us for no other reason, `srtp`
-    whether its phones are offered SRTP; None: as the caller offers it.
+    how long a recording is kept, 0 for ever; `announce` says whether both parties are told when one begins. `relayed`
+    says whether media go through us for no other reason, `srtp` whether phones of the extension are offered SRTP; None:
+    as the caller offers it.
     """
 
     recording: str = "off"
     layout: str = "stereo"
     keep_days: int = 0
+    announce: bool = False
     relayed: bool = False
     srtp: bool | None = None
 

@@ -23,13 +23,26 @@ from adapters.media.port import NoPort
 from adapters.media.shown import End, can_pass, nothing, shown
 from domain.call.call import Call
 from domain.call.effect import CloseRelay, KeepRecording, MediaEffect, OpenRelay, Relay
-from domain.call.input import Input, RelayFailed, RelayOpened
+from domain.call.input import Input, RecordingAnnounced, RelayFailed, RelayOpened
 from domain.call.recording import Recording
 from domain.call.relay import RelayPlace
 from domain.ids import call_of_leg, leg_id, shard_of
 from domain.sdp import map_crypto
 from domain.values import Cause
-from media.wire import Codec, Context, Dtmf, FromWorker, Latched, Leg, Ready, Record, RecordClosed, Refused
+from media.wire import (
+    Codec,
+    Context,
+    Dtmf,
+    FromWorker,
+    Latched,
+    Leg,
+    Play,
+    PlayDone,
+    Ready,
+    Record,
+    RecordClosed,
+    Refused,
+)
 
 _log = structlog.get_logger(__name__)
 ACTOR = "media"
@@ -39,6 +52,7 @@ _SECRET_BYTES = 32
 _TRIES = 4
 """So many pairs of ports are tried: another program may have one of ours."""
 _SILENT = (Codec("PCMU", 0),)
+_NOTICE = "notice-"
 _NOTHING_IN_COMMON = Cause(488, 65, "nothing that is offered can go through our media")
 
 
@@ -88,6 +102,7 @@ class RelayPerformer:
             Refused: self._refused,
             Dtmf: self._pressed,
             RecordClosed: reels.closed,
+            PlayDone: self._played,
             Latched: self._note,
         }
 
@@ -198,7 +213,8 @@ class RelayPerformer:
         ends = self._end(call, call.caller_leg, place), self._end(call, "", place)
         caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], CODECS)))
         callee = _audible(leg_of(names[1], said[1], shown(said[0], ends[1], said[1], CODECS)))
-        return Context((_in_order_of(callee, caller), callee), relayed=True, records=records)
+        plays = _notice(recording) if recording is not None else ()
+        return Context((_in_order_of(callee, caller), callee), relayed=True, records=records, plays=plays)
 
     def _end(self, call: Call, leg: str, place: RelayPlace) -> End:
         """Ours towards a leg's party; any leg but the caller's is on the other side."""
@@ -226,6 +242,11 @@ class RelayPerformer:
         else:
             self._parts.pool.drop(message.context)
             self._fail(call, Cause(503, 47, f"the media worker refused: {message.reason}"))
+
+    def _played(self, message: PlayDone) -> None:
+        recording = message.play.removeprefix(_NOTICE)
+        inp = RecordingAnnounced(f"{ACTOR}:{message.play}", ACTOR, recording, message.reason)
+        self._inputs.append((call_of(message.context), inp))
 
     def _pressed(self, message: Dtmf) -> None:
         call = call_of(message.context)
@@ -303,6 +324,13 @@ def _in_order_of(other: Leg, leg: Leg) -> Leg:
     known = [codec for codec in leg.codecs if (codec.name, codec.clock_rate_hz) in names]
     first = sorted(known, key=lambda codec: names.index((codec.name, codec.clock_rate_hz)))
     return msgspec.structs.replace(leg, codecs=(*first, *(codec for codec in leg.codecs if codec not in known)))
+
+
+def _notice(recording: Recording) -> tuple[Play, ...]:
+    """What both parties are told of it."""
+    if not recording.notice:
+        return ()
+    return (Play(f"{_NOTICE}{recording.id}", f"prompt:recorded:{recording.notice}"),)
 
 
 def _audible(leg: Leg) -> Leg:

@@ -337,6 +337,7 @@ class Call(Aggregate):
     RelayRequested: TypeAlias = relay.RelayRequested
     MediaRelayed: TypeAlias = relay.MediaRelayed
     RecordingStarted: TypeAlias = recording.RecordingStarted
+    RecordingAnnounced: TypeAlias = recording.RecordingAnnounced
     RecordingMasked: TypeAlias = recording.RecordingMasked
     RecordingPaused: TypeAlias = recording.RecordingPaused
     RecordingEnded: TypeAlias = recording.RecordingEnded
@@ -359,6 +360,7 @@ EVENTS: tuple[type[Event], ...] = (
     Call.RelayRequested,
     Call.MediaRelayed,
     Call.RecordingStarted,
+    Call.RecordingAnnounced,
     Call.RecordingMasked,
     Call.RecordingPaused,
     Call.RecordingEnded,

@@ -276,6 +276,13 @@ class RecordingAsked(Input, frozen=True):
     wish: str
 
 
+class RecordingAnnounced(Input, frozen=True):
+    """The parties have been told of a recording; or could not be, for the reason `why`."""
+
+    recording: str
+    why: str = ""
+
+
 class RecordingKept(Input, frozen=True):
     """The file of a recording that is over is where it is to stay, or there is none."""
 

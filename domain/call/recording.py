@@ -19,6 +19,8 @@ class Recording(msgspec.Struct, frozen=True):
     began_at: datetime
     keep_days: int = 0
     """how long its file is kept; 0 for ever"""
+    notice: str = ""
+    """in which language the parties are being told of it; empty: they need not be, or have been"""
     masked: bool = False
     paused: bool = False
     over: bool = False

@@ -32,6 +32,7 @@ from domain.call.input import (
     ProgressConfirmed,
     Progressed,
     ProgressUnconfirmed,
+    RecordingAnnounced,
     RecordingAsked,
     RecordingErased,
     RecordingKept,
@@ -141,6 +142,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, AudioLost): quality.lost,
     (CallState.TALKING, AudioRestored): quality.restored,
     (CallState.TALKING, RecordingAsked): recording.asked,
+    (CallState.TALKING, RecordingAnnounced): recording.announced,
     (CallState.TALKING, RecordingKept): recording.kept,
     (CallState.TALKING, RecordingErased): recording.erased,
     (CallState.RENEGOTIATING, Refreshed): session.refreshed,
@@ -164,6 +166,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.ENDED, Measured): quality.measured,
     (CallState.ENDED, DeadlineReached): quality.close,
     (CallState.RENEGOTIATING, RecordingAsked): recording.asked,
+    (CallState.RENEGOTIATING, RecordingAnnounced): recording.announced,
     (CallState.RENEGOTIATING, RecordingKept): recording.kept,
     (CallState.RENEGOTIATING, RecordingErased): recording.erased,
     (CallState.ENDED, RecordingKept): recording.kept,
@@ -193,7 +196,7 @@ _FROM_A_LEG: frozenset[type[Input]] = frozenset(
 )
 _FROM_MEDIA: frozenset[type[Input]] = frozenset({RelayOpened, RelayFailed})
 _OF_AUDIO: frozenset[type[Input]] = frozenset({Measured, AudioLost, AudioRestored})
-_OF_RECORDINGS: frozenset[type[Input]] = frozenset({RecordingAsked, RecordingErased, RecordingKept})
+_OF_RECORDINGS: frozenset[type[Input]] = frozenset({RecordingAnnounced, RecordingAsked, RecordingErased, RecordingKept})
 IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
     # Nothing but an offer can begin a call.
     CallState.NEW: frozenset(
@@ -246,6 +249,7 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             Offer,
             *(_FROM_A_LEG - {Answered}),
             *_FROM_MEDIA,
+            RecordingAnnounced,
             RecordingAsked,
             *(_OF_AUDIO - {Measured}),
             Released,

@@ -28,6 +28,7 @@ from domain.call.input import (
     ProgressConfirmed,
     Progressed,
     ProgressUnconfirmed,
+    RecordingAnnounced,
     RecordingAsked,
     RecordingErased,
     RecordingKept,
@@ -162,6 +163,7 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: Released(f"c{n}", "x", leg, _CAUSES[n % len(_CAUSES)]),
     lambda call, leg, n: RecordingAsked(f"c{n}", "x", WISHES[n % len(WISHES)]),
     lambda call, leg, n: RecordingKept(f"c{n}", "x", recording_id(call.id, n % 3 + 1), Kept("f", "00", n)),
+    lambda call, leg, n: RecordingAnnounced(f"c{n}", "x", recording_id(call.id, n % 3 + 1)),
     lambda call, leg, n: RecordingErased(f"c{n}", "x", recording_id(call.id, 1), "wish"),
     lambda call, leg, n: RelayOpened(f"c{n}", "x", PLACE),
     lambda call, leg, n: RelayFailed(f"c{n}", "x", _CAUSES[n % len(_CAUSES)]),
@@ -206,7 +208,7 @@ def play(
     histories come so far by chance.
     """
     epoch, now = 1, START
-    policy = MediaPolicy("always" if relayed else "off")
+    policy = MediaPolicy("always" if relayed else "off", announce=relayed)
     scene: World = world(bindings, media=policy)
     first = take_turn(None, offer(new_call(), dialled, "" if late_offer else "v=0 alice", ability), scene, now)
     call = first.call

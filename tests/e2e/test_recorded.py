@@ -87,7 +87,7 @@ async def test_each_side_is_recorded_apart(server: Server, phones: Phones, speak
 
 async def test_on_demand_with_a_masked_stretch(server: Server, phones: Phones) -> None:
     await server.apply(declared(recording={"mode": "on_demand"}))
-    alice, bob = await phone(server, phones, "pjsua", "1001"), await phone(server, phones, "baresip", "1002")
+    alice, bob = await phone(server, phones, "baresip", "1001"), await phone(server, phones, "pjsua", "1002")
     out, incoming = await connect(alice, bob, "1002")
     async with server.client() as client:
         (call,) = (await client.get("/v1/calls")).json()["items"]
@@ -115,10 +115,18 @@ async def test_on_demand_with_a_masked_stretch(server: Server, phones: Phones) -
         assert len(longest) > 1.5 * rate_hz, (begin, end, rate_hz)
         only(middle(left[longest[-1] :], rate_hz), rate_hz, ALICE_HZ, BOB_HZ)
         only(middle(right[: longest[0]], rate_hz), rate_hz, BOB_HZ, ALICE_HZ)
-        await wish("start")
+        await incoming.press("*1")
+        await server.rows(
+            "SELECT 1 FROM call_events WHERE type LIKE 'call.recording_started%'", lambda rows: len(rows) == 2
+        )
         await both_hear(out, ALICE_HZ, incoming, BOB_HZ)
         await out.hang_up()
-        assert len(await finished(server, client, 2)) == 2
+        first, second = await finished(server, client, 2)
+        assert (first["by"][:4], second["by"][:4]) == ("api:", "leg:")
+        assert (await client.delete(f"/v1/recordings/{first['recording']}")).json() == {"erased": True}
+        assert (await client.get(f"/v1/recordings/{first['recording']}/audio")).status_code == 404
+        await server.rows("SELECT 1 FROM call_events WHERE type LIKE 'call.recording_erased%'", bool)
+        assert await finished(server, client, 1) == [second]
     types = [row["type"] for row in server.query("SELECT type FROM call_events ORDER BY position")]
     assert types.count("call.recording_masked.1") == 2
 
@@ -157,3 +165,13 @@ async def test_a_recording_whose_call_and_server_ended_at_once_is_kept(server: S
         (item,) = await finished(server, client)
         rate_hz, (left, _) = await sound(client, item)
         only(middle(left, rate_hz, 0.2), rate_hz, ALICE_HZ, BOB_HZ)
+
+
+async def test_both_parties_are_told_that_they_are_recorded(server: Server, phones: Phones) -> None:
+    await server.apply(declared(recording=ALWAYS | {"announce": True}))
+    alice, bob = await phone(server, phones, "pjsua", "1001"), await phone(server, phones, "baresip", "1002")
+    out, incoming = await connect(alice, bob, "1002")
+    rows = await server.rows("SELECT data FROM call_events WHERE type LIKE 'call.recording_announced%'", bool)
+    assert '"language":"en","why":""' in rows[0]["data"]
+    await both_hear(out, ALICE_HZ, incoming, BOB_HZ)
+    await out.hang_up()

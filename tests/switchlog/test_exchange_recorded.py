@@ -21,7 +21,7 @@ from domain.values import MediaPolicy
 from media.container import contain
 from media.part import part_of
 from media.wav import Track
-from media.wire import Dtmf, Record, RecordClosed, ToWorker
+from media.wire import Dtmf, PlayDone, Record, RecordClosed, ToWorker
 from switchlog.reel import ReelStore, open_wave
 from tests.domain.world import directory, new_call, with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
@@ -244,6 +244,19 @@ def test_a_party_steers_the_recording_by_its_keys(make: Make, rooms: Recorders) 
     assert [one.masked for one in rooms.records.values()] == [True]
     press(callee, "*1")
     assert rooms.records == {}
+
+
+def test_both_parties_are_told_and_that_is_a_fact(make: Make, rooms: Recorders) -> None:
+    exchange = make(msgspec.structs.replace(ALWAYS, announce=True))
+    talk(exchange)
+    ((name, put),) = rooms.has.items()
+    (play,) = put.desired.plays
+    assert play.source == "prompt:recorded:en"
+    rooms.say(PlayDone(name, "", play.id))
+    assert rooms.has[name].desired.plays == ()
+    assert exchange.types[-1] == "recording_announced"
+    rooms.say(PlayDone(name, "", play.id))
+    assert exchange.types.count("recording_announced") == 1
 
 
 def erase(exchange: Exchange, recording: str, tenant: str | None = None) -> Refusal | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.base import Event
 from domain.call.call import Call
-from domain.call.input import RecordingAsked, RecordingErased, RecordingKept
+from domain.call.input import RecordingAnnounced, RecordingAsked, RecordingErased, RecordingKept
 from domain.call.recording import recording_id
 from domain.call.scene import Scene
 from domain.values import DIRECT, MediaPolicy
@@ -52,6 +52,12 @@ def asked(scene: Scene, inp: RecordingAsked) -> tuple[Event, ...]:
     return (scene.event(kind, current.id, value, inp.actor),)
 
 
+def announced(scene: Scene, inp: RecordingAnnounced) -> tuple[Event, ...]:
+    """The parties know, as a fact."""
+    found = next((one for one in scene.call.recordings if one.id == inp.recording and one.notice), None)
+    return (scene.event(Call.RecordingAnnounced, inp.recording, found.notice, inp.why),) if found is not None else ()
+
+
 def kept(scene: Scene, inp: RecordingKept) -> tuple[Event, ...]:
     """A recording is over, and its file is where it is to stay."""
     if not any(one.id == inp.recording for one in scene.call.recordings):
@@ -67,7 +73,8 @@ def erased(scene: Scene, inp: RecordingErased) -> tuple[Event, ...]:
 def _started(scene: Scene, policy: MediaPolicy, by: str) -> Event:
     call = scene.call
     name = recording_id(call.id, call.recorded + 1)
-    return scene.event(Call.RecordingStarted, name, policy.layout, by, policy.keep_days)
+    notice = scene.world.directory.language(call.tenant) if policy.announce else ""
+    return scene.event(Call.RecordingStarted, name, policy.layout, by, policy.keep_days, notice)
 
 
 def _policies(scene: Scene, callee: str) -> list[MediaPolicy]:

@@ -18,20 +18,36 @@ if TYPE_CHECKING:
 class RecordingStarted(Event):
     """What both parties say is recorded from now on: each on its side (`stereo`, the caller on the left) or `mixed`.
 
-    The file is kept for `keep_days`, 0 for ever.
+    The file is kept for `keep_days`, 0 for ever. Both parties are told so in the language `notice`, if there is one.
     """
 
-    TOPIC = "call.recording_started.1"
+    TOPIC = "call.recording_started.2"
+    FORMER = ("call.recording_started.1",)
 
     recording: str
     layout: str
     by: str
     keep_days: int = 0
+    notice: str = ""
 
     def apply(self, aggregate: Call) -> None:
         aggregate.recorded += 1
-        begun = Recording(self.recording, self.layout, self.timestamp, self.keep_days)
+        begun = Recording(self.recording, self.layout, self.timestamp, self.keep_days, self.notice)
         aggregate.recordings = (*aggregate.recordings, begun)
+
+
+@dataclass(frozen=True)
+class RecordingAnnounced(Event):
+    """Both parties have been told in this language that they are recorded; or could not be, for the reason `why`."""
+
+    TOPIC = "call.recording_announced.1"
+
+    recording: str
+    language: str
+    why: str
+
+    def apply(self, aggregate: Call) -> None:
+        _change(aggregate, self.recording, notice="")
 
 
 @dataclass(frozen=True)
