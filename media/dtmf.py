@@ -22,6 +22,10 @@ TICK_MS: Final = 20
 LAPSE_MS: Final = 200
 """An event of which nothing more came for so long has ended, though its end was lost."""
 
+MOST_AT_ONCE: Final = 40
+MOST_PER_MS: Final = 0.012
+"""A dialler takes 80 ms for each (Q.24), and nobody is faster; to tell of one costs more than its packet."""
+
 _EVENT = Struct("!BBH")
 _END, _VOLUME = 0x80, 0x3F
 _LONGEST: Final = 0xFFFF
@@ -52,7 +56,8 @@ class EventReceiver:
         """Length of the segments that went before (RFC 4733 2.5.1.3)."""
         self._duration = 0
         self._under_way = False
-        self._heard_ms = 0.0
+        self._heard_ms = self._told_ms = 0.0
+        self._allowed: float = MOST_AT_ONCE
 
     @property
     def under_way(self) -> bool:
@@ -101,6 +106,11 @@ class EventReceiver:
         if not self._under_way:
             return ()
         self._under_way = False
+        self._allowed = min(self._allowed + (self._heard_ms - self._told_ms) * MOST_PER_MS, MOST_AT_ONCE)
+        self._told_ms = self._heard_ms
+        if self._allowed < 1:
+            return ()
+        self._allowed -= 1
         return (Digit(DIGITS[self._code], round((self._before + self._duration) / self._per_ms)),)
 
 

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.dtmf import DIGITS, LAPSE_MS, LENGTH_MS, PAUSE_MS, Digit, EventReceiver, EventSender, dual_tone
+from media.dtmf import (
+    DIGITS,
+    LAPSE_MS,
+    LENGTH_MS,
+    MOST_AT_ONCE,
+    MOST_PER_MS,
+    PAUSE_MS,
+    Digit,
+    EventReceiver,
+    EventSender,
+    dual_tone,
+)
 from media.rtp import Packet
 from media.tone import tones
 
@@ -124,6 +135,15 @@ def test_garbage_does_no_harm(packets: list[Packet]) -> None:
     receiver = EventReceiver()
     for n, packet in enumerate(packets):
         assert all(digit.digit in DIGITS for digit in receiver.receive(packet, n))
+
+
+def test_no_more_digits_are_told_than_anybody_presses() -> None:
+    receiver = EventReceiver()
+    ends = [Packet(101, True, n, 160 * n, 7, bytes([1, 0x8A, 1, 0])) for n in range(5000)]
+    told = [digit for n, end in enumerate(ends) for digit in receiver.receive(end, n)]
+    assert len(told) == pytest.approx(MOST_AT_ONCE + 5000 * MOST_PER_MS, abs=1)
+    (later,) = receiver.receive(Packet(101, True, 5000, 160 * 5000, 7, bytes([2, 0x8A, 1, 0])), 10_000)
+    assert later.digit == "2"
 
 
 def test_another_source_may_have_any_timestamp() -> None:
