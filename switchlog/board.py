@@ -262,14 +262,21 @@ class Board:
             until = held_until(registration) if registration else None
         self.submissions.submit(shard, events, until, lambda: done(contacts), lost)
 
-    def append(self, shard: int, make: Callable[[int], tuple[Event, ...]], done: Callable[[], None] = nothing) -> None:
-        """Facts about something that nobody holds in memory; `make` gets the epoch, `done` hears when they are durable.
+    def append(
+        self,
+        shard: int,
+        make: Callable[[int], tuple[Event, ...]],
+        done: Callable[[], None] = nothing,
+        lost: Callable[[], None] = nothing,
+    ) -> None:
+        """Facts about something that nobody holds in memory; `make` gets the epoch, `done` hears when they are durable,
+        `lost` if the shard was lost meanwhile.
 
         Raises JournalFull and NotOwned.
         """
         owned = self.owned(shard)
         self.submissions.make_room()
-        self.submissions.submit(owned, make(owned.epoch), 0.0, done)
+        self.submissions.submit(owned, make(owned.epoch), 0.0, done, lost)
 
     # --- time
 

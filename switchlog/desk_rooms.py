@@ -49,19 +49,23 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
         args = command.args
         room = RoomName(args["tenant"], args["number"])
         if not session.board.owns(shard_of_room(*room)):
-            raise Refusal("unavailable", f"the shard of the room {room.number} is being claimed: ask again")
+            raise _lost(room)
         conference = session.studio.hall.find(room) if session.studio else None
         if conference is None or session.studio is None:
             raise Refusal("missing", f"nobody is in a conference {room.number} now", field="number")
         inp = _input(conference, command)
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         try:
-            session.studio.hall.handle(room, inp, done.set_result)
+            session.studio.hall.handle(room, inp, done.set_result, lambda: done.set_exception(_lost(room)))
         except (JournalError, NotOwned) as error:
             raise Refusal("unavailable", str(error)) from error
         return {"changed": await done}
 
     return {"conferences": conferences, "conferences.change": change}
+
+
+def _lost(room: RoomName) -> Refusal:
+    return Refusal("unavailable", f"the shard of the room {room.number} is being claimed: ask again")
 
 
 def _input(conference: Conference, command: Command) -> Input:

@@ -155,15 +155,19 @@ class Eraser:
     ) -> None:
         (by, why), board = wish, self._parts.board
         cause = f"recording:{recording}"
+
+        def lost() -> None:
+            done(Refusal("unavailable", "it is erased, and the journal could not be told of it yet: erase it again"))
+
         try:
             if board.find(call) is not None:
-                board.handle(call, RecordingErased(cause, by, recording, why), lambda accepted: done(None))
+                board.handle(call, RecordingErased(cause, by, recording, why), lambda accepted: done(None), lost)
                 return
 
             def make(epoch: int) -> tuple[Event, ...]:
                 context = Context(found.tenant, text_of(call), cause, by, self._parts.node, epoch)
                 return (Call.RecordingErased(call, found.version + 1, self._parts.clock(), context, recording, why),)
 
-            board.append(shard_of(call), make, lambda: done(None))
+            board.append(shard_of(call), make, lambda: done(None), lost)
         except (JournalError, NotOwned) as error:
             done(Refusal("unavailable", str(error)))

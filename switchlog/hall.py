@@ -31,6 +31,7 @@ from domain.values import Cause
 from media.wire import Play, PlayDone
 from switchlog.board import Board
 from switchlog.sounding import Manner, Sounding, sounds
+from switchlog.submission import nothing
 
 _log = structlog.get_logger(__name__)
 _TALKING = frozenset({CallState.TALKING, CallState.RENEGOTIATING})
@@ -74,9 +75,15 @@ class Hall:
         shard = self._parts.board.shard(shard_of_room(*room))
         return shard.conferences.get(room) if shard else None
 
-    def handle(self, room: RoomName, inp: Input, done: Callable[[bool], None] = lambda accepted: None) -> None:
+    def handle(
+        self,
+        room: RoomName,
+        inp: Input,
+        done: Callable[[bool], None] = lambda accepted: None,
+        lost: Callable[[], None] = nothing,
+    ) -> None:
         """Let the conference in a room decide; `done(True)` once the events are durable, `done(False)` if it meant
-        nothing.
+        nothing, `lost` if the shard was lost meanwhile.
 
         Raises JournalError and NotOwned.
         """
@@ -104,7 +111,7 @@ class Hall:
             self._release(going)
             self._parts.told(events)
 
-        board.submissions.submit(shard, events, live_until(after), durable)
+        board.submissions.submit(shard, events, live_until(after), durable, lost)
 
     def resume(self) -> None:
         """Say again what all conferences owe; after the calls of their shards have done so."""

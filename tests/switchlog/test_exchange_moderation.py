@@ -155,3 +155,13 @@ def test_nothing_is_heard_before_the_journal_has_it(rooms: RememberedRooms) -> N
         exchange.deliver()
         assert rooms.heard_in() == heard
         assert methods(exchange.take(ALICE))[-1:] == (said or ["100 INVITE"])
+
+
+def test_who_asked_is_told_when_the_shard_is_lost_meanwhile(exchange: Exchange) -> None:
+    joined(exchange)
+    exchange.journal.held = True
+    told: list[object] = []
+    assert exchange.studio is not None
+    exchange.studio.hall.handle(ROOM, Lock("c", "api:1", "", True), told.append, lambda: told.append("lost"))
+    exchange.journal.lose()
+    assert told == ["lost"]

@@ -295,6 +295,22 @@ def test_erasing(make: Make, tmp_path: Path, wait_s: float) -> None:
         assert refusal.kind in ("missing", "unavailable")
 
 
+@pytest.mark.parametrize("wait_s", [1, 100])
+def test_who_erases_is_told_when_the_shard_is_lost_meanwhile(make: Make, wait_s: float) -> None:
+    exchange = make()
+    alice, _, answered, _ = talk(exchange)
+    (recording,) = exchange.board.live_calls[0].recordings
+    alice.within(answered, "BYE")
+    exchange.wait(wait_s)
+    exchange.journal.held = True
+    told: list[Refusal | None] = []
+    assert exchange.studio is not None
+    exchange.studio.eraser.erase(recording.id, None, "api:1", "asked for", told.append)
+    assert told == []
+    exchange.journal.lose()
+    assert [refusal.kind for refusal in told if refusal is not None] == ["unavailable"]
+
+
 def test_recordings_go_when_their_days_are_over(make: Make, tmp_path: Path) -> None:
     exchange = make(msgspec.structs.replace(ALWAYS, keep_days=2))
     alice, _, answered, _ = talk(exchange)
