@@ -204,7 +204,7 @@ class Latched(msgspec.Struct, frozen=True, tag="latched"):
 
 
 class Keyed(msgspec.Struct, frozen=True, tag="keyed"):
-    """A handshake gave these keys: a worker that takes over needs no other one. Never stored, never logged."""
+    """A handshake gave these keys: a worker that takes over needs no other one. Never journaled, never logged."""
 
     context: str
     leg: str

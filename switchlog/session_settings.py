@@ -11,7 +11,7 @@ from adapters.sip.gate.source import SourceLimits
 from adapters.sip.message.via import join_host_port
 from domain.ports import Journal
 from switchlog.address import addresses, networks
-from switchlog.folder import SPOOL, media_socket, socket_name
+from switchlog.folder import MEDIA_KEYS, SPOOL, media_socket, socket_name
 from switchlog.office import Office
 from switchlog.reel import ReelStore
 from switchlog.session import Session
@@ -52,7 +52,8 @@ def _media(settings: Settings) -> MediaSettings | None:
     if settings.media_range is None or is_edge(settings):  # which has no shards, and so no rooms
         return None
     workers = tuple(socket_name(settings.data / media_socket(number)) for number in media_numbers(settings))
-    return MediaSettings(*settings.media_range, workers, settings.media_advertise, shared=settings.workers > 1)
+    keys, shared = settings.data / MEDIA_KEYS, settings.workers > 1
+    return MediaSettings(*settings.media_range, workers, settings.media_advertise, keys, shared)
 
 
 def no_rooms(settings: Settings) -> str:

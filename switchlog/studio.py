@@ -18,6 +18,7 @@ from adapters.media.attend import Attendances
 from adapters.media.certificate import Certificates
 from adapters.media.context import ContextName
 from adapters.media.gauge import Gauges
+from adapters.media.keyring import Keyring
 from adapters.media.parts import MediaParts
 from adapters.media.perform import MediaPerformer
 from adapters.media.pool import Pool, Terms
@@ -57,6 +58,8 @@ class MediaSettings(NamedTuple):
     last_port: int
     workers: tuple[Path, ...]
     host: str = ""
+    keys: Path | None = None
+    """the folder for what handshakes gave, if that is to outlive the processes"""
     shared: bool = False
     """other processes have the same workers, and take from the same ports"""
 
@@ -113,7 +116,18 @@ class Studio:
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
         self._attendances = Attendances({ROOM: self.hall})
         self.gauges = Gauges(self.pool.has)
-        media = MediaParts(self.pool, ports, host, parts.sealer.unseal, means, speaker, self._tell, clock, self.gauges)
+        media = MediaParts(
+            pool=self.pool,
+            ports=ports,
+            host=host,
+            unseal=parts.sealer.unseal,
+            means=means,
+            speaker=speaker,
+            keyring=Keyring(parts.settings.keys, parts.sealer.seal, parts.sealer.unseal),
+            tell=self._tell,
+            clock=clock,
+            gauges=self.gauges,
+        )
         self.performer = MediaPerformer(media, self._attendances)
         self.reels = ReelRoom(ReelParts(parts.reels, parts.work, parts.clock, self._let))
         self.eraser = Eraser(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from adapters.media.gauge import Gauges
+from adapters.media.keyring import Keyring
 from adapters.media.pool import Pool
 from adapters.media.port import Ports
 from adapters.media.secure import Means
@@ -29,6 +30,7 @@ class MediaParts(NamedTuple):
     unseal: Callable[[str], str]
     means: Means
     speaker: Speaker
+    keyring: Keyring
     tell: Callable[[UUID, Input], None]
     """let a call decide on what happened"""
     clock: Callable[[], datetime]

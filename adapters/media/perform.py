@@ -156,7 +156,7 @@ class MediaPerformer:
     def _mix(self, call: Call, effect: Mix) -> None:
         try:
             if self._is_ours(call, effect.ours):
-                wire = self._parts.speaker.leg(effect.leg, effect.theirs, effect.ours)
+                wire = self._parts.keyring.known(self._parts.speaker.leg(effect.leg, effect.theirs, effect.ours))
                 self._settle(call, wire, effect)
             else:
                 self._take_in(call, effect.leg, effect.theirs, effect.ours)
@@ -207,6 +207,7 @@ class MediaPerformer:
         stream = self._streams.get(effect.leg)
         if stream is not None:
             self._forget(stream)
+        self._parts.keyring.drop(effect.leg)
         self._attendances.gone(call, effect.leg)
 
     # --- streams
@@ -372,9 +373,10 @@ class MediaPerformer:
         return [one for one in streams if not one.told and 0 < one.rev <= rev]
 
     def _keyed(self, message: Keyed) -> None:
-        """Known in memory only, for a worker that has to take over."""
+        """For a worker that has to take over."""
         stream = self._streams.get(message.leg)
-        if stream is not None and stream.learn(message.keys):
+        if stream is not None and stream.wire is not None and stream.learn(message.keys):
+            self._parts.keyring.keep(stream.wire)
             self._changed[stream.context] = None
 
     def _not_keyed(self, message: NotKeyed) -> None:

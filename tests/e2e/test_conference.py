@@ -168,14 +168,17 @@ async def test_others_mute_deafen_kick_and_lock(server: Server, phones: Phones) 
 
 
 async def test_a_room_comes_back_with_the_server(server: Server, phones: Phones) -> None:
+    """With the keys of a handshake too."""
     await server.apply(with_room())
-    calls = await enter(server, phones, "1001", "1002")
-    await all_hear_the_others(calls)
+    calls = await enter(server, phones, "1001", "1002", each={"1002": {"dtls": True}})
+    await all_hear_each_other_again(calls)
+    assert len(list((server.data / "media-keys").iterdir())) == 1
     await server.kill()
     await server.start()
     await all_hear_the_others(calls)
     await asyncio.gather(*(call.hang_up() for call in calls.values()))
     assert {one["takeovers"] for one in await server.cdrs(2)} == {1}
+    assert list((server.data / "media-keys").iterdir()) == []
 
 
 async def test_rooms_of_two_tenants_are_two_rooms(server: Server, phones: Phones) -> None:
