@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from api import conferences, nodes, operation, problem, reading, recordings, writing
-from api.ports import Commands, KeyCheck, Queries, Recordings
+from api import conferences, mailboxes, nodes, operation, problem, reading, recordings, writing
+from api.ports import Commands, KeyCheck, Messages, Queries, Recordings
 
 VERSION = "1"
 
 
-def create_app(queries: Queries, commands: Commands, keys: KeyCheck, recorded: Recordings) -> FastAPI:
+def create_app(
+    queries: Queries, commands: Commands, keys: KeyCheck, recorded: Recordings, messages: Messages
+) -> FastAPI:
     """Errors are `application/problem+json`, lists are `{"items": [...], "next": cursor | null}`."""
     app = FastAPI(
         title="Switchlog",
@@ -23,13 +25,14 @@ def create_app(queries: Queries, commands: Commands, keys: KeyCheck, recorded: R
         openapi_url="/openapi.json",
     )
     app.state.queries, app.state.commands, app.state.keys = queries, commands, keys
-    app.state.recordings = recorded
+    app.state.recordings, app.state.messages = recorded, messages
     app.state.meter = operation.Meter()
     app.include_router(reading.router)
     app.include_router(writing.router)
     app.include_router(nodes.router)
     app.include_router(conferences.router)
     app.include_router(recordings.router)
+    app.include_router(mailboxes.router)
     operation.install(app)
     problem.install(app)
     app.middleware("http")(_measure)

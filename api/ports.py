@@ -138,7 +138,16 @@ class Commands(Protocol):
         unmute | deafen | undeafen | kick, member} -> {changed}. `tenant` None = all.
         `recordings.steer` {tenant, call_id, wish: start | stop | pause | resume | mask | unmask} -> {changed};
         `recordings.erase` {tenant, recording} -> {erased}.
+        `mailboxes` {tenant}, `mailboxes.messages` {tenant, number}, `mailboxes.audio` {tenant, number, message} ->
+        {file, key}, `mailboxes.change` {tenant, number, message, what: heard | new | delete} -> {changed}.
         """
+
+
+class Messages(Protocol):
+    """What was said in messages."""
+
+    def audio(self, file: str, key: bytes) -> Sound:
+        """The WAV that a file holds which is sealed with this key. Blocks. Raises Refusal."""
 
 
 class KeyCheck(Protocol):

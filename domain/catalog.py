@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from domain import apikey, extension, guard, registration, room, tenant
+from domain import apikey, extension, guard, letterbox, registration, room, tenant
 from domain.base import Event
 from domain.call import call
 from domain.conference import conference
+from domain.mailbox import mailbox
 
 _BY_CATEGORY: Mapping[str, tuple[Iterable[type[Event]], ...]] = {
     "calls": (call.EVENTS,),
     "conferences": (conference.EVENTS,),
+    "mailboxes": (mailbox.EVENTS,),
     "registrations": (registration.EVENTS,),
     "security": (guard.EVENTS,),
-    "config": (tenant.EVENTS, extension.EVENTS, room.EVENTS, apikey.EVENTS),
+    "config": (tenant.EVENTS, extension.EVENTS, room.EVENTS, letterbox.EVENTS, apikey.EVENTS),
 }
 
 
@@ -55,4 +57,4 @@ _events, _categories = collect(_BY_CATEGORY)
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(_events)
 """Type name -> event class; former versions of a type lead to the class of now."""
 CATEGORIES: Mapping[str, str] = MappingProxyType(_categories)
-"""Type name -> `calls`, `conferences`, `registrations`, `security` or `config`."""
+"""Type name -> `calls`, `conferences`, `mailboxes`, `registrations`, `security` or `config`."""

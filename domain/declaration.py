@@ -14,17 +14,20 @@ from zoneinfo import available_timezones
 import msgspec
 
 from domain.country import CODES
+from domain.declaration_mailbox import MailboxDeclaration, mailbox
 from domain.document import Item, Mapping, read
 from domain.extension import DEFAULT_RING_S
 from domain.room import ANNOUNCED, TONES
 from domain.values import DIRECT, STRIP_ALL, IdentityPolicy, MediaPolicy
+from domain.word import match
+from domain.word import number as number_of
+from domain.word import pin as pin_of
 
 HA1_HEX = {"SHA-256": 64, "MD5": 32}
 """Digest algorithm -> length of an HA1 in hexadecimal digits."""
 
-_TENANT = frozenset(
-    {"slug", "name", "domains", "country", "timezone", "identity", "language", "extensions", "conferences"}
-)
+_THINGS = frozenset({"extensions", "conferences", "mailboxes"})
+_TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "identity", "language", "voicemail"}) | _THINGS
 _IDENTITY = frozenset({"diversion", "history"})
 _PASSING = ("pass", "strip")
 _EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices", "recording", "media", "srtp"})
@@ -34,9 +37,7 @@ _CONFERENCE = frozenset(
     {"number", "name", "pin", "moderator_pin", "has_pin", "has_moderator_pin", "language", "announce"}
 )
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_NUMBER = re.compile(r"[0-9*#+]{1,32}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}")
-_PIN = re.compile(r"[0-9]{3,16}")
 _USERNAME = re.compile(r"[A-Za-z0-9._~*#+-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -108,6 +109,8 @@ class TenantDeclaration(msgspec.Struct, frozen=True):
     identity: IdentityPolicy
     extensions: tuple[ExtensionDeclaration, ...]
     conferences: tuple[ConferenceDeclaration, ...]
+    mailboxes: tuple[MailboxDeclaration, ...]
+    voicemail: str
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -147,13 +150,16 @@ def _tenant(item: Item) -> TenantDeclaration:
     extensions, conferences = fields.get("extensions"), fields.get("conferences")
     found = [_extension(one) for one in extensions.items()] if extensions else []
     rooms = [_conference(one) for one in conferences.items()] if conferences else []
+    boxes = [mailbox(one) for one in given.items()] if (given := fields.get("mailboxes")) else []
     numbers = [(one.place, one.number) for one in found] + [(one.place, one.number) for one in rooms]
     _check_doubles((place.mapping().need("number"), number) for place, number in numbers)
+    _check_doubles((one.place.mapping().need("number"), one.number) for one in boxes)
+    _check_apart(boxes, rooms)
     _check_doubles((device.place, device.username) for one in found for device in _devices_of(one))
     return TenantDeclaration(
         place=item,
         domain_places=tuple(places),
-        slug=_match(fields.need("slug"), _SLUG, "lower-case letters, digits and hyphens, at most 63"),
+        slug=match(fields.need("slug"), _SLUG, "lower-case letters, digits and hyphens, at most 63"),
         name=_name(fields.need("name")),
         domains=tuple(_domain(place) for place in places),
         country=_country(fields.need("country")),
@@ -162,7 +168,16 @@ def _tenant(item: Item) -> TenantDeclaration:
         language=_language(fields.get("language")),
         extensions=tuple(found),
         conferences=tuple(rooms),
+        mailboxes=tuple(boxes),
+        voicemail=number_of(access) if (access := fields.get("voicemail")) else "",
     )
+
+
+def _check_apart(boxes: Sequence[MailboxDeclaration], rooms: Sequence[ConferenceDeclaration]) -> None:
+    taken = {room.number for room in rooms}
+    for box in boxes:
+        if box.number in taken:
+            box.place.refuse(f"the number {box.number} belongs to a conference")
 
 
 def _identity(item: Item | None) -> IdentityPolicy:
@@ -188,7 +203,7 @@ def _devices_of(extension: ExtensionDeclaration) -> Iterator[DeviceDeclaration]:
 def _extension(item: Item) -> ExtensionDeclaration:
     fields = item.mapping(_EXTENSION)
     place = fields.need("number")
-    number = _match(place, _NUMBER, "digits, *, # and +, at most 32")
+    number = number_of(place)
     name, ring, devices = fields.get("name"), fields.get("ring_s"), fields.get("devices")
     default = _credential(fields, place, number)
     return ExtensionDeclaration(
@@ -225,8 +240,8 @@ def _one_of(item: Item, words: Sequence[str]) -> str:
 
 def _conference(item: Item) -> ConferenceDeclaration:
     fields = item.mapping(_CONFERENCE)
-    number = _match(fields.need("number"), _NUMBER, "digits, *, # and +, at most 32")
-    name, pin, moderator_pin = fields.get("name"), _pin(fields.get("pin")), _pin(fields.get("moderator_pin"))
+    number = number_of(fields.need("number"))
+    name, pin, moderator_pin = fields.get("name"), pin_of(fields.get("pin")), pin_of(fields.get("moderator_pin"))
     if pin and pin == moderator_pin:
         fields.need("moderator_pin").refuse("must be another PIN than that of all others")
     return ConferenceDeclaration(
@@ -268,16 +283,10 @@ def _announce(item: Item | None) -> str:
     return value
 
 
-def _pin(item: Item | None) -> str | None:
-    if item is None:
-        return None
-    return "" if item.is_nothing else _match(item, _PIN, "3 to 16 digits in quotes, or null for none")
-
-
 def _device(item: Item) -> DeviceDeclaration:
     fields = item.mapping(_DEVICE)
     place = fields.need("username")
-    return _credential(fields, place, _match(place, _USERNAME, "letters, digits and . _ ~ * # + -, at most 64"))
+    return _credential(fields, place, match(place, _USERNAME, "letters, digits and . _ ~ * # + -, at most 64"))
 
 
 def _credential(fields: Mapping, place: Item, username: str) -> DeviceDeclaration:
@@ -319,13 +328,6 @@ def _hashes(item: Item) -> dict[str, str]:
     if not found:
         item.refuse(f"needs at least one of {', '.join(HA1_HEX)}")
     return found
-
-
-def _match(item: Item, pattern: re.Pattern[str], meaning: str) -> str:
-    value = item.text()
-    if not pattern.fullmatch(value):
-        item.refuse(f"{value!r} is not usable: {meaning}")
-    return value
 
 
 def _domain(item: Item) -> str:

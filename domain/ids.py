@@ -117,6 +117,14 @@ def conference_id(tenant: str, number: str, opened_at_ms: int, chance: bytes) ->
     return new_stream_id(opened_at_ms, shard_of_room(tenant, number), chance)
 
 
+def mailbox_id(tenant: str, number: str, opened_at_ms: int, chance: bytes) -> UUID:
+    """The stream of a mailbox from its first message to the end of the last, as `registration_id` of a registration.
+
+    It is where the number's phones are bound, which are told of its messages.
+    """
+    return new_stream_id(opened_at_ms, shard_of_registration(tenant, number), chance)
+
+
 def leg_id(call: UUID, index: int) -> str:
     """A leg's id, unique in the world: the call's id in 26 letters of base32 and the leg's number."""
     leg = f"{_letters(call)}{index}"

@@ -21,9 +21,9 @@ PARTITION = "journal"
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One event as the journal stores it (CloudEvents words: `type`, `time`, `sequence`, `tenant`).
 
-    `category` is `calls`, `conferences`, `registrations`, `security` or `config`; `data` is the event as JSON;
-    `live_until` says how long an owner must hold the stream in memory after this record: None = until further notice,
-    else Unix seconds.
+    `category` is `calls`, `conferences`, `mailboxes`, `registrations`, `security` or `config`; `data` is the event as
+    JSON; `live_until` says how long an owner must hold the stream in memory after this record: None = until further
+    notice, else Unix seconds.
     """
 
     stream: UUID

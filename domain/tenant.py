@@ -26,6 +26,8 @@ class Wanted(NamedTuple):
     timezone: str
     identity: IdentityPolicy
     language: str = ""
+    voicemail: str = ""
+    """the number that is dialled to hear one's messages, empty for none"""
 
 
 class Tenant(Aggregate):
@@ -44,13 +46,14 @@ class Tenant(Aggregate):
         self.timezone = ""
         self.identity = STRIP_ALL
         self.language = ""
+        self.voicemail = ""
 
     @dataclass(frozen=True)
     class Created(base.Created):
         """A customer is served from now on."""
 
-        TOPIC = "tenant.created.3"
-        FORMER = ("tenant.created.2", "tenant.created.1")
+        TOPIC = "tenant.created.4"
+        FORMER = ("tenant.created.3", "tenant.created.2", "tenant.created.1")
 
         slug: str
         name: str
@@ -59,6 +62,7 @@ class Tenant(Aggregate):
         timezone: str
         identity: IdentityPolicy = STRIP_ALL
         language: str = ""
+        voicemail: str = ""
 
         def apply(self, aggregate: Tenant) -> None:
             aggregate.slug = self.slug
@@ -68,13 +72,14 @@ class Tenant(Aggregate):
             aggregate.timezone = self.timezone
             aggregate.identity = self.identity
             aggregate.language = self.language
+            aggregate.voicemail = self.voicemail
 
     @dataclass(frozen=True)
     class Changed(Event):
         """The customer is declared otherwise; the fields are the whole new declaration."""
 
-        TOPIC = "tenant.changed.3"
-        FORMER = ("tenant.changed.2", "tenant.changed.1")
+        TOPIC = "tenant.changed.4"
+        FORMER = ("tenant.changed.3", "tenant.changed.2", "tenant.changed.1")
 
         name: str
         domains: tuple[str, ...]
@@ -82,6 +87,7 @@ class Tenant(Aggregate):
         timezone: str
         identity: IdentityPolicy = STRIP_ALL
         language: str = ""
+        voicemail: str = ""
 
         def apply(self, aggregate: Tenant) -> None:
             aggregate.name = self.name
@@ -90,6 +96,7 @@ class Tenant(Aggregate):
             aggregate.timezone = self.timezone
             aggregate.identity = self.identity
             aggregate.language = self.language
+            aggregate.voicemail = self.voicemail
 
 
 EVENTS: tuple[type[Event], ...] = (Tenant.Created, Tenant.Changed)
@@ -99,7 +106,15 @@ def declare(current: Tenant | None, slug: str, wanted: Wanted, step: Step) -> Ev
     """The event that makes the tenant so; None if it is so already."""
     if current is None:
         return Tenant.Created(step.stream, step.version + 1, step.at, step.context, Tenant.TOPIC, slug, *wanted)
-    now = Wanted(current.name, current.domains, current.country, current.timezone, current.identity, current.language)
+    now = Wanted(
+        current.name,
+        current.domains,
+        current.country,
+        current.timezone,
+        current.identity,
+        current.language,
+        current.voicemail,
+    )
     if now == wanted:
         return None
     return Tenant.Changed(step.stream, step.version + 1, step.at, step.context, *wanted)

@@ -35,6 +35,10 @@ class Venue(msgspec.Struct, frozen=True):
 
 ROOM = "room"
 """The kind of a venue where all callers hear each other."""
+MAILBOX = "mailbox"
+"""Where a caller leaves a message."""
+MESSAGES = "messages"
+"""Where a caller hears the messages for its own number."""
 
 
 class Dialog(msgspec.Struct, frozen=True):

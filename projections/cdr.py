@@ -6,6 +6,7 @@
 - `talk_ms` answered to ended; `hold_ms` the part of it in which either side held the other. Both count what is over:
   a period that still runs adds nothing, because a record must not depend on when it is computed.
 - `disposition`, `hangup_by`, `sip_status`, `q850_cause`, `reason` are those of the end; empty or null until then.
+- `disposition` is `voicemail` where a mailbox took the call, whether a message was left there or not.
 - `legs` counts the caller's and every dialled leg; `takeovers` how often the writer (node, epoch) changed.
 - `mos_x100` and the other figures of audio are those of `projections.audio`; `audio_losses` counts `AudioLost`.
 - `final` is set by the end, or by the last of what that said is still to come, or that it never came.
@@ -26,12 +27,12 @@ from domain.base import Event
 from domain.call.call import Call
 from domain.call.event.media import Renegotiated
 from domain.call.event.redirect import Redirected
-from domain.values import ANSWERED_ELSEWHERE, Cause
+from domain.values import ANSWERED_ELSEWHERE, MAILBOX, NO_ANSWER, Cause
 from projections.audio import Audio
 from projections.excerpt import Seen, table
 from projections.row import CdrRow, LegRow, SegmentRow
 
-DISPOSITIONS = frozenset({"answered", "no_answer", "busy", "rejected", "cancelled", "failed", "lost"})
+DISPOSITIONS = frozenset({"answered", "voicemail", "no_answer", "busy", "rejected", "cancelled", "failed", "lost"})
 _MILLISECOND = timedelta(milliseconds=1)
 _UINT8, _UINT16 = 0xFF, 0xFFFF
 
@@ -94,6 +95,7 @@ class CallFold:
         self._expected: frozenset[str] = frozenset()
         self._held_since: datetime | None = None
         self._hold = timedelta()
+        self._mailbox = ""
         self._rule, self._route_version = "", 0
         self._writer: tuple[str, int] | None = None
         self._takeovers = 0
@@ -150,6 +152,14 @@ class CallFold:
         for leg in event.legs:
             self.legs[leg.leg] = _Leg(leg.leg, "callee", leg.number, leg.user_agent, leg.dialog, event.timestamp)
             self.legs[leg.leg].device = leg.device
+
+            if leg.kind == MAILBOX:
+                self._mailbox = leg.leg
+
+    def _turned(self, event: Call.TurnedToMailbox) -> None:
+        for name in event.withdrawn:
+            if leg := self.legs.get(name):
+                leg.end(event.timestamp, NO_ANSWER)
 
     def _ringing(self, event: Call.LegRinging) -> None:
         self.rung_at = self.rung_at or event.timestamp
@@ -233,7 +243,7 @@ class CallFold:
             ring_ms=_between(self.rung_at, self.answered_at or ended_at) or 0,
             talk_ms=_between(self.answered_at, ended_at) or 0,
             hold_ms=self._hold // _MILLISECOND,
-            disposition=_disposition(ended.outcome) if ended else "",
+            disposition=self._disposition(ended.outcome) if ended else "",
             hangup_by=ended.by if ended else "",
             sip_status=sip_status,
             q850_cause=q850_cause,
@@ -249,6 +259,11 @@ class CallFold:
             version=self.version,
             final=self.final,
         )
+
+    def _disposition(self, outcome: str) -> str:
+        if outcome == "answered" and self.callee == self._mailbox:
+            return "voicemail"
+        return outcome if outcome in DISPOSITIONS else "failed"
 
     def _leg_row(self, call_id: UUID, leg: _Leg) -> LegRow:
         sip_status, q850_cause, reason = _cause(leg.why)
@@ -309,6 +324,7 @@ _EVENTS: Mapping[type[Event], Callable[[CallFold, Any], None]] = {
     Call.Routed: CallFold._routed,
     Call.LegsDialed: CallFold._dialed,
     Call.LegRinging: CallFold._ringing,
+    Call.TurnedToMailbox: CallFold._turned,
     Call.LegsFailed: CallFold._failed,
     Call.Redirected: CallFold._redirected,
     Call.Connected: CallFold._connected,
@@ -335,7 +351,3 @@ def _cause(why: Cause | None) -> tuple[int | None, int | None, str]:
         return None, None, ""
     sip_status = why.sip_status if 0 < why.sip_status <= _UINT16 else None
     return sip_status, why.q850 if 0 < why.q850 <= _UINT8 else None, why.reason
-
-
-def _disposition(outcome: str) -> str:
-    return outcome if outcome in DISPOSITIONS else "failed"

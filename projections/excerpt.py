@@ -59,6 +59,7 @@ class DialedName(msgspec.Struct, frozen=True, gc=False):
     device: str
     user_agent: str
     dialog: DialogName
+    kind: str = ""
 
 
 class Offered(Excerpt, frozen=True, gc=False):

@@ -153,7 +153,7 @@ def _written(parameter: Any) -> str:
 def routes() -> str:
     """Every request that the API answers, in the order of its own description."""
     nothing: Any = None  # the description needs no data
-    paths = create_app(nothing, nothing, nothing, nothing).openapi()["paths"]
+    paths = create_app(nothing, nothing, nothing, nothing, nothing).openapi()["paths"]
     body = []
     for path, methods in paths.items():
         for method, its in methods.items():

@@ -14,6 +14,7 @@ from switchlog import (
     cli_conference,
     cli_declare,
     cli_look,
+    cli_mailbox,
     cli_nodes,
     cli_projection,
     cli_ready,
@@ -36,6 +37,7 @@ app.add_typer(cli_declare.keys, name="keys")
 app.add_typer(cli_call.app, name="calls")
 app.add_typer(cli_conference.app, name="conferences")
 app.add_typer(cli_recording.app, name="recordings")
+app.add_typer(cli_mailbox.app, name="mailboxes")
 app.add_typer(cli_nodes.app, name="nodes")
 app.command()(cli_look.registrations)
 app.command()(cli_look.cdr)

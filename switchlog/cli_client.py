@@ -89,9 +89,9 @@ class Client:
         """The answer's JSON. Raises CliError."""
         return self._ask("POST", path, params=_given(params or {}), **body).json()
 
-    def delete(self, path: str) -> Any:
-        """The answer's JSON. Raises CliError."""
-        return self._ask("DELETE", path).json()
+    def delete(self, path: str, **params: Any) -> Any:
+        """As `get`."""
+        return self._ask("DELETE", path, params=_given(params)).json()
 
     def lines(self, path: str) -> Iterator[dict[str, Any]]:
         """JSON lines of a long answer, as they come. Raises CliError."""

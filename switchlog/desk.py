@@ -11,14 +11,14 @@ from adapters.command.local import Command, Handler
 from domain.declaration import Document
 from domain.ids import SHARDS
 from domain.refusal import Refusal
-from switchlog import desk_recordings, desk_rooms
+from switchlog import desk_mailboxes, desk_recordings, desk_rooms
 from switchlog.office import Applied, Office
 from switchlog.session import Session
 
 
 def handlers(office: Office, session: Session, node: str) -> Mapping[str, Handler]:
-    """`ping`, `metrics`, `apply`, `export`, `keys.create`, those about conferences and recordings, and `nodes` of one
-    that is alone; each may raise Refusal."""
+    """`ping`, `metrics`, `apply`, `export`, `keys.create`, those about conferences, mailboxes and recordings, and
+    `nodes` of one that is alone; each may raise Refusal."""
 
     async def ping(command: Command) -> dict[str, Any]:
         if session.trouble:
@@ -48,5 +48,5 @@ def handlers(office: Office, session: Session, node: str) -> Mapping[str, Handle
 
     alone = {"nodes": nodes, "nodes.drain": drain, "nodes.resume": drain}
     rooms, recordings = desk_rooms.handlers(session, office.directory), desk_recordings.handlers(session)
-    alone = {**alone, **rooms, **recordings}
+    alone = {**alone, **rooms, **recordings, **desk_mailboxes.handlers(session, office.directory)}
     return alone | {"ping": ping, "metrics": metrics, "apply": apply, "export": export, "keys.create": create_key}

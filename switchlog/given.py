@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from adapters.notify.address import MailServer
+from adapters.notify.address import parse as parse_mail
 from switchlog.address import addresses, port_range, same_family
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ class Derived:
         journal: str
         master_key_file: str
         media_ports: str
+        smtp: str
+        smtp_password: str
+        smtp_from: str
         sip_udp: str
         sip_tcp: str
         sip_tls: str
@@ -34,6 +39,11 @@ class Derived:
     def key_file(self) -> Path:
         """Where the master key is."""
         return Path(self.master_key_file) if self.master_key_file else self.data / "master.key"
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Where mails are given, if anywhere."""
+        return parse_mail(self.smtp, self.smtp_password, self.smtp_from) if self.smtp else None
 
     @property
     def makes_key(self) -> bool:

@@ -38,7 +38,7 @@ class MediaLinks:
     def resume(self) -> None:
         """The conferences of shards that were taken go on, after their calls."""
         if self.studio is not None:
-            self.studio.hall.resume()
+            self.studio.resume()
 
     def flush(self) -> None:
         """Tell workers and calls what has changed."""

@@ -61,13 +61,14 @@ class Office:
         history: Iterable[Sequence[Stored]] = (),
         keeper: Keeper | None = None,
         no_rooms: str = "",
+        no_mailboxes: str = "",
     ) -> None:
         """`history`: every configuration stream whole, as `Journal.live` gives them. `clock` is aware UTC.
 
         `keeper` of `store`, if it is not one of a node that is alone; `no_rooms` says why no conference can be declared
-        here, if none can. Raises JournalError if a record cannot be read.
+        here, if none can, `no_mailboxes` the same of mailboxes. Raises JournalError if a record cannot be read.
         """
-        self._no_rooms = no_rooms
+        self._reasons = (no_rooms, no_mailboxes)
         self._application, self._store, self._writer, self._clock = application, store, writer, clock
         self._keeper = keeper or LoneKeeper(store)
         self._lock, self._learning = threading.Lock(), threading.Lock()
@@ -123,7 +124,7 @@ class Office:
                 _check_scope(wanted, only_tenant, self._state)
             context = self._context(actor, cause)
             self._kept(self._keeper.current)
-            plan = plan_of(wanted, self._state, self._store, context, self._clock(), self._no_rooms)
+            plan = plan_of(wanted, self._state, self._store, context, self._clock(), *self._reasons)
             self._keep(Change(plan.events, plan.secrets, plan.gone))
             return Applied(tuple(plan.rows), tuple(plan.warnings), self._state.directory.version)
 
@@ -193,6 +194,8 @@ class Office:
             **({"identity": msgspec.to_builtins(tenant.identity)} if tenant.identity != STRIP_ALL else {}),
             "extensions": [self._export_extension(slug, number, with_secrets) for number in self._state.numbers(slug)],
             **({"conferences": rooms} if (rooms := self._export_rooms(slug, with_secrets)) else {}),
+            **({"mailboxes": boxes} if (boxes := self._export_mailboxes(slug, with_secrets)) else {}),
+            **({"voicemail": tenant.voicemail} if tenant.voicemail else {}),
         }
 
     def _export_rooms(self, slug: str, with_secrets: bool) -> list[dict[str, Any]]:
@@ -209,6 +212,16 @@ class Office:
             else:
                 shown |= dict.fromkeys((f"has_{name}" for name in sealed), True)
             found.append(shown)
+        return found
+
+    def _export_mailboxes(self, slug: str, with_secrets: bool) -> list[dict[str, Any]]:
+        found = []
+        for box in self._state.letterboxes_of(slug):
+            said = msgspec.to_builtins(box.wanted)
+            greetings = {state: text or None for state, text in box.wanted.greetings.items()}
+            pin = {"pin": self._store.unseal(box.wanted.pin)} if with_secrets and box.wanted.pin else {}
+            said = {name: value for name, value in said.items() if name not in ("pin", "greetings") and value != ""}
+            found.append({"number": box.number, **said, **({"greetings": greetings} if greetings else {}), **pin})
         return found
 
     def _export_extension(self, slug: str, number: str, with_secrets: bool) -> dict[str, Any]:

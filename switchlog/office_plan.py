@@ -15,6 +15,7 @@ import msgspec
 from adapters.keys.store import Secrets, SecretStore
 from adapters.sip.digest.challenge import ha1
 from domain import extension as extensions
+from domain import letterbox as letterboxes
 from domain import room as rooms
 from domain import tenant as tenants
 from domain.base import Context, Event, Step
@@ -25,7 +26,9 @@ from domain.declaration import (
     ExtensionDeclaration,
     TenantDeclaration,
 )
+from domain.declaration_mailbox import MailboxDeclaration
 from domain.extension import Device, extension_id
+from domain.letterbox import letterbox_id
 from domain.refusal import Refusal
 from domain.room import room_id
 from domain.tenant import tenant_id
@@ -36,7 +39,8 @@ Outcome = Literal["created", "changed", "unchanged"]
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What became of one declared thing; `kind` is `tenant`, `extension` or `conference`, `name` its slug or number."""
+    """What became of one declared thing; `kind` is `tenant`, `extension`, `conference` or `mailbox`, `name` its slug or
+    number."""
 
     kind: str
     tenant: str
@@ -61,10 +65,12 @@ def plan_of(
     context: Callable[[str], Context],
     at: datetime,
     no_rooms: str = "",
+    no_mailboxes: str = "",
 ) -> Plan:
     """Raises Refusal with source, line and field if any part contradicts another or what exists.
 
-    `no_rooms` says why there can be no conferences and relayed media here, if there can be none.
+    `no_rooms` says why there can be no conferences and relayed media here, if there can be none, `no_mailboxes` the
+    same of mailboxes.
     """
     _check_domains(declared, state)
     for room in (room for one in declared for room in one.conferences):
@@ -73,6 +79,9 @@ def plan_of(
     for extension in (extension for one in declared for extension in one.extensions):
         if no_rooms and extension.media != DIRECT:
             extension.place.refuse(no_rooms)
+    for box in (box for one in declared for box in one.mailboxes):
+        if no_mailboxes:
+            box.place.refuse(no_mailboxes)
     planner = _Planner(state, store, context, at)
     for one in declared:
         planner.tenant(one)
@@ -98,7 +107,8 @@ class _Planner:
     def tenant(self, one: TenantDeclaration) -> None:
         current = self._state.tenants.get(one.slug)
         step = self._step(one.slug, tenant_id(one.slug))
-        wanted_tenant = tenants.Wanted(one.name, one.domains, one.country, one.timezone, one.identity, one.language)
+        about = (one.name, one.domains, one.country, one.timezone, one.identity, one.language, one.voicemail)
+        wanted_tenant = tenants.Wanted(*about)
         event = tenants.declare(current, one.slug, wanted_tenant, step)
         self._row("tenant", one.slug, one.slug, current is not None, event, mended=False)
         wanted = {declared.number: self._devices(one, declared) for declared in one.extensions}
@@ -107,6 +117,8 @@ class _Planner:
             self._extension(one, declared, wanted[declared.number])
         for room in one.conferences:
             self._room(one.slug, room)
+        for box in one.mailboxes:
+            self._mailbox(one.slug, box)
         self._warn(one, wanted)
 
     def _devices(self, tenant: TenantDeclaration, one: ExtensionDeclaration) -> dict[str, Secrets]:
@@ -201,6 +213,16 @@ class _Planner:
         wanted = rooms.Wanted(one.name, pin, moderator_pin, one.language, one.announce)
         event = rooms.declare(current, one.number, wanted, step)
         self._row("conference", slug, one.number, current is not None, event, mended=False)
+
+    def _mailbox(self, slug: str, one: MailboxDeclaration) -> None:
+        if (slug, one.number) in self._state.rooms:
+            one.place.refuse(f"the number {one.number} belongs to a conference")
+        current = self._state.letterboxes.get((slug, one.number))
+        pin = self._pin(one.pin, current.wanted.pin if current else "")
+        wanted = msgspec.structs.replace(one.wanted, pin=pin)
+        step = self._step(slug, letterbox_id(slug, one.number))
+        event = letterboxes.declare(current, one.number, wanted, step)
+        self._row("mailbox", slug, one.number, current is not None, event, mended=False)
 
     def _pin(self, wanted: str | None, current: str) -> str:
         """Sealed as it is, if it stays: sealed anew the same would be another text."""

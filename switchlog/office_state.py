@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from typing import cast
 from uuid import UUID
 
+import msgspec
+
 from domain.apikey import ApiKey
 from domain.base import Aggregate, Event
 from domain.country import language_of
 from domain.extension import Extension
+from domain.letterbox import Letterbox
 from domain.room import Room
 from domain.routing import directory
 from domain.routing.directory import Directory
@@ -24,6 +27,7 @@ class OfficeState:
         self.tenants: dict[str, Tenant] = {}
         self.extensions: dict[tuple[str, str], Extension] = {}
         self.rooms: dict[tuple[str, str], Room] = {}
+        self.letterboxes: dict[tuple[str, str], Letterbox] = {}
         self.keys: dict[str, ApiKey] = {}
         self.directory = Directory()
         self._streams: dict[UUID, Aggregate] = {}
@@ -40,6 +44,10 @@ class OfficeState:
     def rooms_of(self, tenant: str) -> tuple[Room, ...]:
         """The tenant's rooms in the order of their numbers."""
         return tuple(room for (owner, _), room in sorted(self.rooms.items()) if owner == tenant)
+
+    def letterboxes_of(self, tenant: str) -> tuple[Letterbox, ...]:
+        """The tenant's mailboxes in the order of their numbers."""
+        return tuple(box for (owner, _), box in sorted(self.letterboxes.items()) if owner == tenant)
 
     def absorb(self, events: Iterable[Event], position: int) -> None:
         """Fold events of configuration; `position` is the journal position of the last of them.
@@ -63,6 +71,9 @@ class OfficeState:
             elif isinstance(aggregate, Room):
                 self.rooms[aggregate.tenant, aggregate.number] = aggregate
                 draft.room(aggregate)
+            elif isinstance(aggregate, Letterbox):
+                self.letterboxes[aggregate.tenant, aggregate.number] = aggregate
+                draft.letterbox(aggregate)
             elif isinstance(aggregate, ApiKey):
                 self.keys[aggregate.key_id] = aggregate
         self.directory = draft.finish(max(position, self.directory.version))
@@ -77,6 +88,7 @@ class _Draft:
         self._extensions = dict(last.extensions)
         self._devices = dict(last.devices)
         self._rooms = dict(last.rooms)
+        self._boxes = dict(last.boxes)
 
     def tenant(self, tenant: Tenant) -> None:
         slug = tenant.slug
@@ -87,7 +99,7 @@ class _Draft:
         self._domains.update(dict.fromkeys(tenant.domains, slug))
         declared = (tenant.name, tenant.domains, tenant.country, tenant.timezone, tenant.identity)
         language = tenant.language or language_of(tenant.country)
-        self._tenants[slug] = directory.Tenant(slug, *declared, language)
+        self._tenants[slug] = directory.Tenant(slug, *declared, language, tenant.voicemail)
 
     def extension(self, extension: Extension) -> None:
         slug, number = extension.tenant, extension.number
@@ -107,5 +119,11 @@ class _Draft:
         declared = (room.name, room.pin, room.moderator_pin, room.language, room.announce)
         self._rooms[key] = directory.Room(*key, *declared)
 
+    def letterbox(self, box: Letterbox) -> None:
+        key = (box.tenant, box.number)
+        self._boxes[key] = directory.Box(*key, **msgspec.structs.asdict(box.wanted))
+
     def finish(self, version: int) -> Directory:
-        return Directory(version, self._tenants, self._domains, self._extensions, self._devices, self._rooms)
+        return Directory(
+            version, self._tenants, self._domains, self._extensions, self._devices, self._rooms, self._boxes
+        )

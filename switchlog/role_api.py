@@ -38,6 +38,7 @@ from switchlog.query_recordings import RecordingQueries
 from switchlog.reel import ReelStore
 from switchlog.role import RoleError, at_start, settle_memory, stop_event, utc_now
 from switchlog.sharing import Sharing
+from switchlog.sounds import MessageSounds
 from switchlog.storage import storage_of
 from switchlog.vault import open_store, sharing_of
 from switchlog.warehouse import endpoint
@@ -90,7 +91,7 @@ async def _serve(settings: Settings, store: SecretStore, reader: Awaited, pulse:
     afar = Afar(partial(open_mailbox, settings), store) if is_shared(settings) and "sessions" not in clients else None
     reels = ReelStore(lambda: storage_of(settings), settings.data / SPOOL, store.wire_secret)
     recorded = RecordingQueries(queries.rows, reader.read, reels)
-    app = create_app(queries, Router(clients, afar), KeyRing(store, known), recorded)
+    app = create_app(queries, Router(clients, afar), KeyRing(store, known), recorded, MessageSounds(reels))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", loop="none", timeout_graceful_shutdown=_GRACE_S
     )

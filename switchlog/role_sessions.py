@@ -84,6 +84,7 @@ async def _serve(settings: Settings, store: SecretStore, journal: Journal, vigil
             utc_now,
             journal.live(CONFIG_SHARD, 0.0),
             no_rooms=no_rooms(settings),
+            no_mailboxes=no_rooms(settings),
         )
     )
     tap = tap_of(settings)

@@ -41,6 +41,7 @@ from switchlog.workers import is_edge, socket_of, with_others
 if TYPE_CHECKING:
     from switchlog.settings import Settings
 
+_NO_MAILBOXES = "on Kafka there are no mailboxes yet: they need a journal in a file (SWITCHLOG_JOURNAL=sqlite:)"
 _log = structlog.get_logger(__name__)
 
 
@@ -194,4 +195,5 @@ def _office(settings: Settings, store: SecretStore, journal: Journal, fellow: Fe
         utc_now,
         keeper=keeper,
         no_rooms=no_rooms(settings),
+        no_mailboxes=_NO_MAILBOXES,
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
 import time
 from collections.abc import Coroutine, Iterable, Sequence
@@ -110,7 +109,6 @@ class Session:
             unreachable=self._unreachable,
             device_back=self._device_back,
             new_call=new_call,
-            chance=os.urandom,
             witness=self._sentry,
             outward=self.nodes.outward if self.nodes else None,
             media_send=self._media.send,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.keys.store import SecretStore
+from adapters.notify.mail import Mailer
 from adapters.sip.gate.gate import GateSettings, Policy
 from adapters.sip.gate.source import SourceLimits
 from adapters.sip.message.via import join_host_port
 from domain.ports import Journal
 from switchlog.address import addresses, networks
+from switchlog.clerk import Clerk
 from switchlog.folder import MEDIA_KEYS, SPOOL, media_socket, socket_name
 from switchlog.office import Office
 from switchlog.reel import ReelStore
@@ -45,6 +48,7 @@ def session_parts(
         probe_s=settings.probe_s,
         media=_media(settings),
         reels=ReelStore(lambda: storage_of(settings), (settings.data / SPOOL).absolute(), store.wire_secret),
+        clerk=_clerk(settings),
     )
 
 
@@ -59,6 +63,11 @@ def _media(settings: Settings) -> MediaSettings | None:
 def no_rooms(settings: Settings) -> str:
     """Why no conferences can be declared here; empty if they can."""
     return "" if settings.media_range else "there are no ports for conferences: set SWITCHLOG_MEDIA_PORTS and restart"
+
+
+def _clerk(settings: Settings) -> Clerk:
+    mailer = Mailer(settings.mail_server) if settings.mail_server is not None else None
+    return Clerk(partial(storage_of, settings), (settings.data / SPOOL).absolute(), mailer)
 
 
 async def listen(settings: Settings, session: Session, tls: Tls) -> None:

@@ -20,20 +20,26 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from adapters.analytics.endpoint import Endpoint
 from adapters.journal.kafka.address import parse
-from adapters.storage.address import LOOKS_LIKE, is_bucket
-from adapters.storage.address import parse as bucket
 from domain.call.terms import LEAST_S, USUAL_S
 from domain.ids import SHARDS
 from domain.node import NAME
 from switchlog.address import address, addresses, is_loopback, is_wildcard, networks, numeric, port_range
 from switchlog.given import Derived
+from switchlog.setting_places import check_mail, check_storage
 from switchlog.setting_words import first_line, masked
 
 PREFIX = "SWITCHLOG_"
 _CLIENT = frozenset({"URL", "API_KEY"})
 """Names that belong to the command line as a client, not to the server."""
 _SECRET = frozenset(
-    {"admin_key", "clickhouse_password", "clickhouse_analyst_password", "kafka_password", "storage_secret"}
+    {
+        "admin_key",
+        "clickhouse_password",
+        "clickhouse_analyst_password",
+        "kafka_password",
+        "storage_secret",
+        "smtp_password",
+    }
 )
 _NUMBERS = frozenset({"session_expires", "workers", "media_workers", "trace_bytes", "hep_id", "probe_s"})
 ADMIN_KEY_LEAST = 16
@@ -111,9 +117,14 @@ class Settings(Derived, BaseSettings):
     )
     storage: str = Field(
         "",
-        description="for recordings and messages, which are not made yet: a folder, or"
+        description="for recordings, which are not made yet, and messages: a folder, or"
         " s3://KEY@bucket/prefix?endpoint=https://host:port&region=NAME; empty = in the data folder",
     )
+    smtp: str = Field(
+        "", description="mail server for mails about messages: smtp://user@host:port or smtps://...; empty = no mails"
+    )
+    smtp_password: str = Field("", description="of the user in SWITCHLOG_SMTP=smtp://user@host:port")
+    smtp_from: str = Field("", description="address that such mails come from")
     storage_secret: str = Field("", description="of the key in SWITCHLOG_STORAGE=s3://KEY@bucket")
     tls_cert: str = Field("", description="certificate chain (PEM); empty = self-signed, made at the first start")
     tls_key: str = Field("", description="its private key (PEM)")
@@ -291,7 +302,8 @@ class Settings(Derived, BaseSettings):
                         " that phones reach"
                     )
         self._check_journal()
-        self._check_storage()
+        check_storage(self.storage, self.storage_secret)
+        check_mail(self.smtp, self.smtp_password, self.smtp_from)
         if self.clickhouse_cluster and self.clickhouse == "embedded":
             raise ValueError(
                 "SWITCHLOG_CLICKHOUSE_CLUSTER needs a server in SWITCHLOG_CLICKHOUSE: embedded is no cluster"
@@ -332,17 +344,6 @@ class Settings(Derived, BaseSettings):
             )
         elif self.kafka_password:
             raise ValueError("SWITCHLOG_KAFKA_PASSWORD needs SWITCHLOG_JOURNAL=kafka://user@host:port")
-
-    def _check_storage(self) -> None:
-        if is_bucket(self.storage):
-            try:
-                bucket(self.storage, self.storage_secret)
-            except ValueError as error:
-                raise ValueError(f"{PREFIX}STORAGE: {error}") from None
-        elif "://" in self.storage:
-            raise ValueError(f"{PREFIX}STORAGE is neither a folder nor {LOOKS_LIKE}")
-        elif self.storage_secret:
-            raise ValueError(f"{PREFIX}STORAGE_SECRET needs {PREFIX}STORAGE=s3://KEY@bucket: a folder has none")
 
     def shown(self) -> dict[str, str]:
         """Variable -> value as text, secrets masked."""

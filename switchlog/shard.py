@@ -1,4 +1,5 @@
-"""What one shard holds in memory while it is owned here. Data only: what happens to it is the board's and hall's."""
+"""What one shard holds in memory while it is owned here. Data only: what happens to it is the board's, the hall's and
+the mailroom's."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ from uuid import UUID
 
 from domain.call.call import Call
 from domain.conference.conference import Conference
+from domain.mailbox.mailbox import Mailbox
 from domain.registration import Registration
 
 
 class Shard:
     """What one shard holds in memory, in the term `epoch`."""
 
-    __slots__ = ("calls", "conferences", "epoch", "number", "registrations", "streams")
+    __slots__ = ("calls", "conferences", "epoch", "mailboxes", "number", "registrations", "streams")
 
     def __init__(self, number: int, epoch: int) -> None:
         self.number = number
@@ -23,6 +25,8 @@ class Shard:
         """(tenant, number) -> the registration that is going on"""
         self.conferences: dict[tuple[str, str], Conference] = {}
         """(tenant, number) -> the conference that goes on in that room"""
+        self.mailboxes: dict[tuple[str, str], Mailbox] = {}
+        """(tenant, number) -> the mailbox, if anything is in it"""
 
     def hold(self, registration: Registration) -> None:
         """Keep a registration as long as it has bindings."""
@@ -40,6 +44,14 @@ class Shard:
             self.conferences[key] = conference
         elif self.conferences.get(key, conference).id == conference.id:
             self.conferences.pop(key, None)
+
+    def hold_mailbox(self, mailbox: Mailbox) -> None:
+        """Keep a mailbox until nothing is in it any more."""
+        key = (mailbox.tenant, mailbox.number)
+        if mailbox.closed_at is None:
+            self.mailboxes[key] = mailbox
+        elif self.mailboxes.get(key, mailbox).id == mailbox.id:
+            self.mailboxes.pop(key, None)
 
     def registration(self, tenant: str, number: str) -> Registration | None:
         """What goes on for an address-of-record."""

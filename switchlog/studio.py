@@ -16,7 +16,7 @@ import structlog
 
 from adapters.media.attend import Attendances
 from adapters.media.certificate import Certificates
-from adapters.media.context import ContextName
+from adapters.media.context import Arrangement, ContextName
 from adapters.media.gauge import Gauges
 from adapters.media.keyring import Keyring
 from adapters.media.parts import MediaParts
@@ -28,22 +28,25 @@ from adapters.media.room import RoomName, Seat, context_of
 from adapters.media.secure import Means
 from adapters.media.speaker import Speaker
 from domain.base import Event
-from domain.call.call import Call
+from domain.call.call import Call, CallState
 from domain.call.effect import Effect, MediaEffect
 from domain.call.input import Input
-from domain.ids import shard_of, shard_of_room
+from domain.ids import call_of_leg, shard_of, shard_of_room
 from domain.node import Roster
 from domain.ports import JournalError, Sealer, Stored
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
-from domain.values import ROOM, Flow
+from domain.values import MAILBOX, MESSAGES, ROOM, Flow
 from media.wire import FromWorker, Inventory, Load, Measured, Play, Silent, ToWorker
 from switchlog.board import Board
+from switchlog.clerk import Clerk
 from switchlog.eraser import Eraser, EraserParts
 from switchlog.hall import Hall, HallParts
+from switchlog.mailroom import BoxName, Mailroom, MailroomParts
 from switchlog.recording_keys import RecordingKeys
 from switchlog.reel import ReelStore
 from switchlog.reels import ReelParts, ReelRoom, Work
+from switchlog.voicemail import Voicemail, VoicemailParts
 
 _log = structlog.get_logger(__name__)
 
@@ -83,9 +86,11 @@ class StudioParts(NamedTuple):
     send: Callable[[str, ToWorker], None]
     told: Callable[[tuple[Event, ...]], None]
     reels: ReelStore
+    clerk: Clerk
     work: Work
     read: Callable[[UUID], Sequence[Stored]]
     """a stream of the journal; blocks"""
+    mailbox_changed: Callable[[BoxName], None]
 
 
 class Studio:
@@ -114,7 +119,8 @@ class Studio:
         means = Means(parts.sealer.seal, parts.chance, lambda: certificates.current(clock()))
         speaker = Speaker(means, parts.sealer.unseal, lambda named: certificates.shown(named, clock()))
         host = (lambda flow: parts.settings.host) if parts.settings.host else parts.host
-        self._attendances = Attendances({ROOM: self.hall})
+        self.mailroom, self.voicemail = self._post(parts)
+        self._attendances = Attendances({ROOM: self.hall, MAILBOX: self.voicemail, MESSAGES: self.voicemail})
         self.gauges = Gauges(self.pool.has)
         media = MediaParts(
             pool=self.pool,
@@ -163,6 +169,30 @@ class Studio:
         self.performer.flush()
         self.gauges.flush(self._tell)
 
+    def _post(self, parts: StudioParts) -> tuple[Mailroom, Voicemail]:
+        mailroom = Mailroom(
+            MailroomParts(
+                board=parts.board,
+                directory=parts.directory,
+                seal=parts.sealer.seal,
+                unseal=parts.sealer.unseal,
+                node=parts.node,
+                clock=parts.clock,
+                chance=parts.chance,
+                told=parts.told,
+                clerk=parts.clerk,
+                work=parts.work,
+                changed=parts.mailbox_changed,
+            )
+        )
+        visits = VoicemailParts(parts.board, mailroom, parts.sealer.unseal, parts.clock, self._arrange)
+        return mailroom, Voicemail(visits)
+
+    def resume(self) -> None:
+        """What goes on in shards that were taken goes on, after their calls."""
+        self.hall.resume()
+        self.mailroom.resume(self._is_over)
+
     def perform(self, call: Call, effects: tuple[Effect, ...]) -> None:
         """Of a call in which our own media are; after what its phones are told, since a room may send somebody away."""
         if self._board.owns(shard_of(call.id)):  # else it is no more ours to say
@@ -198,6 +228,15 @@ class Studio:
     def _epoch(self, shard: int) -> int | None:
         owned = self._board.shard(shard)
         return owned.epoch if owned else None
+
+    def _is_over(self, leg: str) -> bool:
+        """Not known, and so no, while the shard of its call is not owned."""
+        stream = call_of_leg(leg)
+        call = self._board.find(stream)
+        return self._board.owns(shard_of(stream)) and (call is None or call.state is CallState.ENDED)
+
+    def _arrange(self, name: ContextName, arrangement: Arrangement | None) -> None:
+        self.performer.arrange(name, arrangement)
 
     def _seat(self, room: RoomName, seats: Mapping[str, Seat], plays: tuple[Play, ...]) -> None:
         if self._board.owns(shard_of_room(*room)):

@@ -16,6 +16,7 @@ from domain.base import Event
 from domain.call.call import Call
 from domain.conference.conference import Conference
 from domain.ids import shard_of
+from domain.mailbox.mailbox import Mailbox
 from domain.ports import JournalError, Stored
 from domain.registration import Registration
 from switchlog.shard import Shard
@@ -58,14 +59,16 @@ def take(epochs: Mapping[int, int], streams: Iterable[Sequence[Stored]], decode:
 
 def _hold(shard: Shard, events: Sequence[Event]) -> bool:
     """Fold one stream into its shard; False if it does not fold."""
-    aggregate: Call | Conference | Registration | None = None
+    aggregate: Call | Conference | Mailbox | Registration | None = None
     try:
         for event in events:
-            aggregate = cast("Call | Conference | Registration | None", event.mutate(aggregate))
+            aggregate = cast("Call | Conference | Mailbox | Registration | None", event.mutate(aggregate))
         if isinstance(aggregate, Call):
             shard.calls[aggregate.id] = aggregate
         elif isinstance(aggregate, Conference):
             shard.hold_conference(aggregate)
+        elif isinstance(aggregate, Mailbox):
+            shard.hold_mailbox(aggregate)
         elif isinstance(aggregate, Registration):
             shard.hold(aggregate)
     except Exception:  # noqa: BLE001  boundary: one stream's fault is not the others'

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -33,9 +34,11 @@ from domain.ids import call_of_leg, new_stream_id
 from domain.node import Roster
 from domain.ports import Credentials, Journal, Sealer
 from domain.routing.directory import Directory
+from domain.storage import Storage, StorageError
 from domain.values import Contact, Flow
 from media.wire import ToWorker
 from switchlog.board import Board
+from switchlog.clerk import Clerk
 from switchlog.crossing import Crossing, Faraway, Outward
 from switchlog.outlet import Outlets, nowhere
 from switchlog.probe import Prober
@@ -44,6 +47,11 @@ from switchlog.reels import Work, at_once
 from switchlog.strain import Strain
 from switchlog.studio import MediaSettings, Studio, StudioParts
 from switchlog.warden import Holder
+
+
+def no_storage() -> Storage:
+    """There is none."""
+    raise StorageError("there is no storage here")
 
 
 def unsent(worker: str, message: ToWorker) -> None:
@@ -90,6 +98,8 @@ class SessionParts(NamedTuple):
     """media of our own, if there are any"""
     reels: ReelStore | None = None
     """what they record; wherever there are `media`"""
+    clerk: Clerk | None = None
+    """who sees to the files of messages, if there are media"""
 
 
 class Hooks(NamedTuple):
@@ -107,7 +117,7 @@ class Hooks(NamedTuple):
     device_back: Callable[[Device], None]
     new_call: Callable[[int, datetime], UUID]
     """(shard, now) -> the id of a new call there"""
-    chance: Callable[[int], bytes]
+    chance: Callable[[int], bytes] = os.urandom
     witness: Witness = Unwitnessed()
     outward: Outward | None = None
     """where there are several nodes: what crosses between them"""
@@ -145,7 +155,7 @@ def dues_of(switch: Switch) -> tuple[Due, ...]:
     dues = (Due(board.next_deadline, board.on_deadline), Due(prober.next_due, prober.on_due))
     if studio is None:
         return dues
-    own = (studio.hall, studio.performer, studio.reels, studio.eraser)
+    own = (studio.hall, studio.performer, studio.reels, studio.eraser, studio.mailroom, studio.voicemail)
     return (*dues, *(Due(one.next_due, one.on_due) for one in own))
 
 
@@ -261,8 +271,10 @@ def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresse
             send=hooks.media_send,
             told=hooks.told,
             reels=parts.reels,
+            clerk=parts.clerk or Clerk(no_storage, Path()),
             work=hooks.work,
             read=parts.journal.read,
+            mailbox_changed=lambda name: None,
         )
     )
 

@@ -100,7 +100,7 @@ CDR = Table(
         Column(
             "disposition",
             WORD,
-            "answered, no_answer, busy, rejected, cancelled, failed, lost; empty while it lasts",
+            "answered, voicemail, no_answer, busy, rejected, cancelled, failed, lost; empty while it lasts",
         ),
         Column("hangup_by", WORD, "caller, callee or system; empty while it lasts"),
         SIP_STATUS,

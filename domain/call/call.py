@@ -15,7 +15,7 @@ from domain.call.measure import Way
 from domain.call.presentation import OPEN, Presentation
 from domain.call.recording import Recording
 from domain.call.relay import Relay
-from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation
+from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation, Voicemail
 from domain.call.terms import ENDLESS, Terms
 from domain.routing.plan import RoutePlan
 from domain.values import EARLY_OVER, MEDIA, OVERTAKEN, PLAIN, ROOM, Ability, Cause, Dialog, Transaction, Venue
@@ -30,9 +30,9 @@ class Call(Aggregate):
 
     def __init__(self) -> None:
         self.state = CallState.NEW
-        self.tenant = self.name = ""
+        self.tenant = self.domain = self.name = ""
         self.shown, self.secure = OPEN, False
-        self.redirects = 0
+        self.voicemail, self.redirects = Voicemail(), 0
         self.alternatives: tuple[str, ...] = ()
         """Numbers that a redirect named and that are not called yet, in order."""
         self.caller_leg = self.callee_leg = ""
@@ -177,10 +177,9 @@ class Call(Aggregate):
 
         def apply(self, aggregate: Call) -> None:
             aggregate.first_terms, aggregate.secure = self.terms, self.secure
-            aggregate.tenant = self.context.tenant
+            aggregate.tenant, aggregate.domain = self.context.tenant, self.domain
             aggregate.name, aggregate.shown = self.name, self.shown
-            aggregate.late_offer = not self.sdp
-            aggregate.caller_leg = self.leg
+            aggregate.late_offer, aggregate.caller_leg = not self.sdp, self.leg
             aggregate.legs = {
                 self.leg: Leg(
                     id=self.leg,
@@ -200,10 +199,13 @@ class Call(Aggregate):
     class Routed(Event):
         """The routing engine decided; the plan says what and why."""
 
-        TOPIC = "call.routed.2"
-        FORMER = ("call.routed.1",)
+        TOPIC = "call.routed.3"
+        FORMER = ("call.routed.2", "call.routed.1")
 
         plan: RoutePlan
+
+        def apply(self, aggregate: Call) -> None:
+            aggregate.voicemail = Voicemail(self.plan.mailbox)
 
     @dataclass(frozen=True)
     class LegsDialed(Event):
@@ -329,6 +331,7 @@ class Call(Aggregate):
     RefreshRequested: TypeAlias = session.RefreshRequested
     RefreshDeferred: TypeAlias = session.RefreshDeferred
     LegRedialed: TypeAlias = session.LegRedialed
+    TurnedToMailbox: TypeAlias = redirect.TurnedToMailbox
     Redirected: TypeAlias = redirect.Redirected
     RequestSent: TypeAlias = passing.RequestSent
     EarlyOffered: TypeAlias = early.EarlyOffered
@@ -386,6 +389,7 @@ EVENTS: tuple[type[Event], ...] = (
     Call.LegRedialed,
     Call.RequestSent,
     Call.Redirected,
+    Call.TurnedToMailbox,
     Call.LegHungUp,
     Call.ForkHungUp,
     Call.Ended,

@@ -52,6 +52,11 @@ def spoken(why: Cause) -> bool:
     return MEANINGS.get(why.sip_status) in _SPOKEN
 
 
+def mendable(why: Cause) -> bool:
+    """Whether the caller can do something about it: call otherwise, or offer other media."""
+    return MEANINGS.get(why.sip_status) is Meaning.MENDABLE or why.sip_status in (488, 606)
+
+
 def best_cause(call: Call, why: Cause) -> Cause:
     """Of all devices' causes the one that says most about the person (RFC 3261 16.7 step 6); the newest of equals."""
     causes = [why, *(leg.why for leg in reversed(call.legs.values()) if leg.why is not None)]

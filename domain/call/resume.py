@@ -34,7 +34,7 @@ from domain.call.effect import (
 from domain.call.leg import Leg, LegState
 from domain.call.relay import WAIT_S
 from domain.call.terms import lost_at
-from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, Cause, Transaction
+from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, NO_ANSWER, Cause, Transaction
 
 REPEAT_S = 32
 """64*T1 (RFC 3261 17.1.1.2): how long a peer may still ask for what was said to it."""
@@ -161,6 +161,7 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
             yield Dial(leg.id, leg.dialog, call.display, caller.sdp, confirmable(call), leg.terms)
             yield from _confirmed(call, leg, now)
         yield from _renewal(leg, now)
+    yield from _cancels(call, NO_ANSWER)
     yield from _early(call, now)
     yield from _late(call, now)
 
@@ -168,6 +169,8 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
 def _relayed(call: Call) -> Iterator[Effect]:
     """Media that go through us, as far as the parties have described theirs."""
     relay = call.relay
+    if call.voicemail.unrelayed:
+        yield CloseRelay(call.caller_leg)
     if relay is None:
         return
     if relay.place is None:
@@ -238,7 +241,7 @@ def _talking(call: Call, now: datetime) -> Iterator[Effect]:
         yield from _confirmed(call, call.callee, now)
         yield from _answer(call)
     if call.answered_at is not None and now < call.answered_at + _REPEAT:
-        yield from _cancels(call, ANSWERED_ELSEWHERE)
+        yield from _cancels(call, NO_ANSWER if call.voicemail.state else ANSWERED_ELSEWHERE)
     yield from _late(call, now)
     yield from _renegotiation(call, now)
     yield from _refresh(call, now)
@@ -313,12 +316,12 @@ def _ended(call: Call, now: datetime) -> Iterator[Effect]:
         yield from _early(call, now)
         for name, transaction in call.concluding:
             yield Conclude(name, transaction)
-        if call.relay is not None:
+        if call.relay is not None or call.voicemail.unrelayed:
             yield CloseRelay(call.caller_leg)
         for leg in call.legs.values():
             yield from _confirmed(call, leg, now)
         yield from _refusals(call, why, now)
-        yield from _cancels(call, ANSWERED_ELSEWHERE if call.answered_at else why)
+        yield from _cancels(call, ANSWERED_ELSEWHERE if call.answered_at and not call.voicemail.state else why)
         if call.unanswered is not None:
             yield Acknowledge(call.unanswered.leg, call.unanswered.dialog)
         hang_ups = [ended for ended in call.hang_ups if ended.leg in call.talked]

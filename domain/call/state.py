@@ -21,6 +21,18 @@ class CallState(Enum):
     ENDED = "ended"
 
 
+class Voicemail(msgspec.Struct, frozen=True):
+    """The `number` of the mailbox that takes a message if nobody answers, empty for none.
+
+    `state` is why the call was turned there, `busy` or `away`, empty as long as it was not; `unrelayed` says that its
+    media went through us until then.
+    """
+
+    number: str = ""
+    state: str = ""
+    unrelayed: bool = False
+
+
 class DialedLeg(msgspec.Struct, frozen=True):
     """A device that is offered the call: its dialog carries the derived Call-ID and tag, and the flow to it.
 

@@ -42,6 +42,24 @@ class Room(msgspec.Struct, frozen=True):
     """one of `domain.room.ANNOUNCED`"""
 
 
+class Box(msgspec.Struct, frozen=True):
+    """A mailbox, by the number whose messages are in it: those that nobody answered, if an extension has the number.
+
+    As declared (`domain.letterbox.Wanted`): the PIN is sealed, empty where none is asked for.
+    """
+
+    tenant: str
+    number: str
+    pin: str = ""
+    pinless: bool = False
+    language: str = "en"
+    greetings: Mapping[str, str] = {}
+    message_s: int = 180
+    messages: int = 100
+    keep_days: int = 30
+    email: str = ""
+
+
 class Tenant(msgspec.Struct, frozen=True):
     """A customer: its SIP domains in lower case, the first one being the main one."""
 
@@ -53,6 +71,8 @@ class Tenant(msgspec.Struct, frozen=True):
     identity: IdentityPolicy = STRIP_ALL
     language: str = LANGUAGE
     """what its callers are spoken to in, as declared or as in its country"""
+    voicemail: str = ""
+    """the number that is dialled to hear one's messages, empty for none"""
 
 
 class Directory(msgspec.Struct, frozen=True):
@@ -68,6 +88,8 @@ class Directory(msgspec.Struct, frozen=True):
     """(tenant, device user name) -> its extension"""
     rooms: Mapping[tuple[str, str], Room] = {}
     """(tenant, number) -> room"""
+    boxes: Mapping[tuple[str, str], Box] = {}
+    """(tenant, number) -> mailbox"""
 
     def tenant_of(self, domain: str) -> str | None:
         """The tenant that a SIP domain belongs to."""
@@ -83,6 +105,14 @@ class Directory(msgspec.Struct, frozen=True):
         """What is spoken to callers of a tenant, or in one of its rooms."""
         declared, owner = self.rooms.get((tenant, room)), self.tenants.get(tenant)
         return (declared.language if declared else "") or (owner.language if owner else LANGUAGE)
+
+    def box(self, tenant: str, number: str) -> Box | None:
+        return self.boxes.get((tenant, number))
+
+    def voicemail(self, tenant: str) -> str:
+        """The number that is dialled to hear one's messages; empty for none."""
+        known = self.tenants.get(tenant)
+        return known.voicemail if known is not None else ""
 
     def extension_of(self, tenant: str, device: str) -> Extension | None:
         """The extension whose phone has this user name."""

@@ -8,7 +8,8 @@ from domain.values import Cause
 
 
 class RoutePlan(msgspec.Struct, frozen=True):
-    """Ring `extension` for `ring_s` seconds, or join the conference of `room`, or refuse with `refusal`.
+    """Ring `extension` for `ring_s` seconds, or join the conference of `room`, or hear one's messages at `messages`, or
+    refuse with `refusal`. Where nobody answers, or there is no extension, a message is left in `mailbox`, if any.
 
     `rule` names the rule that won, `evidence` why, `version` the directory that it was decided on.
     """
@@ -20,3 +21,5 @@ class RoutePlan(msgspec.Struct, frozen=True):
     ring_s: int = 0
     refusal: Cause | None = None
     room: str = ""
+    mailbox: str = ""
+    messages: str = ""

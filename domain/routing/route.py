@@ -11,15 +11,17 @@ MEDIA_S = 5
 
 
 def route(tenant: str, dialled: str, directory: Directory) -> RoutePlan:
-    """The plan for `dialled` inside `tenant`: an extension or a room of the same tenant, by number."""
-    extension = directory.extension(tenant, dialled)
+    """The plan for `dialled` inside `tenant`: an extension, a room or a mailbox of the same tenant, by number."""
+    extension, box = directory.extension(tenant, dialled), directory.box(tenant, dialled)
     if extension is not None:
+        has_box = ", which has a mailbox" if box is not None else ""
         return RoutePlan(
             rule="extension",
-            evidence=f"{dialled} is the extension of {extension.name}",
+            evidence=f"{dialled} is the extension of {extension.name}{has_box}",
             version=directory.version,
             extension=extension.number,
             ring_s=extension.ring_s,
+            mailbox=box.number if box is not None else "",
         )
     room = directory.room(tenant, dialled)
     if room is not None:
@@ -30,6 +32,11 @@ def route(tenant: str, dialled: str, directory: Directory) -> RoutePlan:
             ring_s=MEDIA_S,
             room=room.number,
         )
+    if box is not None:
+        return RoutePlan("mailbox", f"{dialled} is a mailbox", directory.version, ring_s=MEDIA_S, mailbox=box.number)
+    if dialled == directory.voicemail(tenant):
+        evidence = f"{dialled} is dialled to hear one's messages"
+        return RoutePlan("messages", evidence, directory.version, ring_s=MEDIA_S, messages=dialled)
     return RoutePlan(
         rule="unknown",
         evidence=f"no extension {dialled} in {tenant}",

@@ -43,6 +43,14 @@ def key_of(role: Role, tenant: str | None = None) -> str:
     return f"key-{role}-{tenant or 'all'}"
 
 
+class FakeMessages:
+    """Files that hold their names."""
+
+    def audio(self, file: str, key: bytes) -> Bytes:
+        assert key == bytes(32)
+        return Bytes(file.encode())
+
+
 class FakeKeys:
     """Knows `key_of(role, tenant)` for every role and tenant."""
 
@@ -170,7 +178,20 @@ class FakeCommands:
                 if not self.states:
                     raise Refusal("unavailable", "the projector is gone")
                 return self.states.pop(0)
-        raise AssertionError(f"nobody asks for {name}")
+        return _mailbox(name, args)
+
+
+def _mailbox(name: str, args: Mapping[str, Any]) -> Any:
+    """One with one message; to mark it as new changes nothing."""
+    if name == "mailboxes":
+        return [{"tenant": args["tenant"] or "acme", "number": "1002", "new": 1, "heard": 0}]
+    if name == "mailboxes.audio":
+        return {"file": f"{args['tenant']}/voicemail/{args['message']}", "key": "00" * 32}
+    if name == "mailboxes.change":
+        return {"changed": args["what"] != "new"}
+    assert name == "mailboxes.messages", f"nobody asks for {name}"
+    caller = {"number": "1001", "name": "Alice", "left_at": START.isoformat()}
+    return [{"message": "m1", **caller, "duration_ms": 2500, "heard": False}]
 
 
 def _steered(args: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from domain.apikey import Role
 from domain.cursor import cursor_word
 from domain.ports import PARTITION
 from domain.refusal import Refusal
-from tests.api.fakes import START, FakeCommands, FakeKeys, FakeQueries, FakeRecordings, key_of
+from tests.api.fakes import START, FakeCommands, FakeKeys, FakeMessages, FakeQueries, FakeRecordings, key_of
 
 OPERATOR = key_of(Role.OPERATOR)
 JOB = "/v1/projections/cdr/rebuild"
@@ -36,6 +36,7 @@ ROUTES = {
     "recordings": ("GET", "/v1/recordings"),
     "erase": ("DELETE", f"/v1/recordings/{UUID(int=1)}-1"),
     "record": ("POST", f"/v1/calls/{UUID(int=1)}/recording/start"),
+    "mailboxes": ("GET", "/v1/mailboxes"),
 }
 
 
@@ -59,7 +60,7 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     queries, commands = FakeQueries(), FakeCommands()
-    app = create_app(queries, commands, FakeKeys(), FakeRecordings())
+    app = create_app(queries, commands, FakeKeys(), FakeRecordings(), FakeMessages())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield Site(client, queries, commands)
@@ -317,6 +318,25 @@ async def test_something_is_said_in_a_conference(site: Site) -> None:
         assert args == {"number": "7000", "member": member, "tenant": "acme", **said}
     for wrong in ({}, {"text": " "}, {"text": "x" * 501}, {"text": "x", "language": "no language"}):
         is_problem(await site.ask("POST", "/v1/conferences/7000/announce?tenant=acme", json=wrong), 422)
+
+
+async def test_messages_are_listed_heard_marked_and_deleted(site: Site) -> None:
+    own = key_of(Role.TENANT_ADMIN, "globex")
+    (box,) = await site.items("/v1/mailboxes", own)
+    assert (box["tenant"], box["new"]) == ("globex", 1)
+    path = "/v1/mailboxes/1002/messages"
+    (message,) = await site.items(path, own)
+    assert message["message"] == "m1"
+    audio = await site.ask("GET", f"{path}/m1/audio", own)
+    assert (audio.headers["Content-Type"], audio.content) == ("audio/wav", b"globex/voicemail/m1")
+    assert audio.headers["Cache-Control"] == "no-store"
+    for method, where, what in (("POST", "/heard", "heard"), ("POST", "/new", "new"), ("DELETE", "", "delete")):
+        answer = await site.ask(method, f"{path}/m1{where}", own)
+        assert answer.json() == {"changed": what != "new"}
+        assert site.commands.asked[-1][1] == {"tenant": "globex", "number": "1002", "message": "m1", "what": what}
+    is_problem(await site.ask("GET", f"{path}?tenant=acme", own), 404)
+    assert is_problem(await site.ask("GET", path), 422)["field"] == "tenant"
+    assert (await site.ask("GET", path, key_of(Role.SUPERVISOR, "globex"))).status_code == 403, "it is private"
 
 
 async def test_a_conference_is_one_tenants(site: Site) -> None:

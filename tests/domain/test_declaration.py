@@ -88,6 +88,51 @@ ROOMS = """\
 """
 
 
+BOXES = """
+tenants:
+  - slug: acme
+    name: Acme
+    domains: [acme.example]
+    country: GB
+    timezone: Europe/London
+    voicemail: "*97"
+    conferences: [{number: "7000"}]
+    mailboxes:
+      - {number: "1001", pin: "1234", pinless: true, language: de-at, message_s: 60, email: "a@acme.example"}
+      - {number: "1002", greetings: {busy: null, none: "Hello."}, keep_days: 0}
+"""
+
+
+def test_mailboxes() -> None:
+    (tenant,) = declared([Document("f", BOXES)])
+    first, second = tenant.mailboxes
+    assert (tenant.voicemail, first.number, first.pin, first.wanted.pinless) == ("*97", "1001", "1234", True)
+    assert (first.wanted.language, first.wanted.message_s, first.wanted.messages) == ("de-at", 60, 100)
+    assert (second.pin, second.wanted.greetings) == (None, {"busy": "", "none": "Hello."})
+    assert (second.wanted.keep_days, second.wanted.email) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "detail"),
+    [
+        ('number: "1002"', 'number: "1001"', "mailboxes[1].number", "doubled"),
+        ('number: "1002"', 'number: "7000"', "mailboxes[1]", "belongs to a conference"),
+        ("pinless: true", "pinless: 1", "mailboxes[0].pinless", "true or false"),
+        ("language: de-at", "language: german", "mailboxes[0].language", "a tag"),
+        ("message_s: 60", "message_s: 0", "mailboxes[0].message_s", "from 1 to 3600"),
+        ('"a@acme.example"', '"a b@acme.example"', "mailboxes[0].email", "e-mail"),
+        ("busy: null", "sad: null", "mailboxes[1].greetings.sad", "unknown key"),
+        ("keep_days: 0", "keep: 0", "mailboxes[1].keep", "unknown key"),
+    ],
+)
+def test_a_mailbox_that_is_wrong_is_refused_with_its_place(old: str, new: str, field: str, detail: str) -> None:
+    assert old in BOXES
+    with pytest.raises(Refusal) as refused:
+        declared([Document("f", BOXES.replace(old, new))])
+    assert refused.value.field == f"tenants[0].{field}"
+    assert detail in refused.value.detail
+
+
 def test_conferences_with_and_without_pins() -> None:
     (tenant,) = read(GOOD + ROOMS)
     board, plain = tenant.conferences

@@ -26,6 +26,7 @@ from domain.ports import Batch, Cursor, Done, JournalFull, OwnershipLost, Record
 from domain.routing.directory import Directory
 from domain.values import Contact, Flow
 from media.wire import ToWorker
+from switchlog.clerk import Clerk
 from switchlog.crossing import Outward
 from switchlog.outlet import nowhere
 from switchlog.reel import ReelStore
@@ -156,6 +157,7 @@ class Exchange:
         media: MediaWorker | None = None,
         ports: tuple[int, int] = (20000, 20099),
         storage: Path = Path("/dev/null"),
+        clerk: Clerk | None = None,
     ) -> None:
         """Owns the shards that `epoch` names; as one of several nodes if there is a `cluster`; with `media`, at
         `ports`, or none. What they record is below `storage`, a folder."""
@@ -189,6 +191,7 @@ class Exchange:
                 elsewhere=cluster.contacts if cluster else nowhere,
                 media=MediaSettings(*ports, (Path("worker"),)) if media else None,
                 reels=_reels(storage),
+                clerk=clerk,
             ),
             self._hooks(alive),
         )
@@ -202,7 +205,7 @@ class Exchange:
         calls = self.board.load(epochs, streams, decode)
         self.board.resume(calls)
         if self.studio is not None:
-            self.studio.hall.resume()
+            self.studio.resume()
         if self._media is not None:
             self._media.meet(self)
         self.prober.take_up(calls, self._utc())

@@ -135,7 +135,7 @@ class Nodes:
         live = [stream for shard in some for stream in self.journal.live(shard, 0.0)]
         exchange.board.resume(exchange.board.load(epochs, live, decode))
         if exchange.studio is not None:
-            exchange.studio.hall.resume()
+            exchange.studio.resume()
         exchange.deliver()
         self.settle()
 

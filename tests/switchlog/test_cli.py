@@ -26,7 +26,7 @@ from domain.refusal import Refusal
 from switchlog import cli
 from switchlog.cli_demo import demo_text
 from switchlog.settings import load
-from tests.api.fakes import FakeCommands, FakeKeys, FakeQueries, FakeRecordings, key_of
+from tests.api.fakes import FakeCommands, FakeKeys, FakeMessages, FakeQueries, FakeRecordings, key_of
 from tests.switchlog.offices import Desk
 
 
@@ -55,7 +55,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A server on a free port, found by its data folder."""
     listener = socket.create_server(("127.0.0.1", 0))
     made = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", tmp_path)
-    app = create_app(made.queries, made.commands, FakeKeys(), FakeRecordings())
+    app = create_app(made.queries, made.commands, FakeKeys(), FakeRecordings(), FakeMessages())
     server = _Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
@@ -184,6 +184,20 @@ def test_what_is_known_and_finds_nothing_is_said(site: Site, run: Run) -> None:
     assert run("calls", "--tenant", "acme").err == "nothing matches\n"
     assert run("cdr").err == "", "an empty list speaks for itself"
     assert json.loads(run("cdr", "--json", "--number", "4711").out)["items"] == []
+
+
+def test_messages_are_shown_saved_and_deleted(site: Site, run: Run, tmp_path: Path) -> None:
+    assert run("mailboxes").out.splitlines()[1].split() == ["acme", "1002", "1", "0"]
+    shown = run("mailboxes", "messages", "1002", "--tenant", "acme")
+    assert (shown.code, "Alice" in shown.out) == (0, True)
+    wav = tmp_path / "message.wav"
+    assert run("mailboxes", "save", "1002", "m1", str(wav), "--tenant", "acme").code == 0
+    assert wav.read_bytes() == b"acme/voicemail/m1"
+    assert run("mailboxes", "heard", "1002", "m1", "--tenant", "acme").err == "m1 has been heard\n"
+    assert run("mailboxes", "new", "1002", "m1", "--tenant", "acme").code == 1
+    deleted = run("mailboxes", "delete", "1002", "m1", "--tenant", "acme", "--json")
+    assert json.loads(deleted.out) == {"changed": True}
+    assert site.commands.asked[-1][1]["what"] == "delete"
 
 
 def test_conferences_are_shown_and_changed(site: Site, run: Run) -> None:

@@ -278,7 +278,7 @@ def test_a_call_whose_shard_comes_later_is_not_gone(rooms: RememberedRooms) -> N
     assert list(conference(again).members) == [leg]
     again.board.load({shard + 1: 2}, (), decode)
     assert again.studio is not None
-    again.studio.hall.resume()
+    again.studio.resume()
     assert conference_types(again) == ["opened", "arrived", "joined", "left", "closed"]
 
 

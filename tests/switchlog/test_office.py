@@ -129,6 +129,21 @@ def test_a_conference_is_declared_and_its_pins_are_sealed(desk: Desk) -> None:
     assert desk.again().office.directory().rooms == desk.office.directory().rooms
 
 
+def test_a_mailbox_is_declared_and_its_pin_is_sealed(desk: Desk) -> None:
+    box = {"number": "1001", "pin": "4321", "greetings": {"busy": None, "away": "Gone."}, "email": "a@acme.example"}
+    assert desk.outcomes(acme(mailboxes=[box], voicemail="*97"))["acme/1001"] in ("created", "changed")
+    found = desk.office.directory().box("acme", "1001")
+    assert found is not None
+    assert (desk.store.unseal(found.pin), found.greetings) == ("4321", {"busy": "", "away": "Gone."})
+    assert desk.office.directory().voicemail("acme") == "*97"
+    assert '"4321"' not in desk.journal_text()
+    assert desk.again().office.directory().boxes == desk.office.directory().boxes
+    exported = desk.office.export(with_secrets=True)["tenants"][0]
+    assert (exported["mailboxes"][0]["pin"], exported["voicemail"]) == ("4321", "*97")
+    (row,) = [row for row in desk.apply(yaml.safe_dump({"tenants": [exported]})).rows if row.kind == "mailbox"]
+    assert row.outcome == "unchanged"
+
+
 def test_a_pin_is_changed_and_taken_away(desk: Desk) -> None:
     desk.declare(acme(conferences=[room()]))
     assert desk.outcomes(acme(conferences=[room(pin="4321")]))["acme/7000"] == "changed"

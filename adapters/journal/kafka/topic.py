@@ -70,6 +70,7 @@ JOURNAL = (CALLS, REGISTRATIONS, CONFIG)
 _TOPIC_OF = {
     "calls": CALLS,
     "conferences": CALLS,
+    "mailboxes": CALLS,
     "registrations": REGISTRATIONS,
     "security": REGISTRATIONS,
     "config": CONFIG,

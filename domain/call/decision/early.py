@@ -12,6 +12,7 @@ from domain.call.decision import early_media, recording, relay
 from domain.call.decision.dialing import dialed_leg, media_leg
 from domain.call.decision.media import NO_MEDIA, NOT_ANSWERED
 from domain.call.decision.redirect import dial_next, follow
+from domain.call.decision.voicemail import turn_to_mailbox
 from domain.call.input import (
     Abandoned,
     Answered,
@@ -31,11 +32,13 @@ from domain.call.scene import Scene, World, dialed
 from domain.call.terms import granted
 from domain.ids import leg_id
 from domain.routing.plan import RoutePlan
-from domain.routing.route import route
+from domain.routing.route import MEDIA_S, route
 from domain.routing.target import targets
 from domain.values import (
     CANCELLED,
     LATE_ANSWER,
+    MAILBOX,
+    MESSAGES,
     NO_ANSWER,
     NO_MEDIA_WORKER,
     NORMAL,
@@ -74,7 +77,13 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
         ),
         scene.event(Call.Routed, plan=plan),
     ]
-    legs = _legs(inp, plan, world)
+    legs, origin = _legs(inp, plan, world), "route"
+    if not legs and plan.mailbox:
+        at_mailbox = Venue(MAILBOX, plan.mailbox)
+        uri = inp.shown.uri(inp.extension, inp.domain)
+        events.append(scene.event(Call.TurnedToMailbox, plan.mailbox, "away", ()))
+        plan, origin = msgspec.structs.replace(plan, ring_s=MEDIA_S), "voicemail"
+        legs = (media_leg(inp.call, 1, uri, at_mailbox, inp.domain, world),)
     if not legs:
         why = plan.refusal or NOT_REGISTERED
         events.append(
@@ -90,9 +99,10 @@ def offer(scene: Scene, inp: Offer) -> tuple[Event, ...]:
             )
         )
         return tuple(events)
-    events += relay.requested(scene, inp, plan)
+    if origin == "route":
+        events += relay.requested(scene, inp, plan)
     ring_until = scene.now + timedelta(seconds=plan.ring_s)
-    events.append(scene.event(Call.LegsDialed, origin="route", ring_until=ring_until, legs=legs))
+    events.append(scene.event(Call.LegsDialed, origin=origin, ring_until=ring_until, legs=legs))
     return tuple(events)
 
 
@@ -101,11 +111,20 @@ def _legs(inp: Offer, plan: RoutePlan, world: World) -> tuple[DialedLeg, ...]:
     uri = inp.shown.uri(inp.extension, inp.domain)
     if plan.refusal is not None:
         return ()
-    if plan.room:
-        return (media_leg(inp.call, 1, uri, Venue(ROOM, plan.room), inp.domain, world),)
+    if (venue := _venue(plan)) is not None:
+        return (media_leg(inp.call, 1, uri, venue, inp.domain, world),)
     contacts = targets(world.contacts(inp.tenant, plan.extension), inp.instance, inp.secure)
     callee = (plan.extension, inp.domain)
     return tuple(dialed_leg(inp.call, n, uri, callee, contact, world) for n, contact in enumerate(contacts, 1))
+
+
+def _venue(plan: RoutePlan) -> Venue | None:
+    """Where the plan leads at once, if it is to our own media."""
+    if plan.room:
+        return Venue(ROOM, plan.room)
+    if plan.messages:
+        return Venue(MESSAGES, plan.messages)
+    return Venue(MAILBOX, plan.mailbox) if plan.mailbox and not plan.extension else None
 
 
 def progress(scene: Scene, inp: Progressed) -> tuple[Event, ...]:
@@ -267,6 +286,8 @@ def fail(scene: Scene, inp: Failed) -> tuple[Event, ...]:
             return (failed, *further)
     # A 6xx speaks for the person, not for the device: nobody else is asked any more (RFC 3261 16.7 step 5).
     why = best_cause(call, inp.why)
+    if turned := turn_to_mailbox(scene, why, but=inp.leg):
+        return (failed, *turned)
     by = "callee" if spoken(why) and not leg.media else "system"
     return (failed, scene.ended(by, outcome_of(why), why, leg=inp.leg, but=inp.leg))
 
@@ -301,4 +322,6 @@ def no_answer(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
         return ()
     if scene.call.venue:
         return (scene.ended("system", "failed", NO_MEDIA_WORKER),)
+    if turned := turn_to_mailbox(scene, NO_ANSWER):
+        return turned
     return (scene.ended("system", "no_answer", NO_ANSWER),)

@@ -1,4 +1,4 @@
-"""The event of a device that names somebody else to be called. It belongs to `Call`."""
+"""The events of calls that go to somebody else than was called. They belong to `Call`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from domain.base import Event
 from domain.call.leg import LegState
-from domain.values import Cause
+from domain.call.state import Voicemail
+from domain.values import EARLY_OVER, Cause
 
 if TYPE_CHECKING:
     from domain.call.call import Call
@@ -28,3 +29,24 @@ class Redirected(Event):
         leg.state, leg.why = LegState.FAILED, self.why
         aggregate.redirects += 1
         aggregate.alternatives = (*self.targets, *aggregate.alternatives)
+
+
+@dataclass(frozen=True)
+class TurnedToMailbox(Event):
+    """Nobody will answer, for the reason that `state` is: `busy` or `away`. Offers to the legs `withdrawn` are taken
+    back, and media that went through us for the two parties do so no more; what is dialled next is the mailbox
+    `number`."""
+
+    TOPIC = "call.turned_to_mailbox.1"
+
+    number: str
+    state: str
+    withdrawn: tuple[str, ...]
+
+    def apply(self, aggregate: Call) -> None:
+        aggregate.voicemail = Voicemail(self.number, self.state, aggregate.relay is not None)
+        aggregate.relay = None
+        for leg in self.withdrawn:
+            aggregate.legs[leg].state = LegState.CANCELLED
+            if aggregate.early is not None and aggregate.early.leg == leg:
+                aggregate.refuse_early(EARLY_OVER, self.timestamp)

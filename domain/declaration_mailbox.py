@@ -1,0 +1,63 @@
+"""What a file declares of a mailbox."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from domain.document import Item
+from domain.letterbox import DEFAULT_KEEP_DAYS, DEFAULT_MESSAGE_S, DEFAULT_MESSAGES, Wanted
+from domain.word import match, number, pin
+
+_MAILBOX = frozenset(
+    {"number", "pin", "pinless", "language", "greetings", "message_s", "messages", "keep_days", "email"}
+)
+_STATES = ("busy", "away", "none")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}")
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+MAX_GREETING = 500
+MOST_MESSAGE_S, MOST_MESSAGES, MOST_KEEP_DAYS = 3600, 10_000, 3650
+
+
+class MailboxDeclaration(msgspec.Struct, frozen=True):
+    """A mailbox. A PIN is digits, empty for none from now on, or None = as it is; `wanted` is all else."""
+
+    place: Item
+    number: str
+    pin: str | None
+    wanted: Wanted
+
+
+def mailbox(item: Item) -> MailboxDeclaration:
+    """Raises Refusal with line and field."""
+    fields = item.mapping(_MAILBOX)
+    pinless, language, email = fields.get("pinless"), fields.get("language"), fields.get("email")
+    message_s, messages, keep = fields.get("message_s"), fields.get("messages"), fields.get("keep_days")
+    wanted = Wanted(
+        pinless=pinless.truth() if pinless else False,
+        language=match(language, _LANGUAGE, "a tag such as en or de-at, in lower case") if language else "en",
+        greetings=_greetings(fields.get("greetings")),
+        message_s=message_s.whole(1, MOST_MESSAGE_S) if message_s else DEFAULT_MESSAGE_S,
+        messages=messages.whole(1, MOST_MESSAGES) if messages else DEFAULT_MESSAGES,
+        keep_days=keep.whole(0, MOST_KEEP_DAYS) if keep else DEFAULT_KEEP_DAYS,
+        email=match(email, _EMAIL, "an e-mail address") if email and not email.is_nothing else "",
+    )
+    return MailboxDeclaration(item, number(fields.need("number")), pin(fields.get("pin")), wanted)
+
+
+def _greetings(item: Item | None) -> dict[str, str]:
+    """Texts by state; `null` is none but the tone."""
+    if item is None:
+        return {}
+    return {name: _text(value) for name, value in item.mapping(frozenset(_STATES))}
+
+
+def _text(item: Item) -> str:
+    if item.is_nothing:
+        return ""
+    value = item.text()
+    if len(value) > MAX_GREETING or _CONTROL.search(value):
+        item.refuse(f"must have at most {MAX_GREETING} characters and no control characters")
+    return value

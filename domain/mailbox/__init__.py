@@ -1,0 +1,1 @@
+"""Mailboxes: the messages in them, and what callers do there."""

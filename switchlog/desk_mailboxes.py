@@ -1,0 +1,98 @@
+"""The commands about mailboxes: which messages there are, and what others than their owners' phones may do with them.
+
+What may live here: those handlers. They run on the session's loop, as everything does that touches a mailbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from adapters.command.local import Command, Handler
+from domain.mailbox.input import Delete, Hear, Input, Renew
+from domain.mailbox.mailbox import Mailbox, Message
+from domain.ports import JournalError
+from domain.refusal import Refusal
+from domain.routing.directory import Directory
+from domain.switchboard import NotOwned
+from switchlog.mailroom import BoxName, Mailroom
+from switchlog.session import Session
+
+_CHANGES: Mapping[str, Callable[[str, str, str], Input]] = {"heard": Hear, "new": Renew, "delete": Delete}
+
+
+def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[str, Handler]:
+    """`mailboxes` {tenant}, `mailboxes.messages` {tenant, number}, `mailboxes.audio` {tenant, number, message} ->
+    {file, key}, `mailboxes.change` {tenant, number, message, what} -> {changed}."""
+
+    async def mailboxes(command: Command) -> list[dict[str, Any]]:
+        mailroom, tenant = session.studio.mailroom if session.studio else None, command.args.get("tenant")
+        found = []
+        for name in sorted(BoxName(*key) for key in directory().boxes if tenant in (None, key[0])):
+            new, heard = _counts(mailroom, name)
+            found.append({"tenant": name.tenant, "number": name.number, "new": new, "heard": heard})
+        return found
+
+    async def messages(command: Command) -> list[dict[str, Any]]:
+        mailbox = _known(session, directory(), command)
+        return [_shown(one) for one in mailbox.there] if mailbox is not None else []
+
+    async def audio(command: Command) -> dict[str, str]:
+        message = _message(session, directory(), command)
+        assert session.studio is not None
+        return {"file": message.file, "key": session.studio.mailroom.key_of(message).hex()}
+
+    async def change(command: Command) -> dict[str, Any]:
+        message = _message(session, directory(), command)
+        assert session.studio is not None
+        args = command.args
+        inp = _CHANGES[args["what"]](command.id, command.actor, message.id)
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        try:
+            session.studio.mailroom.handle(BoxName(args["tenant"], args["number"]), inp, done.set_result)
+        except (JournalError, NotOwned) as error:
+            raise Refusal("unavailable", str(error)) from error
+        return {"changed": await done}
+
+    return {
+        "mailboxes": mailboxes,
+        "mailboxes.messages": messages,
+        "mailboxes.audio": audio,
+        "mailboxes.change": change,
+    }
+
+
+def _counts(mailroom: Mailroom | None, name: BoxName) -> tuple[int, int]:
+    mailbox = mailroom.find(name) if mailroom is not None else None
+    return mailbox.counts if mailbox is not None else (0, 0)
+
+
+def _known(session: Session, directory: Directory, command: Command) -> Mailbox | None:
+    """Raises Refusal if no such mailbox is declared, and nothing is left of one."""
+    name = BoxName(command.args["tenant"], command.args["number"])
+    mailbox = session.studio.mailroom.find(name) if session.studio else None
+    if mailbox is None and directory.box(*name) is None:
+        raise Refusal("missing", f"there is no mailbox {name.number}", field="number")
+    return mailbox
+
+
+def _message(session: Session, directory: Directory, command: Command) -> Message:
+    """Raises Refusal."""
+    mailbox, wanted = _known(session, directory, command), command.args["message"]
+    message = mailbox.messages.get(wanted) if mailbox is not None else None
+    if message is None or not message.there:
+        raise Refusal("missing", f"there is no message {wanted} in this mailbox", field="message")
+    return message
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    return {
+        "message": message.id,
+        "number": message.number,
+        "name": message.name,
+        "left_at": message.left_at,
+        "duration_ms": message.duration_ms,
+        "sha256": message.sha256,
+        "heard": message.heard,
+    }

@@ -1,0 +1,125 @@
+"""Voicemail with real phones of two makers: a message is left, its tone is in the file, and others hear of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import wave
+from typing import Any
+
+import numpy as np
+import pytest
+
+from media.tone import levels
+from tests.e2e.talk import LOUD_DBFS, QUIET_DBFS, TONES_HZ, phone
+from tests.fixtures.server import Server, tenant
+from tests.phones.call import PhoneCall
+from tests.phones.factory import Phones
+
+BOX = "/v1/mailboxes/1002/messages"
+ACME = {"tenant": "acme"}
+SAID_S = 2.5
+
+
+def with_box(ring_s: int = 30, **fields: Any) -> dict[str, Any]:
+    """A tenant whose extension 1002 has a mailbox without words, so that a caller is soon recorded."""
+    box = {"number": "1002", "pin": "4321", "greetings": {"busy": None, "away": None}, **fields}
+    return tenant("acme", ring_s=ring_s) | {"mailboxes": [box], "voicemail": "*97"}
+
+
+async def happens(server: Server, kind: str, times: int = 1, timeout_s: float = 20) -> None:
+    """So many events of this type are in the journal."""
+    found = 0
+    async with server.client() as client, asyncio.timeout(timeout_s):
+        while found < times:
+            answer = await client.get("/v1/events", params={"after": "0", "type": kind})
+            found = len(answer.json()["items"])
+            await asyncio.sleep(0.05)
+
+
+async def messages(server: Server, count: int, timeout_s: float = 20) -> list[dict[str, Any]]:
+    """The messages of the mailbox, once there are so many."""
+    found: list[dict[str, Any]] = []
+    async with server.client() as client, asyncio.timeout(timeout_s):
+        while len(found) != count:
+            found = (await client.get(BOX, params=ACME)).json()["items"]
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def said(server: Server, message: str) -> tuple[bytes, tuple[float, ...], float]:
+    """The WAV of a message, the levels of the phones' tones in it, and its length in seconds."""
+    async with server.client() as client:
+        answer = await client.get(f"{BOX}/{message}/audio", params=ACME)
+    assert answer.status_code == 200, answer.text
+    with wave.open(io.BytesIO(answer.content)) as file:
+        rate, samples = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    return answer.content, levels(samples, rate, [TONES_HZ["1001"], TONES_HZ["1002"]]), len(samples) / rate
+
+
+async def leave(caller: PhoneCall, server: Server) -> None:
+    """Speak for a while once the caller is recorded."""
+    await caller.state("answered", 10)
+    await happens(server, "mailbox.recording_begun")
+    await asyncio.sleep(SAID_S)
+
+
+async def test_a_message_is_left_for_somebody_who_is_not_there(server: Server, phones: Phones) -> None:
+    await server.apply(with_box())
+    alice = await phone(server, phones, "pjsua", "1001")
+    call = await alice.dial("1002")
+    await leave(call, server)
+    await call.hang_up()
+    (message,) = await messages(server, 1)
+    content, (own, other), length_s = await said(server, message["message"])
+    assert own > LOUD_DBFS, own
+    assert other < QUIET_DBFS, other
+    assert length_s >= SAID_S - 1.2
+    assert (message["number"], message["heard"]) == ("1001", False)
+    assert round(length_s * 1000) == message["duration_ms"]
+    assert hashlib.sha256(content).hexdigest() == message["sha256"]
+
+
+async def test_a_message_is_heard_by_phone(server: Server, phones: Phones) -> None:
+    """By the extension's own phone, which is not asked for a PIN; it hears the caller's tone and then the menu."""
+    await server.apply(with_box(pinless=True))
+    alice, bob = await asyncio.gather(
+        phone(server, phones, "pjsua", "1001"), phone(server, phones, "baresip", "1002", codecs=("PCMA",))
+    )
+    call = await alice.dial("1002")
+    incoming = await bob.incoming(10)
+    await incoming.ring()
+    await incoming.reject(486)
+    await leave(call, server)
+    await call.hang_up()
+    await messages(server, 1)
+    listening = await bob.dial("*97")
+    await listening.state("answered", 10)
+    await happens(server, "mailbox.message_heard")
+    await listening.hang_up()
+    heard = await listening.recording()
+    rate = 8000
+    windows = [heard[at : at + rate // 2] for at in range(0, len(heard) - rate // 2, rate // 4)]
+    assert max(levels(one, rate, [TONES_HZ["1001"]])[0] for one in windows) > LOUD_DBFS, "the message was heard"
+    (message,) = await messages(server, 1)
+    assert message["heard"]
+    (row,) = await server.rows("SELECT * FROM cdr WHERE to_number = '1002' AND final", lambda rows: len(rows) == 1)
+    assert (row["disposition"], row["answered_by"]) == ("voicemail", "1002")
+
+
+@pytest.mark.parametrize("role", ["media", "sessions"])
+async def test_a_message_outlives_the_process_that_takes_it(server: Server, phones: Phones, role: str) -> None:
+    """`kill -9` in the middle of it: what was said before and afterwards is there, and can be played."""
+    await server.apply(with_box())
+    alice = await phone(server, phones, "pjsua", "1001")
+    call = await alice.dial("1002")
+    await leave(call, server)
+    await server.replace_role(role)
+    await asyncio.sleep(2 * SAID_S)
+    await call.hang_up()
+    (message,) = await messages(server, 1, timeout_s=40)
+    _, (own, other), length_s = await said(server, message["message"])
+    assert own > LOUD_DBFS, own
+    assert other < QUIET_DBFS, other
+    assert length_s > SAID_S + 1, "it went on after the kill"

@@ -1,0 +1,254 @@
+"""Calls to mailboxes as ladders of real messages: what callers hear, what is recorded, journaled and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from adapters.sip.message.message import Response
+from adapters.storage.folder import FolderStorage
+from domain.mailbox.mailbox import Mailbox
+from domain.routing.directory import Box, Directory
+from media.container import contain
+from media.wav import Track
+from media.wire import Context, PlayDone, Record, RecordClosed
+from switchlog.clerk import Clerk
+from switchlog.mailroom import BoxName
+from switchlog.reel import open_wave
+from tests.domain.world import directory
+from tests.switchlog.exchange import Exchange, HeldJournal
+from tests.switchlog.mixing import RememberedRooms
+from tests.switchlog.phone import ALICE, BOB, Phone, methods
+
+BOX = Box("acme", "1002", pin="sealed.1234", message_s=30, keep_days=7)
+NAME = BoxName("acme", "1002")
+SAID = np.arange(8000 * 3, dtype=np.int16).tobytes()
+
+
+def boxed() -> Directory:
+    """1002 has a mailbox with the PIN 4321; *97 is dialled for its messages."""
+    known = directory()
+    tenants = {**known.tenants, "acme": msgspec.structs.replace(known.tenants["acme"], voicemail="*97")}
+
+    return msgspec.structs.replace(known, tenants=tenants, boxes={NAME: BOX})
+
+
+class Worker(RememberedRooms):
+    """A media worker in which a test lets sounds end, and that writes what is recorded."""
+
+    def context(self) -> Context:
+        """The one that there is."""
+        (put,) = self.has.values()
+        return put.desired
+
+    def playing(self) -> str:
+        """What is heard; empty for nothing."""
+        (leg,) = self.context().legs
+        return leg.plays[0].source if leg.plays else ""
+
+    def end_sound(self) -> None:
+        (name,) = self.has
+        (leg,) = self.context().legs
+        self.say(PlayDone(name, leg.id, leg.plays[0].id))
+
+    def write(self, data: bytes) -> Record:
+        """So much is recorded by now."""
+        (record,) = self.context().records
+        container = contain(Path(record.path), Track(8000, 1), record.key)
+        container.append(data)
+        container.abandon()
+        return record
+
+    def close(self, record: Record, context: str) -> None:
+        self.say(RecordClosed(context, record.id, record.path, "", 0))
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker()
+
+
+@pytest.fixture
+def clerk(tmp_path: Path) -> Clerk:
+    return Clerk(lambda: FolderStorage(tmp_path / "storage"), tmp_path / "spool")
+
+
+@pytest.fixture
+def exchange(worker: Worker, clerk: Clerk) -> Exchange:
+    return Exchange(media=worker, directory=boxed, clerk=clerk)
+
+
+def dialled(exchange: Exchange, number: str, caller: str = "1001", address: str = ALICE) -> tuple[Phone, Response]:
+    phone = Phone(exchange, caller, address)
+    phone.register()
+    phone.invite(number, call_id=f"{caller}-{number}")
+    answered = exchange.last(address)
+    assert isinstance(answered, Response)
+    assert answered.status == 200, answered.reason
+    phone.within(answered, "ACK")
+    return phone, answered
+
+
+def leave(exchange: Exchange, worker: Worker) -> None:
+    """A message of three seconds."""
+    phone, answered = dialled(exchange, "1002")
+    worker.end_sound()
+    worker.end_sound()
+    (name,) = worker.has
+    record = worker.write(SAID)
+    phone.within(answered, "BYE")
+    worker.close(record, name)
+    exchange.deliver()
+
+
+def mailbox(exchange: Exchange) -> Mailbox | None:
+    assert exchange.studio is not None
+    return exchange.studio.mailroom.find(NAME)
+
+
+def types(exchange: Exchange) -> list[str]:
+    return [one.record.type.split(".")[1] for one in exchange.journal.stored if one.record.category == "mailboxes"]
+
+
+def test_a_message_is_left_and_kept(exchange: Exchange, worker: Worker, tmp_path: Path) -> None:
+    phone, answered = dialled(exchange, "1002")
+    assert worker.playing() == "prompt:voicemail-away:en"
+    worker.end_sound()
+    assert worker.playing() == "tone:beep"
+    worker.end_sound()
+    assert types(exchange) == ["opened", "recording_begun"]
+    (name,) = worker.has
+    record = worker.write(SAID)
+    assert len(record.key) == 32
+    phone.within(answered, "BYE")
+    assert methods(exchange.take(ALICE))[-1:] == ["200 BYE"]
+    assert worker.has == {}
+    worker.close(record, name)
+    exchange.deliver()
+    assert types(exchange)[2:] == ["message_left"]
+    kept = mailbox(exchange)
+    assert kept is not None
+    (message,) = kept.there
+    assert (message.number, message.duration_ms) == ("1001", 3000)
+    wave = open_wave(FolderStorage(tmp_path / "storage"), message.file, record.key)
+    assert wave.read(44, len(SAID)) == SAID
+    assert list((tmp_path / "spool").iterdir()) == [], "it is in one place only"
+    assert record.key.hex() not in str(exchange.journal.stored), "the key is sealed"
+
+
+def test_a_hash_ends_a_message(exchange: Exchange, worker: Worker) -> None:
+    dialled(exchange, "1002")
+    worker.end_sound()
+    worker.end_sound()
+    (name,) = worker.has
+    (leg,) = worker.context().legs
+    record = worker.write(SAID)
+    worker.press(leg.id, "5#", name)
+    assert worker.context().records == ()
+    assert worker.playing() == "prompt:voicemail-saved:en"
+    worker.close(record, name)
+    exchange.deliver()
+    worker.end_sound()
+    assert methods(exchange.take(ALICE))[-1:] == ["BYE"], "nothing more is to be said"
+    assert types(exchange)[2:] == ["message_left"]
+
+
+def test_nobody_speaks_for_ever(exchange: Exchange, worker: Worker) -> None:
+    dialled(exchange, "1002")
+    worker.end_sound()
+    worker.end_sound()
+    worker.write(SAID)
+    exchange.wait(29)
+    assert worker.context().records
+    exchange.wait(2)
+    assert worker.playing() == "prompt:voicemail-saved:en"
+
+
+def test_who_says_nothing_leaves_nothing(exchange: Exchange, worker: Worker, tmp_path: Path) -> None:
+    phone, answered = dialled(exchange, "1002")
+    worker.end_sound()
+    worker.end_sound()
+    (name,) = worker.has
+    record = worker.write(SAID[:8000])
+    phone.within(answered, "BYE")
+    worker.close(record, name)
+    exchange.deliver()
+    assert types(exchange)[2:] == ["recording_dropped", "closed"]
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_message_outlives_the_server(worker: Worker, clerk: Clerk) -> None:
+    journal = HeldJournal()
+    before = Exchange(journal, media=worker, directory=boxed, clerk=clerk)
+    phone, answered = dialled(before, "1002")
+    worker.end_sound()
+    worker.end_sound()
+    (record,) = worker.context().records
+    worker.write(SAID)
+    after = Exchange(journal, epoch=2, start_s=before.clock_s + 1, media=worker, directory=boxed, clerk=clerk)
+    assert worker.context().records == (record,), "it goes on, in the same file with the same key"
+    phone.exchange = after
+    phone.within(answered, "BYE")
+    worker.die()
+    after.wait(6)
+    after.deliver()
+    assert types(after)[2:] == ["message_left"], "also if no worker says that the file is closed"
+
+
+def test_messages_are_heard_and_deleted(exchange: Exchange, worker: Worker, tmp_path: Path) -> None:
+    leave(exchange, worker)
+    dialled(exchange, "*97", "1002", BOB)
+    (name,) = worker.has
+    (leg,) = worker.context().legs
+    assert worker.playing() == "prompt:voicemail-pin:en"
+    worker.press(leg.id, "4321#", name)
+    assert worker.playing() == "prompt:voicemail-new:en:1"
+    worker.end_sound()
+    exchange.deliver()
+    (leg,) = worker.context().legs
+    (play,) = leg.plays
+    assert Path(play.source).parent == tmp_path / "spool"
+    worker.end_sound()
+    assert types(exchange)[3:] == ["message_heard"]
+    assert worker.playing() == "prompt:voicemail-menu:en"
+    worker.press(leg.id, "3", name)
+    exchange.deliver()
+    assert types(exchange)[4:] == ["message_deleted", "message_erased", "closed"]
+    assert not [one for one in tmp_path.rglob("*") if one.is_file()], "nothing is left of it"
+    assert worker.playing() == "prompt:voicemail-deleted:en"
+    worker.end_sound()
+    assert worker.playing() == "prompt:goodbye:en"
+    worker.end_sound()
+    assert methods(exchange.take(BOB))[-1:] == ["BYE"]
+
+
+def test_without_the_pin_nobody_hears_anything(exchange: Exchange, worker: Worker) -> None:
+    leave(exchange, worker)
+    dialled(exchange, "*97", "1002", BOB)
+    (name,) = worker.has
+    (leg,) = worker.context().legs
+    worker.press(leg.id, "1#2#3#", name)
+    assert worker.playing() == "prompt:goodbye:en"
+    worker.end_sound()
+    assert methods(exchange.take(BOB))[-1:] == ["BYE"]
+    assert types(exchange) == ["opened", "recording_begun", "message_left"], "who is wrong writes nothing"
+
+
+def test_who_has_no_mailbox_is_told_so(exchange: Exchange) -> None:
+    phone = Phone(exchange, "1001", ALICE)
+    phone.register()
+    phone.invite("*97")
+    refused = exchange.last(ALICE)
+    assert isinstance(refused, Response)
+    assert refused.status == 404
+
+
+def test_messages_expire(exchange: Exchange, worker: Worker, tmp_path: Path) -> None:
+    leave(exchange, worker)
+    exchange.wait(7 * 86_400)
+    exchange.deliver()
+    assert types(exchange)[3:] == ["message_deleted", "message_erased", "closed"]
+    assert not [one for one in (tmp_path / "storage").rglob("*") if one.is_file()]
