@@ -160,10 +160,11 @@ class RelayPerformer:
         try:
             desired = self._context(call, effect)
         except ValueError as error:
-            if call.talked:
+            if call.talked and call.renegotiation is None:
                 self._fail(call.id, Cause(488, 65, str(error)))
                 return
-            desired = _silent(call.id, effect.place)  # one that rings says this, and another one may answer
+            # One that rings says this, and another one may answer; or both agreed on no audio, and may again on some.
+            desired = self._context(call, msgspec.structs.replace(effect, callee=""))
         if desired != one.desired:
             one.desired = desired
             self._parts.pool.put(name_of(call.tenant, call.id), desired)

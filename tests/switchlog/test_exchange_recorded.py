@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from adapters.journal.codec import decode
+from adapters.sip.message.message import Request
 from adapters.storage.folder import FolderStorage
 from domain.call.call import Call
 from domain.call.input import RecordingAsked
@@ -26,7 +27,7 @@ from switchlog.reel import ReelStore, open_wave
 from tests.domain.world import directory, new_call, with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms
-from tests.switchlog.phone import talk
+from tests.switchlog.phone import BOB, SDP, talk
 
 ALWAYS, ON_DEMAND = MediaPolicy(recording="always"), MediaPolicy(recording="on_demand", layout="mixed")
 SECOND = b"\x01\x02\x03\x04" * 8000
@@ -257,6 +258,17 @@ def test_both_parties_are_told_and_that_is_a_fact(make: Make, rooms: Recorders) 
     assert exchange.types[-1] == "recording_announced"
     rooms.say(PlayDone(name, "", play.id))
     assert exchange.types.count("recording_announced") == 1
+
+
+def test_a_recording_goes_on_while_the_parties_agree_on_no_audio(make: Make, rooms: Recorders) -> None:
+    exchange = make()
+    alice, bob, answered, _ = talk(exchange)
+    before = rooms.records
+    alice.within(answered, "INVITE", SDP.replace("m=audio 4000", "m=audio 0"))
+    reoffer = exchange.last(BOB)
+    assert isinstance(reoffer, Request)
+    bob.reply(reoffer, 200, SDP.replace("m=audio 4000", "m=audio 0"))
+    assert rooms.records == before
 
 
 def erase(exchange: Exchange, recording: str, tenant: str | None = None) -> Refusal | None:

@@ -197,6 +197,22 @@ def test_a_callee_that_makes_the_offer(exchange: Exchange, rooms: RememberedRoom
     assert [leg.remote for leg in context(rooms).legs] == [("127.0.0.1", 4100), ("127.0.0.1", 4000)]
 
 
+def test_parties_may_agree_on_no_audio_and_on_audio_again(exchange: Exchange, rooms: RememberedRooms) -> None:
+    alice, bob, answered, _ = talk(exchange)
+    heard = context(rooms)
+    for sdp, taken in ((FAX, FAX.replace("4700", "0")), (SDP, SDP)):
+        alice.within(answered, "INVITE", sdp)
+        reoffer = exchange.last(BOB)
+        assert isinstance(reoffer, Request)
+        bob.reply(reoffer, 200, taken)
+        assert exchange.last(ALICE).body.decode().endswith("m=image 0 udptl t38\r\n") == (sdp is FAX)
+        alice.within(answered, "ACK")
+        assert any(leg.receives for leg in context(rooms).legs) == (sdp is SDP)
+    assert context(rooms) == heard
+    assert exchange.board.open_calls == 1
+
+
+FAX = SDP.replace("m=audio 4000 RTP/AVP 0", "m=image 4700 udptl t38")
 NONSENSE = ["hello", f"{SDP}m=video x RTP/AVP 96\r\n", SDP.replace("c=IN", "c=IN x")]
 
 
