@@ -157,6 +157,8 @@ class Studio:
             return
         if isinstance(message, Inventory):
             self.gauges.arrived(worker, message.run)
+        if isinstance(message, Load):
+            self.relays.ask_again(worker)
         about = "" if isinstance(message, Inventory | Load) else message.context
         if ContextName.of(about).kind == RELAYED:
             self.relays.heard(message)

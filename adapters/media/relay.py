@@ -90,6 +90,8 @@ class RelayPerformer:
         """`pressed(call, side, digit)` is told of keys that the parties press."""
         self._parts, self._reels, self._tell_pressed = parts, reels, pressed
         self._calls: dict[UUID, _Relayed] = {}
+        self._out: dict[UUID, str] = {}
+        """calls that their workers do not take as they are now, such as for a port that is taken -> contexts"""
         self._inputs: list[tuple[UUID, Input]] = []
         self._effects: Mapping[type[MediaEffect], Callable[[Call, Any], None]] = {
             OpenRelay: self._open,
@@ -119,6 +121,15 @@ class RelayPerformer:
         """What a worker says of a context of our kind. `flush` is to follow."""
         if (how := self._messages.get(type(message))) is not None:
             how(message)
+
+    def ask_again(self, worker: str) -> None:
+        """Once a second of each worker: what one did not take it may take by now."""
+        for call, context in list(self._out.items()):
+            one = self._calls.get(call)
+            if one is None or one.desired is None:
+                del self._out[call]
+            elif self._parts.pool.worker_of(context) in ("", worker):
+                self._parts.pool.put(context, one.desired)
 
     def flush(self) -> None:
         """Tell calls what has happened."""
@@ -227,6 +238,7 @@ class RelayPerformer:
     def _ready(self, message: Ready) -> None:
         call = call_of(message.context)
         one = self._calls.get(call)
+        self._out.pop(call, None)
         if one is not None and not one.told and one.rev and message.rev >= one.rev:
             self._opened(call, one)
 
@@ -234,7 +246,10 @@ class RelayPerformer:
         call = call_of(message.context)
         one = self._calls.get(call)
         if one is None or one.told:
-            _log.error("a media worker does not relay a call as it is now", **msgspec.to_builtins(message))
+            if call not in self._out:
+                _log.error("a media worker does not relay a call as it is now", **msgspec.to_builtins(message))
+            if one is not None:
+                self._out[call] = message.context
             return
         del self._calls[call]
         self._free(one.place)

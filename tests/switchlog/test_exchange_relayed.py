@@ -11,7 +11,7 @@ from adapters.sip.message.message import Request, Response
 from adapters.sip.message.parser import parse
 from domain.routing.directory import Directory
 from domain.values import MediaPolicy
-from media.wire import Codec, Context
+from media.wire import Codec, Context, Load
 from tests.domain.world import directory, with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms
@@ -356,3 +356,21 @@ def test_a_worker_that_is_started_again_gets_the_call_with_the_same_ports(
     rooms.start()
     assert context(rooms) == before
     assert exchange.take(ALICE) == exchange.take(BOB) == []
+
+
+def test_a_port_that_is_somebody_elses_for_a_while_is_asked_for_again(
+    exchange: Exchange, rooms: RememberedRooms
+) -> None:
+    talk(exchange)
+    before = context(rooms)
+    rooms.die()
+    rooms.taken_ports = {20000}
+    rooms.start()
+    assert rooms.has == {}
+    rooms.say(Load(0, 0))
+    rooms.taken_ports = set()
+    rooms.say(Load(0, 0))
+    assert context(rooms) == before
+    puts = len(rooms.puts)
+    rooms.say(Load(2, 0))
+    assert len(rooms.puts) == puts
