@@ -85,8 +85,13 @@ class Engine:
         self.said += self._studio.closed()
 
     def close(self, now_s: float) -> None:
-        """End everything, in order: recordings are closed, legs measured, ports let go."""
+        """End everything, in order: legs are measured, ports let go.
+
+        Recordings are left as they are, to be gone on with: calls may outlive the worker, and a file that was finished
+        takes no more.
+        """
         for room in list(self._rooms.here.values()):
+            room.recordings.clear()
             self.drop(Drop(room.name, room.epoch), now_s)
         self.said += self._studio.close()
         self._network.close_all()

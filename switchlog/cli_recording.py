@@ -48,12 +48,15 @@ def audio(
 ) -> None:
     """Fetch the sound of a recording as a WAV."""
     with Client.found() as client:
-        pieces = client.pieces(f"/v1/recordings/{quote(recording, safe='')}/audio")
+        pieces = iter(client.pieces(f"/v1/recordings/{quote(recording, safe='')}/audio"))
+        first = next(pieces, b"")  # before a file is made: there may be none
         if str(output) == "-":
+            sys.stdout.buffer.write(first)
             for piece in pieces:
                 sys.stdout.buffer.write(piece)
             return
         with output.open("wb") as file:
+            file.write(first)
             for piece in pieces:
                 file.write(piece)
 

@@ -24,9 +24,7 @@ Rows = Callable[[str, Mapping[str, object]], list[Item]]
 Read = Callable[[UUID], Sequence[Stored]]
 _STARTED, _STOPPED, _ERASED = (f"type LIKE 'call.recording_{one}.%%'" for one in ("started", "stopped", "erased"))
 _LIST = f"""
-SELECT r.recording AS recording, r.tenant AS tenant, r.call_id AS call_id, r.started_at AS started_at,
-    r.began AS began, r.stopped_at AS stopped_at, r.stopped AS stopped, cdr.from_number, cdr.to_number
-FROM (
+WITH r AS (
     SELECT any(tenant) AS tenant, call_id, JSONExtractString(data, 'recording') AS recording,
         minIf(time, {_STARTED}) AS started_at, anyIf(data, {_STARTED}) AS began,
         maxIf(time, {_STOPPED}) AS stopped_at, anyIf(data, {_STOPPED}) AS stopped, countIf({_ERASED}) AS erased
@@ -34,7 +32,12 @@ FROM (
     GROUP BY call_id, recording
     HAVING began != '' AND erased = 0 {{having}}
     ORDER BY started_at DESC, recording DESC LIMIT %(limit)s
-) AS r LEFT JOIN cdr ON cdr.call_id = r.call_id
+)
+SELECT r.recording AS recording, r.tenant AS tenant, r.call_id AS call_id, r.started_at AS started_at,
+    r.began AS began, r.stopped_at AS stopped_at, r.stopped AS stopped, c.from_number, c.to_number
+FROM r LEFT JOIN (
+    SELECT call_id, from_number, to_number FROM cdr WHERE (tenant, call_id) IN (SELECT tenant, call_id FROM r)
+) AS c ON c.call_id = r.call_id
 ORDER BY started_at DESC, recording DESC
 """
 

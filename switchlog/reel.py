@@ -16,6 +16,7 @@ from media.container import complete
 from media.part import part_of
 from media.sealed import SealedWave
 
+_AHEAD_BYTES = 1 << 20
 MOST_TRIES = 5
 """So often a file is looked for that no worker may ever have begun."""
 
@@ -42,12 +43,24 @@ def key_purpose(tenant: str, recording: str) -> str:
 
 
 def open_wave(storage: Storage, name: str, key: bytes) -> SealedWave:
-    """Any part of it can be read; each reading asks the storage. Raises StorageError and SealedError. Blocks."""
+    """Any part of it can be read, by one thread at a time. Raises StorageError and SealedError. Blocks."""
+    size = storage.size(name)
+    return SealedWave(key, size, _Ahead(storage, name, size).read)
 
-    def read(at: int, length: int) -> bytes:
-        return b"".join(storage.open(name, at, length))
 
-    return SealedWave(key, storage.size(name), read)
+class _Ahead:
+    """Reads a file in large pieces, of which the last one is kept: a storage may be far away, and chunks are small."""
+
+    def __init__(self, storage: Storage, name: str, size: int) -> None:
+        self._storage, self._name, self._size = storage, name, size
+        self._at, self._piece = 0, b""
+
+    def read(self, at: int, length: int) -> bytes:
+        begin = at - self._at
+        if begin < 0 or begin + length > len(self._piece):
+            wanted = min(max(length, _AHEAD_BYTES), self._size - at)
+            self._at, self._piece, begin = at, b"".join(self._storage.open(self._name, at, wanted)), 0
+        return self._piece[begin : begin + length]
 
 
 class ReelStore:

@@ -151,20 +151,25 @@ async def test_a_recording_outlives_its_processes(server: Server, phones: Phones
         only(right[-int(HEARD_S * rate_hz) :], rate_hz, BOB_HZ, ALICE_HZ)
 
 
-async def test_a_recording_whose_call_and_server_ended_at_once_is_kept(server: Server, phones: Phones) -> None:
-    """`kill -9` of everything while it is recorded: its phones hang up, and the file is finished all the same."""
+@pytest.mark.parametrize("gently", [False, True])
+async def test_a_recording_goes_on_after_its_server_was_away(server: Server, phones: Phones, gently: bool) -> None:
+    """After a `kill -9` of everything, and after an ordinary end: in the same file."""
     await server.apply(declared(recording=ALWAYS))
     alice, bob = await phone(server, phones, "pjsua", "1001"), await phone(server, phones, "baresip", "1002")
     out, incoming = await connect(alice, bob, "1002")
     await both_hear(out, ALICE_HZ, incoming, BOB_HZ)
     await asyncio.sleep(2)
-    await server.kill()
+    await (server.stop() if gently else server.kill())
     await server.start()
+    await heard_again(out, incoming)
+    await asyncio.sleep(1)
     await out.hang_up()
     async with server.client() as client:
         (item,) = await finished(server, client)
-        rate_hz, (left, _) = await sound(client, item)
+        rate_hz, (left, right) = await sound(client, item)
+        assert item["reason"] == ""
         only(middle(left, rate_hz, 0.2), rate_hz, ALICE_HZ, BOB_HZ)
+        only(right[-int(HEARD_S * rate_hz) :], rate_hz, BOB_HZ, ALICE_HZ)
 
 
 async def test_both_parties_are_told_that_they_are_recorded(server: Server, phones: Phones) -> None:

@@ -13,10 +13,11 @@ import pytest
 
 from media import dtmf, rtp, tone
 from media.g711 import MU_LAW
+from media.part import part_of
 from media.pcm import Samples
-from media.wav import wave
+from media.wav import parse, wave
 from media.wire import Dtmf, Play, PlayDone, Ready, Record, RecordClosed, Silent, Talking
-from tests.media.party import G722, LEVEL_DBFS, PCMU, Phone, Stage
+from tests.media.party import G722, LEVEL_DBFS, PCMU, Phone, Stage, stage
 
 A_HZ, B_HZ, C_HZ, PLAYED_HZ = 400.0, 700.0, 1100.0, 1500.0
 TIMEOUT_S = 5.0
@@ -146,6 +147,18 @@ def test_a_mixed_recording_has_all(made: Stage, tmp_path: Path) -> None:
     made.put([], rev=4)
     samples, _ = recorded(made, path)
     assert sorted(round(hz, -1) for hz in tone.tones(samples[2000:].ravel(), 8000)) == [A_HZ, B_HZ]
+
+
+def test_a_worker_that_ends_leaves_recordings_to_be_gone_on_with(tmp_path: Path) -> None:
+    """Their calls may outlive it."""
+    path = tmp_path / "room.wav"
+    for seconds in (1.0, 2.0):
+        with stage() as made:
+            a, b = pair(made)
+            made.put([a.leg("a"), b.leg("b")], rev=2, records=(Record("r", str(path)),))
+            made.run(1.5)
+        assert not path.exists()
+        assert parse(part_of(path).read_bytes()).samples.shape[0] == seconds * 8000
 
 
 # --- digits

@@ -26,7 +26,7 @@ from domain.refusal import Refusal
 from switchlog import cli
 from switchlog.cli_demo import demo_text
 from switchlog.settings import load
-from tests.api.fakes import FakeCommands, FakeKeys, FakeMessages, FakeQueries, FakeRecordings, key_of
+from tests.api.fakes import SOUND, FakeCommands, FakeKeys, FakeMessages, FakeQueries, FakeRecordings, key_of
 from tests.switchlog.offices import Desk
 
 
@@ -198,6 +198,24 @@ def test_messages_are_shown_saved_and_deleted(site: Site, run: Run, tmp_path: Pa
     deleted = run("mailboxes", "delete", "1002", "m1", "--tenant", "acme", "--json")
     assert json.loads(deleted.out) == {"changed": True}
     assert site.commands.asked[-1][1]["what"] == "delete"
+
+
+def test_recordings_are_shown_fetched_steered_and_erased(site: Site, run: Run, tmp_path: Path) -> None:
+    ended = run("recordings", "--tenant", "acme")
+    assert (ended.code, ended.out.count("acme"), "globex" in ended.out) == (0, 3, False)
+    items = json.loads(run("recordings", "--json", "--limit", "2").out)
+    assert (len(items["items"]), bool(items["next"])) == (2, True)
+    name, path = items["items"][0]["recording"], tmp_path / "sound.wav"
+    assert run("recordings", "audio", name, "-o", str(path)).code == 0
+    assert path.read_bytes() == SOUND
+    missing = run("recordings", "audio", "nothing", "-o", str(tmp_path / "none.wav"))
+    assert (missing.code, "there is no recording nothing" in missing.err) == (2, True)
+    assert not (tmp_path / "none.wav").exists()
+    assert run("recordings", "steer", "00000000-0000-0000-0000-000000000001", "start").code == 0
+    assert run("recordings", "steer", "00000000-0000-0000-0000-000000000001", "stop").code == 1
+    assert site.commands.asked[-1][1]["wish"] == "stop"
+    assert run("recordings", "erase", name).code == 0
+    assert site.commands.asked[-1][:2] == ("recordings.erase", {"tenant": None, "recording": name})
 
 
 def test_conferences_are_shown_and_changed(site: Site, run: Run) -> None:
