@@ -46,11 +46,11 @@ async def test_phones_of_two_nodes_are_in_one_room_and_stay_there_when_it_moves(
     nothing translates addresses here."""
     await nodes.a.apply(with_room())
     await nodes.known()
-    calls = await enter(nodes.a, phones, "1001")
+    calls = await enter(nodes.a, phones, "1001", srtp=True)
     name = await owner_of_calls(nodes)
     owner, other = nodes.by_name[name], nodes.b if name == "a" else nodes.a
     calls |= await enter(other, phones, "1002") | await enter(owner, phones, "1003", transport="tcp")
-    await all_hear_the_others(calls)
+    await all_hear_each_other_again(calls)
     at = await members(other)
     assert sorted(at) == sorted(calls)
     assert await change(other, f"members/{at['1003']}/mute") == {"changed": True}
