@@ -344,6 +344,7 @@ class MediaPerformer:
         self._changed[stream.context] = None
         assert stream.wire is not None
         self._parts.ports.free(stream.wire.port)
+        self._moves.over(stream.leg)
         stream.wire, stream.rev, stream.tries = None, 0, stream.tries + 1
         if stream.tries < _TRIES:
             self._fresh.append(stream)

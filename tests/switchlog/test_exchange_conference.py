@@ -321,6 +321,27 @@ def test_who_had_a_port_that_is_lost_for_long_is_told_another_one(exchange: Exch
     assert exchange.take(ALICE) == []
 
 
+def test_who_has_not_taken_a_port_that_is_lost_as_well_is_told_the_next_one(
+    exchange: Exchange, rooms: RememberedRooms
+) -> None:
+    alice, _ = joined(exchange)
+    for lost, port in ({20000}, 20002), ({20000, 20002}, 20004):
+        rooms.die()
+        rooms.taken_ports = lost
+        rooms.start()
+        for _ in range(3):
+            rooms.say(Load(0, 0))
+        offer = exchange.last(ALICE)
+        assert isinstance(offer, Request)
+        alice.reply(offer, 491)
+        assert methods(exchange.take(ALICE)) == ["ACK"]
+        exchange.wait(2.1)
+        again = exchange.last(ALICE)
+        assert isinstance(again, Request)
+        assert f"m=audio {port} RTP/AVP 0\r\n".encode() in again.body
+        alice.reply(again, 491)
+
+
 def test_where_no_port_can_be_had_any_more_the_call_ends(exchange: Exchange, rooms: RememberedRooms) -> None:
     joined(exchange)
     rooms.die()
