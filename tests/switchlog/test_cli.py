@@ -353,7 +353,7 @@ def test_an_unknown_role_is_named(run: Run, tmp_path: Path) -> None:
     assert "unknown role 'king'" in ended.err
 
 
-@pytest.mark.parametrize(("journal", "rooms"), [("sqlite:", 1), ("kafka://127.0.0.1", 0)])
+@pytest.mark.parametrize(("journal", "rooms"), [("sqlite:", 1), ("kafka://127.0.0.1", 1)])
 def test_the_demo_file_can_be_applied(tmp_path: Path, journal: str, rooms: int) -> None:
     desk = Desk(tmp_path)
     desk.apply(demo_text(load(environment={}, journal=journal, node="a")))

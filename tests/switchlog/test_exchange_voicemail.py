@@ -8,23 +8,26 @@ import msgspec
 import numpy as np
 import pytest
 
-from adapters.sip.message.message import Response
+from adapters.sip.message.message import Request, Response
 from adapters.storage.folder import FolderStorage
 from domain.mailbox.mailbox import Mailbox
 from domain.routing.directory import Box, Directory
+from domain.values import MediaPolicy
 from media.container import contain
 from media.wav import Track
 from media.wire import Context, PlayDone, Record, RecordClosed
 from switchlog.clerk import Clerk
 from switchlog.mailroom import BoxName
 from switchlog.reel import open_wave
-from tests.domain.world import directory
+from tests.domain.world import directory, with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms
-from tests.switchlog.phone import ALICE, BOB, Phone, methods
+from tests.switchlog.phone import ALICE, BOB, SDP, Phone, methods
+from tests.switchlog.test_exchange_relayed import ALICES_KEY, secure
 
 BOX = Box("acme", "1002", pin="sealed.1234", message_s=30, keep_days=7)
 NAME = BoxName("acme", "1002")
+SECURE = secure(ALICES_KEY)
 SAID = np.arange(8000 * 3, dtype=np.int16).tobytes()
 
 
@@ -252,3 +255,34 @@ def test_messages_expire(exchange: Exchange, worker: Worker, tmp_path: Path) -> 
     exchange.deliver()
     assert types(exchange)[3:] == ["message_deleted", "message_erased", "closed"]
     assert not [one for one in (tmp_path / "storage").rglob("*") if one.is_file()]
+
+
+@pytest.mark.parametrize("srtp", [False, True])
+def test_a_caller_whose_media_would_have_gone_through_us_is_at_the_mailbox_itself(
+    worker: Worker, clerk: Clerk, tmp_path: Path, srtp: bool
+) -> None:
+    """There is nothing left to pass on: what was to do so is closed, and nothing is recorded but the message."""
+    policy = MediaPolicy("always")
+    exchange = Exchange(
+        media=worker, directory=lambda: with_media(boxed(), "1002", policy), clerk=clerk, storage=tmp_path
+    )
+    bob = Phone(exchange, "1002", BOB)
+    bob.register()
+    alice = Phone(exchange, "1001", ALICE)
+    alice.register()
+    alice.invite("1002", SECURE if srtp else SDP)
+    (invite,) = exchange.take(BOB)
+    assert isinstance(invite, Request)
+    bob.reply(invite, 486)
+    answered = exchange.last(ALICE)
+    assert isinstance(answered, Response)
+    assert (answered.status, b"RTP/SAVP " in answered.body) == (200, srtp)
+    (leg,) = worker.context().legs
+    assert f"m=audio {leg.port} ".encode() in answered.body
+    assert leg.remote == ("127.0.0.1", 4000)
+    alice.within(answered, "ACK")
+    assert "recording_started" not in exchange.types
+    alice.within(answered, "BYE")
+    assert worker.has == {}
+    exchange.wait(60)
+    assert exchange.board.live_calls == ()
