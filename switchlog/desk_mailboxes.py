@@ -49,8 +49,10 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
         args = command.args
         inp = _CHANGES[args["what"]](command.id, command.actor, message.id)
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        lost = Refusal("unavailable", f"the shard of the mailbox {args['number']} is being claimed: ask again")
+        name = BoxName(args["tenant"], args["number"])
         try:
-            session.studio.mailroom.handle(BoxName(args["tenant"], args["number"]), inp, done.set_result)
+            session.studio.mailroom.handle(name, inp, done.set_result, lambda: done.set_exception(lost))
         except (JournalError, NotOwned) as error:
             raise Refusal("unavailable", str(error)) from error
         return {"changed": await done}

@@ -18,7 +18,7 @@ from domain.base import Context, Event, Step
 from domain.ids import mailbox_id, shard_of_registration, text_of
 from domain.mailbox.input import Begin, Drop, Erase, Expire, GiveUpMail, Input, Keep, Mail
 from domain.mailbox.mailbox import Mailbox, Message, live_until
-from domain.mailbox.turn import decide, expiry, fold
+from domain.mailbox.turn import decide, expired, fold
 from domain.ports import JournalError
 from domain.routing.directory import Box, Directory
 from domain.switchboard import NotOwned
@@ -26,12 +26,15 @@ from media.wire import Record
 from switchlog.board import Board
 from switchlog.clerk import Clerk, Nothing, NotSendable
 from switchlog.reels import Work
+from switchlog.submission import nothing
 
 _log = structlog.get_logger(__name__)
 _AGAIN_S = (2.0, 5.0, 15.0, 60.0, 300.0)
 """How long is waited before something is tried again; the last one for ever."""
 _WRITER_GRACE_S = 5.0
 """How long a media worker may take to close a file before it is seen to without it: it may have died."""
+_LOOK = timedelta(hours=1)
+"""Between two looks at what was kept for long enough: nobody waits for that, and there may be many thousands."""
 SYSTEM = "system"
 
 
@@ -75,6 +78,7 @@ class Mailroom:
         self._running: set[_Job] = set()
         self._later: dict[_Job, datetime] = {}
         self._tries: dict[_Job, int] = {}
+        self._look = parts.clock()
         self._kinds: dict[str, Callable[[_Job, Message], None]] = {
             "keep": self._keep,
             "erase": self._erase,
@@ -94,8 +98,15 @@ class Mailroom:
         """As it is declared; one that no longer is declared takes what it is sent as any other."""
         return self._parts.directory().box(*name) or Box(*name)
 
-    def handle(self, name: BoxName, inp: Input, done: Callable[[bool], None] = lambda accepted: None) -> None:
-        """Let a mailbox decide; `done(True)` once the events are durable, `done(False)` if it meant nothing.
+    def handle(
+        self,
+        name: BoxName,
+        inp: Input,
+        done: Callable[[bool], None] = lambda accepted: None,
+        lost: Callable[[], None] = nothing,
+    ) -> None:
+        """Let a mailbox decide; `done(True)` once the events are durable, `done(False)` if it meant nothing, `lost` if
+        the shard was lost meanwhile.
 
         Raises JournalError and NotOwned.
         """
@@ -122,7 +133,7 @@ class Mailroom:
                 self._parts.work(partial(self._parts.clerk.tidy, inp.message), lambda result: None)
             self._see_to(after)
 
-        board.submissions.submit(shard, events, live_until(after), durable)
+        board.submissions.submit(shard, events, live_until(after), durable, lost)
 
     def tell(self, name: BoxName, inp: Input) -> None:
         """As `handle`; what cannot be written down now is found again when the shard is taken again."""
@@ -236,19 +247,18 @@ class Mailroom:
     # --- time
 
     def next_due(self) -> datetime | None:
-        """When `on_due` is to be called."""
-        expiries = (found[0] for one in self.mailboxes() if (found := self._expiry(one)) is not None)
-        return min((*self._later.values(), *expiries), default=None)
+        """When `on_due` is to be called. Asked very often."""
+        return min((*self._later.values(), self._look))
 
     def on_due(self, now: datetime) -> None:
         """Try again what is to be tried again; delete what was kept for long enough."""
         for job in [job for job, at in self._later.items() if at <= now]:
             del self._later[job]
             self._start(job)
+        if self._look > now:
+            return
+        self._look = now + _LOOK
         for mailbox in list(self.mailboxes()):
-            found = self._expiry(mailbox)
-            if found is not None and found[0] <= now:
-                self.tell(BoxName(mailbox.tenant, mailbox.number), Expire("deadline:expiry", SYSTEM, found[1]))
-
-    def _expiry(self, mailbox: Mailbox) -> tuple[datetime, str] | None:
-        return expiry(mailbox, self.box(BoxName(mailbox.tenant, mailbox.number)))
+            name = BoxName(mailbox.tenant, mailbox.number)
+            for message in expired(mailbox, self.box(name), now):
+                self.tell(name, Expire("deadline:expiry", SYSTEM, message))

@@ -217,6 +217,7 @@ class Studio:
         self.gauges.forget(shard)
         self.relays.leave(shard)
         self.reels.leave(lambda call: shard_of(call) == shard)
+        self.voicemail.leave(lambda call: shard_of(call) == shard)
         self.performer.leave(shard)
         owner = self._roster.owner(shard) if self._roster is not None else None
         if owner is not None:  # else nobody goes on with it yet, and the audio flows

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -125,6 +126,10 @@ class Voicemail:
             self._cue(visit, leaving.Cue.LIMIT)
         if box is not None:
             self._parts.mailroom.finish(box, message.record, closed=True)
+
+    def leave(self, is_left: Callable[[UUID], bool]) -> None:
+        """Forget the visits of calls that are not ours any more: should they come back, they begin again."""
+        self._visits = {leg: visit for leg, visit in self._visits.items() if not is_left(visit.call.id)}
 
     # --- time
 

@@ -19,7 +19,8 @@ import aiosmtplib
 from adapters.notify.address import MailServer
 
 _TIMEOUT_S = 30.0
-_UNSAFE = re.compile(r"[^ -~\u00a0-\ud7ff\ue000-\uffff]")
+_UNSAFE = re.compile(r"[^ -~\u00a0-\u2027\u2030-\ud7ff\ue000-\uffff]")
+"""Also what ends a line or turns its direction around in Unicode (U+2028 to U+202E)."""
 
 
 class MailError(Exception):

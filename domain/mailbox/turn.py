@@ -45,13 +45,12 @@ def is_full(mailbox: Mailbox | None, box: Box) -> bool:
     return mailbox is not None and sum(not one.deleted for one in mailbox.messages.values()) >= box.messages
 
 
-def expiry(mailbox: Mailbox, box: Box) -> tuple[datetime, str] | None:
-    """When the next message has been kept for long enough, and which that is; None if none ever will be."""
+def expired(mailbox: Mailbox, box: Box, now: datetime) -> tuple[str, ...]:
+    """The messages that have been kept for as long as they are to be."""
     if not box.keep_days:
-        return None
-    kept = timedelta(days=box.keep_days)
-    left = [(one.left_at + kept, one.id) for one in mailbox.there if one.left_at is not None]
-    return min(left, default=None)
+        return ()
+    oldest = now - timedelta(days=box.keep_days)
+    return tuple(one.id for one in mailbox.there if one.left_at is not None and one.left_at <= oldest)
 
 
 class _Scene:

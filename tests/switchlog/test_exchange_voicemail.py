@@ -8,8 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from adapters.journal.codec import decode
 from adapters.sip.message.message import Request, Response
 from adapters.storage.folder import FolderStorage
+from domain.ids import shard_of
+from domain.mailbox.input import Hear
 from domain.mailbox.mailbox import Mailbox
 from domain.routing.directory import Box, Directory
 from domain.values import MediaPolicy
@@ -251,7 +254,9 @@ def test_who_has_no_mailbox_is_told_so(exchange: Exchange) -> None:
 
 def test_messages_expire(exchange: Exchange, worker: Worker, tmp_path: Path) -> None:
     leave(exchange, worker)
-    exchange.wait(7 * 86_400)
+    exchange.wait(7 * 86_400 - 60)
+    assert types(exchange)[3:] == []
+    exchange.wait(3_700)
     exchange.deliver()
     assert types(exchange)[3:] == ["message_deleted", "message_erased", "closed"]
     assert not [one for one in (tmp_path / "storage").rglob("*") if one.is_file()]
@@ -286,3 +291,38 @@ def test_a_caller_whose_media_would_have_gone_through_us_is_at_the_mailbox_itsel
     assert worker.has == {}
     exchange.wait(60)
     assert exchange.board.live_calls == ()
+
+
+def test_who_called_is_greeted_again_when_a_lost_shard_is_back(exchange: Exchange, worker: Worker) -> None:
+    dialled(exchange, "1002")
+    (call,) = exchange.board.live_calls
+    shard, (name,) = shard_of(call.id), worker.has
+    greeting = [leg.plays for leg in worker.has[name].desired.legs]
+    assert greeting != [()]
+    exchange.board.drop(shard, 1)
+    exchange.board.resume(exchange.board.load({shard: 2}, list(exchange.journal.live(shard, 0.0)), decode))
+    exchange.deliver()
+    assert [leg.plays for leg in worker.has[name].desired.legs] == greeting
+
+
+def test_who_marks_a_message_is_told_when_the_shard_is_lost_meanwhile(exchange: Exchange, worker: Worker) -> None:
+    leave(exchange, worker)
+    box = mailbox(exchange)
+    assert box is not None
+    exchange.journal.held = True
+    told: list[object] = []
+    assert exchange.studio is not None
+    heard = Hear("c", "api:1", next(iter(box.messages)))
+    exchange.studio.mailroom.handle(NAME, heard, told.append, lambda: told.append("lost"))
+    exchange.journal.lose()
+    assert told == ["lost"]
+
+
+def test_how_many_messages_there_are_costs_no_other_call_anything(
+    exchange: Exchange, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When something is due is asked after every message of SIP."""
+    leave(exchange, worker)
+    assert exchange.studio is not None
+    monkeypatch.setattr(Mailbox, "there", property(lambda mailbox: pytest.fail("all messages were looked at")))
+    assert exchange.studio.mailroom.next_due() is not None

@@ -127,3 +127,8 @@ def test_what_a_phone_calls_itself_ends_no_line() -> None:
     mail = written(NOTE._replace(name="Eve\r\nBcc: all@acme.example"), WAVE, "pbx@acme.example")
     assert mail["Bcc"] is None
     assert "\n" not in mail["Subject"]
+
+
+def test_a_name_that_ends_a_line_in_unicode_does_not_keep_the_mail() -> None:
+    mail = written(NOTE._replace(name="Eve\u2028\u202eecilA"), WAVE, "pbx@acme.example")
+    assert str(mail["Subject"]).startswith(f"Voicemail from EveecilA ({NOTE.number})")

@@ -15,7 +15,7 @@ from domain.catalog import CATEGORIES, topic
 from domain.ids import mailbox_id, shard_of, shard_of_registration
 from domain.mailbox.input import Begin, Delete, Drop, Erase, Expire, GiveUpMail, Hear, Input, Keep, Mail, Renew
 from domain.mailbox.mailbox import Mailbox, live_until
-from domain.mailbox.turn import decide, expiry, fold, is_full
+from domain.mailbox.turn import decide, expired, fold, is_full
 from domain.routing.directory import Box
 from tests.domain.world import START, seconds
 
@@ -107,10 +107,13 @@ def test_messages_are_kept_for_so_many_days() -> None:
     letters.now += timedelta(hours=1)
     letters.leave("b")
     assert letters.mailbox is not None
-    assert expiry(letters.mailbox, BOX) == (START + timedelta(days=7), "a")
+    over = START + timedelta(days=7)
+    assert expired(letters.mailbox, BOX, over - timedelta(seconds=1)) == ()
+    assert expired(letters.mailbox, BOX, over) == ("a",)
+    assert expired(letters.mailbox, BOX, over + timedelta(hours=1)) == ("a", "b")
+    assert expired(letters.mailbox, msgspec.structs.replace(BOX, keep_days=0), over + timedelta(hours=1)) == ()
     assert letters.play(Expire, "a") == ["MessageDeleted"]
-    assert expiry(letters.mailbox, BOX) == (START + timedelta(days=7, hours=1), "b")
-    assert expiry(letters.mailbox, msgspec.structs.replace(BOX, keep_days=0)) is None
+    assert expired(letters.mailbox, BOX, over) == ()
 
 
 def test_a_mailbox_is_where_its_phones_are_bound() -> None:
