@@ -21,7 +21,9 @@ class Phone:
         self.cseq = 0
 
     def _send(self, text: str, body: str = "") -> None:
-        self.exchange.send(self.address, text, body, self.transport)
+        self.exchange.send(
+            self.address, text.replace("SIP/2.0/UDP", f"SIP/2.0/{self.transport.upper()}"), body, self.transport
+        )
 
     def register(self, expires_s: int = 300) -> Response:
         uri = f"sip:{self.domain}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import cast
 
 import pytest
 
@@ -25,19 +24,9 @@ def shard_of_the_call(exchange: Exchange) -> int:
     return shard_of(call.id)
 
 
-class ByStream:
-    """An exchange as phones see it that come by a connection."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange, self.last = exchange, exchange.last
-
-    def send(self, address: str, text: str, body: str = "") -> None:
-        self._exchange.send(address, text.replace("SIP/2.0/UDP", "SIP/2.0/TCP"), body, "tcp")
-
-
 def by_stream(exchange: Exchange, number: str, address: str, cseq: int = 0) -> Phone:
     """A phone that has registered by a connection of its own."""
-    phone = Phone(cast(Exchange, ByStream(exchange)), number, address)
+    phone = Phone(exchange, number, address, transport="tcp")
     phone.cseq = cseq
     assert phone.register().status == 200
     return phone
