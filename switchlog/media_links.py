@@ -82,7 +82,7 @@ class MediaLinks:
 
     def _died(self, worker: str) -> None:
         assert self.studio is not None
-        self.studio.pool.died(worker)
+        self.studio.died(worker)
         _log.error("a media worker has died: what it had is another one's, or waits for it", worker=worker)
 
     def _absent(self, worker: str) -> None:

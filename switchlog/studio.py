@@ -165,6 +165,11 @@ class Studio:
         else:
             self.performer.heard(worker, message)
 
+    def died(self, worker: str) -> None:
+        """A worker is no more."""
+        self.gauges.died(worker)
+        self.pool.died(worker)
+
     def flush(self) -> None:
         """Tell workers and calls what has changed."""
         self.relays.flush()

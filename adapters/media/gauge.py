@@ -55,6 +55,11 @@ class Gauges:
         for leg in [leg for leg, one in self._last.items() if one.worker == worker and one.run != run]:
             self._end(self._last.pop(leg).last, whole=False)
 
+    def died(self, worker: str) -> None:
+        """A worker is no more. Its streams go on at another one, as others; what it said last of them counts."""
+        for leg in [leg for leg, one in self._last.items() if one.worker == worker]:
+            self._end(self._last.pop(leg).last, whole=False)
+
     def heard(self, worker: str, message: Measured | Silent) -> None:
         """A worker says what a stream is like, or was; or that its audio is missing, or is there again."""
         if isinstance(message, Silent):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.e2e.talk import HEARD_S
-from tests.e2e.test_conference import all_hear_the_others, enter, with_room
+from tests.e2e.test_conference import all_hear_each_other_again, all_hear_the_others, enter, with_room
 from tests.fixtures.server import Server
 from tests.phones.factory import Phones
 
@@ -98,3 +98,22 @@ async def test_who_holds_raises_none(server: Server, phones: Phones) -> None:
     await asyncio.gather(calls["1001"].heard(4.0))
     await asyncio.gather(*(call.hang_up() for call in calls.values()))
     assert {cdr["audio_losses"] for cdr in await server.cdrs(2)} == {0}
+
+
+async def test_a_record_adds_up_what_two_workers_heard(server: Server, phones: Phones) -> None:
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002")
+    while await metric(server, "media_streams") < len(calls):
+        await asyncio.sleep(0.05)
+    await server.replace_role("media")
+    await all_hear_each_other_again(calls)
+    await asyncio.gather(*(call.hang_up() for call in calls.values()))
+    assert {cdr["audio_losses"] for cdr in await server.cdrs(2)} == {0}
+    measured = await events(server, "call.leg_measured", 4)
+    assert [one["data"]["figures"]["whole"] for one in measured] == [False, False, True, True]
+    received = {
+        leg["leg"]: leg["packets_received"] for leg in server.query("SELECT * FROM cdr_legs WHERE side = 'caller'")
+    }
+    for leg, packets in received.items():
+        parts = [one["data"]["figures"]["received"] for one in measured if one["data"]["leg"] == leg]
+        assert (len(parts), sum(parts), min(parts) > 20) == (2, packets, True)

@@ -14,7 +14,7 @@ from media.wire import Leg, Silent
 from projections.cdr import CallRecord, fold_cdr
 from switchlog.story import tell
 from tests.switchlog.exchange import Exchange, HeldJournal
-from tests.switchlog.mixing import CAROL, RememberedRooms, joined
+from tests.switchlog.mixing import CAROL, WORKER, RememberedRooms, joined
 from tests.switchlog.phone import BOB, Phone
 
 ROOM = "room/acme/7000"
@@ -110,6 +110,22 @@ def test_who_hangs_up_while_the_worker_is_away_is_measured_all_the_same(
     assert record_of(exchange).cdr.final
     rooms.start()
     assert len(events(exchange)) == 1
+
+
+def test_a_spare_goes_on_with_another_stream(exchange: Exchange, rooms: RememberedRooms) -> None:
+    phone, answered = joined(exchange)
+    so_far(rooms, first(rooms), received=200, sent=200)
+    assert exchange.studio is not None
+    exchange.studio.died(WORKER)
+    exchange.deliver()
+    (killed,) = events(exchange)
+    assert (killed.figures.received, killed.figures.whole) == (200, False)
+    leg = first(rooms)
+    hang_up(phone, answered)
+    exchange.studio.heard("spare", rooms.measured(leg, received=50, sent=50))
+    exchange.deliver()
+    record = record_of(exchange)
+    assert (record.legs[0].packets_received, record.cdr.final) == (250, True)
 
 
 def test_a_worker_whose_connection_broke_has_gone_on_counting(exchange: Exchange, rooms: RememberedRooms) -> None:
