@@ -16,24 +16,31 @@ from domain.call.call import Call
 from domain.call.input import (
     Abandoned,
     Answered,
+    AudioLost,
+    AudioRestored,
     DeadlineReached,
     Failed,
     HungUp,
     Input,
+    Measured,
     Offer,
     Progressed,
     ReofferAccepted,
     Reoffered,
 )
+from domain.call.measure import Figures, Way
+from domain.call.resume import CLOSE_DEADLINE
 from domain.call.turn import World, take_turn
 from domain.ids import SHARDS, new_stream_id
 from domain.ports import Record
+from domain.routing.directory import Room
 from domain.values import Cause
 from tests.domain.world import START, offer, remote, request, seconds, world
 
 MONTHS_S = 90 * 86_400.0
 """So much time lies between the first call and the last."""
 TENANTS = ("acme", "globex")
+ROOM = "7000"
 PHONES = 2
 """How many devices ring."""
 
@@ -86,6 +93,29 @@ def _bye(caller: bool) -> Callable[[Call], Input]:
     return lambda call: HungUp("bye", "a phone", call.caller_leg if caller else _callee(call), asked)
 
 
+def _mixed(call: Call) -> Input:
+    leg = _callee(call)
+    dialog = msgspec.structs.replace(call.legs[leg].dialog, remote_tag="media")
+    return Answered("media", "media", leg, dialog, SDP, "Switchlog")
+
+
+def _measured(received: int, whole: bool = True) -> Callable[[Call], Input]:
+    figures = Figures("PCMA", received, received, received // 100, 3, 1800, 2, 21, 437, 2500, whole)
+    return lambda call: Measured("media", "media", _callee(call), figures)
+
+
+def _lost(call: Call) -> Input:
+    return AudioLost("media", "media", _callee(call), Way.FROM_PHONE, 2500)
+
+
+def _restored(call: Call) -> Input:
+    return AudioRestored("media", "media", _callee(call), Way.FROM_PHONE)
+
+
+def _closed(call: Call) -> Input:
+    return DeadlineReached("deadline", "system", CLOSE_DEADLINE)
+
+
 _TALKING = (Step(0.1, _ringing), Step(2.0, _answered))
 _HELD = (Step(3.0, _offered("sendonly")), Step(0.1, _accepted(2)))
 _RESUMED = (Step(5.0, _offered("sendrecv")), Step(0.1, _accepted(3)))
@@ -99,28 +129,40 @@ COURSES: Mapping[str, Sequence[Step]] = {
     "given up": (Step(0.1, _ringing), Step(6.0, _given_up)),
     "nobody answers": (Step(0.1, _ringing), Step(20.0, _unanswered)),
     "taken over": (*_TALKING, Step(12.0, _bye(True), epoch=2)),
+    "measured": (
+        *(Step(0.1, _mixed), Step(5.0, _lost), Step(3.0, _restored), Step(4.0, _measured(500, whole=False))),
+        *(Step(9.0, _bye(True)), Step(0.1, _measured(433))),
+    ),
+    "never measured": (Step(0.1, _mixed), Step(9.0, _bye(True)), Step(5.0, _closed)),
 }
+IN_ROOMS = frozenset({"measured", "never measured"})
+"""Courses of calls to a room, whose audio goes through our media."""
 
 
 def varied(count: int) -> Iterator[list[Record]]:
     """`count` calls, each as the records of its stream; courses and tenants take turns."""
-    courses = list(COURSES.values())
-    worlds = {(tenant, epoch): world(PHONES, epoch, tenant) for tenant in TENANTS for epoch in (1, 2)}
+    courses = list(COURSES)
+    worlds = {(tenant, epoch): _world(tenant, epoch) for tenant in TENANTS for epoch in (1, 2)}
     for number in range(count):
         tenant = TENANTS[number // len(courses) % len(TENANTS)]
         scenes = {epoch: worlds[tenant, epoch] for epoch in (1, 2)}
         yield list(_played(number, number * MONTHS_S / count, tenant, courses[number % len(courses)], scenes))
 
 
-def _played(
-    number: int, start_s: float, tenant: str, course: Sequence[Step], scenes: Mapping[int, World]
-) -> Iterator[Record]:
+def _world(tenant: str, epoch: int) -> World:
+    scene = world(PHONES, epoch, tenant)
+    rooms = {(one, ROOM): Room(one, ROOM, "Board room") for one in TENANTS}
+    return scene._replace(directory=msgspec.structs.replace(scene.directory, rooms=rooms))
+
+
+def _played(number: int, start_s: float, tenant: str, course: str, scenes: Mapping[int, World]) -> Iterator[Record]:
     now = START + seconds(start_s)
     call_id = new_stream_id(round(now.timestamp() * 1000), number % SHARDS, number.to_bytes(8, "big"))
-    opening: Offer = msgspec.structs.replace(offer(call_id), tenant=tenant, domain=f"{tenant}.example")
+    asked = offer(call_id, ROOM) if course in IN_ROOMS else offer(call_id)
+    opening: Offer = msgspec.structs.replace(asked, tenant=tenant, domain=f"{tenant}.example")
     turn = take_turn(None, opening, scenes[1], now)
     yield from records_of(turn)
-    for step in course:
+    for step in COURSES[course]:
         assert turn.call is not None
         now += seconds(step.wait_s)
         turn = take_turn(turn.call, step.happens(turn.call), scenes[step.epoch], now)
