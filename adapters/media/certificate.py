@@ -1,25 +1,14 @@
 """The certificates that media handshakes show (RFC 5763), named by their hash in the SDP.
 
-What may live here: making them. They follow from a secret of the installation and the year, and from nothing else: so
-after a restart, or at the node that takes a call over, the certificate of a call is the one that its SDP names, and a
-media worker that is told of it again sees no change. Whoever has the secret can make them too.
+What may live here: which one is shown when. They follow from a secret of the installation and the year, and from
+nothing else: so after a restart, or at the node that takes a call over, the certificate of a call is the one that its
+SDP names, and a media worker that is told of it again sees no change. Whoever has the secret can make them too.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import NamedTuple
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.x509.oid import NameOID
-
-# The order of P-256 (FIPS 186-4 D.1.2.3). Of 384 bits modulo it every key is as likely as any other.
-_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_WIDE_BYTES = 48
-_YEARS = 2
 
 
 class UnknownCertificateError(LookupError):
@@ -55,35 +44,7 @@ class Certificates:
 
     def _of(self, year: int) -> Certificate:
         if year not in self._made:
+            from adapters.media.self_signed import self_signed  # its library is slow to load, and seldom needed
+
             self._made[year] = self_signed(self._secret, year)
         return self._made[year]
-
-
-def self_signed(secret: bytes, year: int) -> Certificate:
-    """The certificate of a year: of P-256, which every WebRTC stack must know (RFC 8827 section 6.5), good for two.
-
-    Its name says nothing, not even whose it is: it goes over the wire in the clear.
-    """
-    wide = _derived(secret, b"media certificate key", year, _WIDE_BYTES)
-    key = ec.derive_private_key(1 + int.from_bytes(wide, "big") % (_ORDER - 1), ec.SECP256R1())
-    serial = int.from_bytes(_derived(secret, b"media certificate serial", year, 16), "big") | 1
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{serial:032x}"[:16])])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(serial)
-        .not_valid_before(dt.datetime(year, 1, 1, tzinfo=dt.UTC) - dt.timedelta(days=1))
-        .not_valid_after(dt.datetime(year + _YEARS, 1, 1, tzinfo=dt.UTC))
-        .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    fingerprint = f"sha-256 {certificate.fingerprint(hashes.SHA256()).hex(':').upper()}"
-    return Certificate(certificate.public_bytes(serialization.Encoding.PEM), private, fingerprint)
-
-
-def _derived(secret: bytes, purpose: bytes, year: int, length: int) -> bytes:
-    return HKDF(hashes.SHA256(), length, None, purpose + b" %d" % year).derive(secret)

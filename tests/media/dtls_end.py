@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.x509 import load_pem_x509_certificate
 from OpenSSL import SSL
 
-from adapters.media.certificate import Certificate, self_signed
+from adapters.media.certificate import Certificate
+from adapters.media.self_signed import self_signed
 from media.dtls import DtlsSrtp
 from media.dtls_record import datagrams
 from media.wire import Dtls

@@ -6,7 +6,7 @@ Refusing is always right; taking something that no key made, or being kept from 
 from __future__ import annotations
 
 from adapters.media import crypto, handshake
-from adapters.media.certificate import self_signed
+from adapters.media.self_signed import self_signed
 from adapters.sip.message.text import to_text
 from media.dtls import DtlsSrtp
 from media.dtls_record import datagrams, is_client_hello, is_sound

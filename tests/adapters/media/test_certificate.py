@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from adapters.media.certificate import Certificates, UnknownCertificateError, self_signed
+from adapters.media.certificate import Certificates, UnknownCertificateError
+from adapters.media.self_signed import self_signed
 
 SECRET = b"s" * 32
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
