@@ -100,7 +100,7 @@ class Clerk:
             raise NotSendable("no mail server is set: SWITCHLOG_SMTP")
         if not box.email:
             raise NotSendable("the mailbox has no address any more")
-        from switchlog.reel import open_wave  # as above
+        from switchlog.sealed_wave import open_wave  # as above
 
         wave = open_wave(self._storage, message.file, key)
         note = Note(

@@ -18,7 +18,8 @@ from domain.ports import JournalError, Stored
 from domain.refusal import Refusal
 from domain.storage import MissingFileError, StorageError
 from media.sealed import SealedError, SealedWave
-from switchlog.reel import ReelStore, open_wave
+from switchlog.reel import ReelStore
+from switchlog.sealed_wave import open_wave
 
 Rows = Callable[[str, Mapping[str, object]], list[Item]]
 Read = Callable[[UUID], Sequence[Stored]]

@@ -12,11 +12,7 @@ from pathlib import Path
 
 from domain.call.recording import Kept, Recording
 from domain.storage import Storage
-from media.container import complete
-from media.part import part_of
-from media.sealed import SealedWave
 
-_AHEAD_BYTES = 1 << 20
 MOST_TRIES = 5
 """So often a file is looked for that no worker may ever have begun."""
 
@@ -42,27 +38,6 @@ def key_purpose(tenant: str, recording: str) -> str:
     return f"recording {tenant} {recording}"
 
 
-def open_wave(storage: Storage, name: str, key: bytes) -> SealedWave:
-    """Any part of it can be read, by one thread at a time. Raises StorageError and SealedError. Blocks."""
-    size = storage.size(name)
-    return SealedWave(key, size, _Ahead(storage, name, size).read)
-
-
-class _Ahead:
-    """Reads a file in large pieces, of which the last one is kept: a storage may be far away, and chunks are small."""
-
-    def __init__(self, storage: Storage, name: str, size: int) -> None:
-        self._storage, self._name, self._size = storage, name, size
-        self._at, self._piece = 0, b""
-
-    def read(self, at: int, length: int) -> bytes:
-        begin = at - self._at
-        if begin < 0 or begin + length > len(self._piece):
-            wanted = min(max(length, _AHEAD_BYTES), self._size - at)
-            self._at, self._piece, begin = at, b"".join(self._storage.open(self._name, at, wanted)), 0
-        return self._piece[begin : begin + length]
-
-
 class ReelStore:
     """Of several threads."""
 
@@ -85,6 +60,9 @@ class ReelStore:
 
         Raises ContainerError, StorageError and OSError: perhaps it can be done later.
         """
+        from media.container import complete  # which load numpy: no start waits for that
+        from media.part import part_of
+
         path = self.path(recording.id)
         if tries >= MOST_TRIES and not path.exists() and not part_of(path).exists():
             return Kept(reason=why or "nothing was recorded")

@@ -7,7 +7,8 @@ from domain.refusal import Refusal
 from domain.storage import MissingFileError, StorageError
 from media.sealed import SealedError
 from switchlog.query_recordings import Sound as WaveSound
-from switchlog.reel import ReelStore, open_wave
+from switchlog.reel import ReelStore
+from switchlog.sealed_wave import open_wave
 
 
 class MessageSounds:

@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from adapters.media import crypto, handshake
-from adapters.media.certificate import self_signed
+from adapters.media.self_signed import self_signed
 from media import rtp
 from media.demux import Kind, kind
 from media.dtls import DtlsSrtp

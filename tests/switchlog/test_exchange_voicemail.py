@@ -21,7 +21,7 @@ from media.wav import Track
 from media.wire import Context, PlayDone, Record, RecordClosed
 from switchlog.clerk import Clerk
 from switchlog.mailroom import BoxName
-from switchlog.reel import open_wave
+from switchlog.sealed_wave import open_wave
 from tests.domain.world import directory, with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.media.certificate import self_signed
 from adapters.media.handshake import FINGERPRINTS_LIMIT, Handshake, HandshakeError, agree, choose, setup_answer
+from adapters.media.self_signed import self_signed
 
 FINGERPRINT = self_signed(b"s", 2026).fingerprint
 SHA_1 = "sha-1 " + ":".join(["AB"] * 20)
