@@ -11,14 +11,16 @@ from pathlib import Path
 
 import structlog
 
+MOST_BYTES = 256 << 20
+"""So much is kept in each folder of one: whoever has words said that were never said before must not fill the disk."""
 _log = structlog.get_logger(__name__)
 
 
 class Shelf:
     """A folder that several processes may share. Without one, nothing is kept."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None, most_bytes: int = MOST_BYTES) -> None:
+        self._folder, self._most_bytes = folder, most_bytes
 
     def content(self, name: str, make: Callable[[], bytes]) -> bytes:
         """What is under that relative name, made and put there if nothing is. Blocks. Raises what `make` raises.
@@ -34,6 +36,7 @@ class Shelf:
             made = make()
         try:
             _put(path, made)
+            _tidy(path.parent, self._most_bytes)
         except OSError as error:
             _log.warning("a sound cannot be kept", path=str(path), reason=error.strerror)
         return made
@@ -48,3 +51,14 @@ def _put(path: Path, content: bytes) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _tidy(folder: Path, most_bytes: int) -> None:
+    """What was made first goes first; it can be made again."""
+    found = [(path.stat(), path) for path in folder.iterdir() if path.is_file()]
+    surplus = sum(about.st_size for about, _ in found) - most_bytes
+    for about, path in sorted(found, key=lambda one: one[0].st_mtime_ns):
+        if surplus <= 0:
+            return
+        path.unlink(missing_ok=True)
+        surplus -= about.st_size
