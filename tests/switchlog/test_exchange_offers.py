@@ -17,8 +17,8 @@ BRANCHES = pytest.mark.parametrize("branch", ["z9hG4bK-1-1-0", "old"])
 class Streams(Exchange):
     """Phones come by TCP."""
 
-    def send(self, address: str, text: str, body: str = "", transport: str = "tcp") -> None:
-        super().send(address, text, body, transport)
+    def send(self, address: str, text: str, body: str = "", transport: str = "udp") -> None:
+        super().send(address, text, body, "tcp")
 
 
 def invite(phone: Phone, branch: str) -> None:
