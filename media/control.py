@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from media.wire import (
+    Drop,
     FrameError,
     Frames,
     FromWorker,
@@ -34,6 +35,8 @@ _CHUNK_BYTES = 1 << 16
 _CHUNKS_A_POLL = 16
 _MOST_UNREAD_BYTES = 16 << 20
 _MOST_KEPT = 10_000
+MOST_DROPPED = 10_000
+"""So many contexts that were dropped are still known: each call may be one."""
 _LASTING = (Measured, RecordClosed, PlayDone)
 
 
@@ -59,6 +62,8 @@ class Control:
         self._connections: dict[int, _Connection] = {}
         self._owners: dict[str, int] = {}
         """contexts, and who put them last"""
+        self._dropped: dict[str, None] = {}
+        """those of them that are no more, the oldest first: what is left to say of them may still come"""
         self._kept: deque[FromWorker] = deque(maxlen=_MOST_KEPT)
         self._poll = select.epoll()
         self._listener = _listen(path)
@@ -133,8 +138,16 @@ class Control:
         return heard
 
     def _own(self, message: ToWorker, descriptor: int) -> None:
-        if descriptor in self._connections:
-            self._owners[message.context] = descriptor
+        if descriptor not in self._connections:
+            return
+        self._owners[message.context] = descriptor
+        self._dropped.pop(message.context, None)
+        if isinstance(message, Drop):
+            self._dropped[message.context] = None
+            if len(self._dropped) > MOST_DROPPED:
+                oldest = next(iter(self._dropped))
+                del self._dropped[oldest]
+                self._owners.pop(oldest, None)
 
     def _send(self, descriptor: int, message: FromWorker) -> None:
         connection = self._connections.get(descriptor)

@@ -6,10 +6,24 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from media.control import Control, ControlError
-from media.wire import Context, Dtmf, Frames, FromWorker, Inventory, Load, Measured, Put, ToWorker, frame, from_worker
+from media.control import MOST_DROPPED, Control, ControlError
+from media.wire import (
+    Context,
+    Drop,
+    Dtmf,
+    Frames,
+    FromWorker,
+    Inventory,
+    Load,
+    Measured,
+    Put,
+    ToWorker,
+    frame,
+    from_worker,
+)
 
 INVENTORY = Inventory((("room", 3, 7),), 10)
 PUT = Put("room", 3, 7, Context(()))
@@ -95,6 +109,20 @@ def test_what_is_said_is_heard_also_in_pieces(control: Control, connect: Connect
     assert control.poll(1, inventory) == []
     client.sock.sendall(data[5:] + data)
     assert control.poll(1, inventory) == [PUT, PUT]
+
+
+def test_contexts_that_are_no_more_are_forgotten_some_time_later(control: Control, connect: Connect) -> None:
+    client = connect()
+    client.hear(1)
+    for number in range(MOST_DROPPED + 1):
+        client.say(Drop(f"call-{number}", 1))
+        while control.poll(0, inventory):
+            pass
+    client.say(Put("call-1", 2, 1, Context(())))
+    assert len(control.poll(1, inventory)) == 1
+    assert len(control._owners) == MOST_DROPPED
+    control.tell([msgspec.structs.replace(MEASURED, context=f"call-{number}") for number in (0, 1, MOST_DROPPED)])
+    assert [one.context for one in client.hear(2)] == ["call-1", f"call-{MOST_DROPPED}"]  # type: ignore[union-attr]
 
 
 def test_words_of_a_context_go_to_who_put_it_last_and_load_to_all(control: Control, connect: Connect) -> None:
