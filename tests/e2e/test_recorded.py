@@ -77,7 +77,8 @@ async def test_each_side_is_recorded_apart(server: Server, phones: Phones, speak
         events = await server.rows(
             "SELECT type, data FROM call_events WHERE type LIKE 'call.recording_s%' ORDER BY position", bool
         )
-        assert [row["type"] for row in events] == ["call.recording_started.1", "call.recording_stopped.1"]
+        types = [row["type"].rpartition(".")[0] for row in events]
+        assert types == ["call.recording_started", "call.recording_stopped"]
         assert item["sha256"] in events[1]["data"]
     kept = [path for path in (server.data / "storage").rglob("*") if path.is_file()]
     assert [path.name for path in kept] == [item["recording"]]
@@ -127,8 +128,8 @@ async def test_on_demand_with_a_masked_stretch(server: Server, phones: Phones) -
         assert (await client.get(f"/v1/recordings/{first['recording']}/audio")).status_code == 404
         await server.rows("SELECT 1 FROM call_events WHERE type LIKE 'call.recording_erased%'", bool)
         assert await finished(server, client, 1) == [second]
-    types = [row["type"] for row in server.query("SELECT type FROM call_events ORDER BY position")]
-    assert types.count("call.recording_masked.1") == 2
+    masked = server.query("SELECT 1 FROM call_events WHERE type LIKE 'call.recording_masked%'")
+    assert len(masked) == 2
 
 
 @pytest.mark.parametrize("role", ["media", "sessions"])

@@ -15,8 +15,10 @@ def requested(scene: Scene, inp: Offer, plan: RoutePlan) -> tuple[Event, ...]:
     """The event of a call between phones whose media are to go through us; nearly always none."""
     if not plan.extension:
         return ()
-    directory = scene.world.directory
-    caller, callee = directory.extension(inp.tenant, inp.extension), directory.extension(inp.tenant, plan.extension)
+    known, tenant = scene.world.directory.extensions, inp.tenant
+    caller, callee = known.get((tenant, inp.extension)), known.get((tenant, plan.extension))
+    if (caller is None or caller.media is DIRECT) and (callee is None or callee.media is DIRECT):
+        return ()
     encrypted = callee.media.srtp if callee is not None else None
     why = _why(inp, caller, callee)
     return (scene.event(Call.RelayRequested, why, encrypted),) if why else ()
@@ -24,9 +26,7 @@ def requested(scene: Scene, inp: Offer, plan: RoutePlan) -> tuple[Event, ...]:
 
 def _why(inp: Offer, caller: Extension | None, callee: Extension | None) -> str:
     """The first reason there is; empty if the phones may hear each other directly."""
-    policies = [one.media for one in (caller, callee) if one is not None and one.media is not DIRECT]
-    if not policies:
-        return ""
+    policies = [one.media for one in (caller, callee) if one is not None]
     if any(policy.recording != "off" for policy in policies):
         return "recording"
     if callee is not None and callee.media.srtp is not None and inp.sdp and callee.media.srtp != inp.encrypted:
