@@ -199,6 +199,27 @@ async def test_a_room_sounds_while_nobody_leads_it(server: Server, phones: Phone
     await all_hear_the_others(calls)
 
 
+async def test_phones_that_would_rather_have_srtp_get_it(server: Server, phones: Phones) -> None:
+    """They say so by a key beside a stream that may be plain."""
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", srtp_wish=True)
+    await all_hear_the_others(calls)
+    for call in calls.values():
+        said = call.phone.trace().split("m=audio 2")[-1]
+        assert re.match(r"\d{4} RTP/AVP .*a=crypto:1 AES_\w+ inline:", said, re.DOTALL)
+
+
+async def test_a_phone_changes_its_codec_and_is_heard_as_before(server: Server, phones: Phones) -> None:
+    await server.apply(with_room())
+    calls = await enter(server, phones, "1001", "1002", each={"1001": {"srtp": True}})
+    for codec, payload in ("G722", "9"), ("PCMA", "8"):
+        await calls["1001"].recode(codec)
+        async with asyncio.timeout(10):
+            while not re.match(rf"\d{{4}} RTP/SAVP {payload} ", calls["1001"].phone.trace().split("m=audio 2")[-1]):
+                await calls["1001"].heard(0.1)
+        await all_hear_each_other_again(calls)
+
+
 @pytest.mark.parametrize(("transport", "srtp"), [("udp", False), ("tls", False), ("tls", True)])
 async def test_a_phone_that_leaves_the_offer_to_us_takes_of_it_what_it_has(
     server: Server, phones: Phones, transport: str, srtp: bool

@@ -141,7 +141,8 @@ class BaresipPhone:
 
     def _address_of_record(self) -> str:
         options = self.options
-        encryption = "dtls_srtp" if options.dtls else "srtp-mand" if options.srtp else ""
+        wanted = {"dtls_srtp": options.dtls, "srtp-mand": options.srtp, "srtp": options.srtp_wish}
+        encryption = next((name for name, is_wanted in wanted.items() if is_wanted), "")
         account = baresip.Account(
             user=options.username,
             domain=options.domain,

@@ -78,6 +78,10 @@ class PhoneCall:
         """Press 0-9, *, # one after the other, in the phone's own way of telling it (`Options.keys`)."""
         await self.phone.command("press", timeout_s=TIMEOUT_S + len(keys), call=self.number, keys=keys)
 
+    async def recode(self, *codecs: str) -> None:
+        """Offer the media again with these codecs, by re-INVITE (pjsua only)."""
+        await self.phone.command("recode", call=self.number, codecs=codecs)
+
     async def hang_up(self) -> StateChange:
         """BYE, CANCEL or a refusal, as the state of the call asks for."""
         await self.phone.command("hang_up", call=self.number)

@@ -30,8 +30,9 @@ CLOCK_RATE_HZ = 8000
 class Options:
     """How a phone is set up. `proxy` is host:port of the outbound proxy, None for direct calls by URI.
 
-    `srtp` encrypts media with keys from the SDP, `dtls` with those of a handshake (baresip only). `codecs` are those
-    that it has, the preferred one first, of PCMU, PCMA, G722 and opus (baresip only).
+    `srtp` encrypts media with keys from the SDP, `srtp_wish` does if the other side has keys too, `dtls` with those of
+    a handshake (baresip only). `codecs` are those that it has, the preferred one first, of
+    PCMU, PCMA, G722 and opus (baresip only).
     `keys` says how pressed keys are told: "event" in RTP (RFC 4733), "info" in SIP, or "sound" alone (pjsua only).
     `outbound` asks for flows (RFC 5626); `prack` requires that progress be acknowledged (RFC 3262), and `session_s`
     lets sessions last that long (RFC 4028; 0 leaves them alone). These are pjsua's only.
@@ -44,6 +45,7 @@ class Options:
     transport: str
     port: int
     srtp: bool
+    srtp_wish: bool
     dtls: bool
     tls_ca: str | None
     tone_hz: float

@@ -11,7 +11,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -193,16 +193,20 @@ class PjsuaPhone:
         )
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
-        for codec in self.endpoint.codecEnum2():
-            name = codec.codecId.partition("/")[0]
-            place = self.options.codecs.index(name) if name in self.options.codecs else _MOST_WANTED
-            self.endpoint.codecSetPriority(codec.codecId, _MOST_WANTED - place)
+        self.prefer(self.options.codecs)
         write_wav(self.path("tone.wav"), looped_tone(self.options.tone_hz, _LOOP_S))
         self.player = pj.AudioMediaPlayer()
         self.player.createPlayer(str(self.path("tone.wav")))
         self.account = _Account(self)
         self.account.create(account_config(self.options, transport))
         self.line.event("ready")
+
+    def prefer(self, codecs: Sequence[str]) -> None:
+        """Have these codecs and no others, the first one before all."""
+        for codec in self.endpoint.codecEnum2():
+            name = codec.codecId.partition("/")[0]
+            place = codecs.index(name) if name in codecs else _MOST_WANTED
+            self.endpoint.codecSetPriority(codec.codecId, _MOST_WANTED - place)
 
     def adopt(self, make: Callable[[int], _Call]) -> _Call:
         self.last_number += 1
@@ -268,6 +272,13 @@ class PjsuaPhone:
 
     def do_press(self, command: dict[str, Any]) -> dict[str, object]:
         self.calls[command["call"]].press(command["keys"])
+        return {}
+
+    def do_recode(self, command: dict[str, Any]) -> dict[str, object]:
+        self.prefer(command["codecs"])
+        prm = pj.CallOpParam(True)
+        prm.opt.flag |= pj.PJSUA_CALL_REINIT_MEDIA
+        self.calls[command["call"]].reinvite(prm)
         return {}
 
     def do_update(self, command: dict[str, Any]) -> dict[str, object]:

@@ -81,7 +81,8 @@ def account_config(options: Options, transport: int) -> Any:
     config.natConfig.sipOutboundUse = int(options.outbound)
     config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
     config.mediaConfig.lockCodecEnabled = False
-    config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY if options.srtp else pj.PJMEDIA_SRTP_DISABLED
+    otherwise = pj.PJMEDIA_SRTP_OPTIONAL if options.srtp_wish else pj.PJMEDIA_SRTP_DISABLED
+    config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY if options.srtp else otherwise
     config.mediaConfig.srtpSecureSignaling = 0
     return config
 
