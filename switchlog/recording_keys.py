@@ -28,6 +28,10 @@ class RecordingKeys:
         self._find, self._directory, self._tell = find, directory, tell
         self._led: set[tuple[UUID, Side]] = set()
 
+    def __len__(self) -> int:
+        """How many are in the middle of something."""
+        return len(self._led)
+
     def pressed(self, call_id: UUID, side: Side, digit: str) -> None:
         if digit == LEAD:
             self._led.add((call_id, side))

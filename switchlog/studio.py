@@ -147,8 +147,8 @@ class Studio:
                 clock=parts.clock,
             )
         )
-        self._keys = RecordingKeys(parts.board.find, parts.directory, self._tell)
-        self.relays = RelayPerformer(media, self.reels, self._keys.pressed)
+        self.keys = RecordingKeys(parts.board.find, parts.directory, self._tell)
+        self.relays = RelayPerformer(media, self.reels, self.keys)
 
     def heard(self, worker: str, message: FromWorker) -> None:
         """What a worker says; whose context it is about is told. `flush` is to follow."""

@@ -72,6 +72,15 @@ class Reels(Protocol):
 Side = Literal["caller", "callee"]
 
 
+class Keys(Protocol):
+    """Who is told of keys that the parties of a call press."""
+
+    def pressed(self, call_id: UUID, side: Side, digit: str) -> None: ...
+
+    def forget(self, call_id: UUID) -> None:
+        """Nothing of that call is relayed any more."""
+
+
 class _Relayed:
     """A call here. `rev` is that of its context when it was opened; `told` says whether the call knows its place."""
 
@@ -86,9 +95,8 @@ class _Relayed:
 class RelayPerformer:
     """Says to media workers what calls between phones owe. Of one thread."""
 
-    def __init__(self, parts: MediaParts, reels: Reels, pressed: Callable[[UUID, Side, str], None]) -> None:
-        """`pressed(call, side, digit)` is told of keys that the parties press."""
-        self._parts, self._reels, self._tell_pressed = parts, reels, pressed
+    def __init__(self, parts: MediaParts, reels: Reels, keys: Keys) -> None:
+        self._parts, self._reels, self._keys = parts, reels, keys
         self._calls: dict[UUID, _Relayed] = {}
         self._out: dict[UUID, str] = {}
         """calls that their workers do not take as they are now, such as for a port that is taken -> contexts"""
@@ -182,6 +190,7 @@ class RelayPerformer:
 
     def _close(self, call: Call, effect: CloseRelay) -> None:
         one = self._calls.pop(call.id, None)
+        self._keys.forget(call.id)
         for end in (0, 1):
             self._parts.gauges.left(leg_id(call.id, end))
         self._parts.pool.drop(name_of(call.tenant, call.id))
@@ -191,6 +200,7 @@ class RelayPerformer:
     def leave(self, shard: int) -> None:
         """Forget the calls of a shard that is not ours any more. What their workers make of them goes on."""
         for call in [one for one in self._calls if shard_of(one) == shard]:
+            self._keys.forget(call)
             self._free(self._calls.pop(call).place)
 
     # --- contexts
@@ -266,7 +276,8 @@ class RelayPerformer:
 
     def _pressed(self, message: Dtmf) -> None:
         call = call_of(message.context)
-        self._tell_pressed(call, "caller" if message.leg == leg_id(call, 0) else "callee", message.digit)
+        if call in self._calls:
+            self._keys.pressed(call, "caller" if message.leg == leg_id(call, 0) else "callee", message.digit)
 
     @staticmethod
     def _note(message: Latched) -> None:

@@ -261,6 +261,19 @@ def test_both_parties_are_told_and_that_is_a_fact(make: Make, rooms: Recorders) 
     assert exchange.types.count("recording_announced") == 1
 
 
+def test_of_keys_of_a_call_that_is_over_nothing_is_remembered(make: Make, rooms: Recorders) -> None:
+    exchange = make(ON_DEMAND)
+    alice, _, answered, _ = talk(exchange)
+    (name,) = rooms.has
+    half = Dtmf(name, rooms.has[name].desired.legs[1].id, "*", 100)
+    rooms.say(half)
+    assert exchange.studio is not None
+    assert len(exchange.studio.keys) == 1
+    alice.within(answered, "BYE")
+    rooms.say(half)
+    assert len(exchange.studio.keys) == 0
+
+
 def test_a_recording_goes_on_while_the_parties_agree_on_no_audio(make: Make, rooms: Recorders) -> None:
     exchange = make()
     alice, bob, answered, _ = talk(exchange)
