@@ -76,7 +76,7 @@ def row(shape: Shape, seconds: float, floor_percent: float) -> Row:
 
 def worker(shape: Shape, seconds: float) -> Cost:
     """What a worker takes for these legs."""
-    with tempfile.TemporaryDirectory() as folder, _phones(shape) as (phones, remotes):
+    with tempfile.TemporaryDirectory() as folder, phones(shape) as (speakers, remotes):
         control = Path(folder) / "control"
         words = [sys.executable, "-m", "bench.media_worker", "--control", str(control)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
@@ -84,12 +84,12 @@ def worker(shape: Shape, seconds: float) -> Cost:
                 ports = free_ports(len(remotes))
                 with connected(control) as client:
                     put(client, shape, ports, remotes)
-                    _begin(phones, ports)
+                    begin(speakers, ports)
                     time.sleep(SETTLE_S)
                     _ticks(process)
                     percent = _watched(process.pid, seconds, shape.legs)
                     ticks_ms = _ticks(process)
-                lost_percent = _lost(phones)
+                lost_percent = _lost(speakers)
             finally:
                 process.terminate()
         return Cost(percent, ticks_ms, lost_percent)
@@ -97,7 +97,7 @@ def worker(shape: Shape, seconds: float) -> Cost:
 
 def floor(legs: int, seconds: float) -> float:
     """What the bare loop takes for as many legs, in per cent of a core for each."""
-    with _phones(Shape(legs, 1)) as (phones, remotes):
+    with phones(Shape(legs, 1)) as (speakers, remotes):
         words = [sys.executable, "-m", "bench.media_floor"]
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin is not None
@@ -107,7 +107,7 @@ def floor(legs: int, seconds: float) -> float:
                 process.stdin.write(json.dumps([ports, remotes]) + "\n")
                 process.stdin.flush()
                 process.stdout.readline()
-                _begin(phones, ports)
+                begin(speakers, ports)
                 time.sleep(SETTLE_S / 3)
                 return _watched(process.pid, seconds, legs)
             finally:
@@ -115,9 +115,11 @@ def floor(legs: int, seconds: float) -> float:
 
 
 @contextmanager
-def _phones(shape: Shape) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+def phones(shape: Shape, gaps: bool = False) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """The phones' process, and their ports; with `gaps` they say in the end how long each heard nothing."""
     words = [sys.executable, "-m", "bench.media_phones", str(shape.legs), "--codec", shape.codec]
     words += ["--secure", _KEY.hex()] if shape.secure else []
+    words += ["--gaps"] if gaps else []
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -133,7 +135,8 @@ def free_ports(count: int) -> list[int]:
     return list(ports)
 
 
-def _begin(phones: subprocess.Popen[str], ports: Sequence[int]) -> None:
+def begin(phones: subprocess.Popen[str], ports: Sequence[int]) -> None:
+    """Let them speak to these ports."""
     assert phones.stdin is not None
     phones.stdin.write(json.dumps(ports) + "\n")
     phones.stdin.flush()
@@ -154,17 +157,22 @@ def connected(path: Path) -> Iterator[socket.socket]:
         yield client
 
 
-def put(client: socket.socket, shape: Shape, ports: Sequence[int], remotes: Sequence[int]) -> None:
-    """Share the legs out among the rooms, and wait until all are ready."""
+def contexts(shape: Shape, ports: Sequence[int], remotes: Sequence[int]) -> dict[str, Context]:
+    """The legs shared out among the rooms."""
     secure = Sdes(SUITE, _KEY, _KEY) if shape.secure else None
     legs = [
         Leg(str(number), port, (HOST, remote), (CODECS[shape.codec],), secure=secure)
         for number, (port, remote) in enumerate(zip(ports, remotes, strict=True))
     ]
     size = shape.legs // shape.rooms
-    for number in range(shape.rooms):
-        members = tuple(legs[number * size : (number + 1) * size])
-        client.sendall(frame(Put(f"room{number}", 1, 1, Context(members, relayed=shape.relayed))))
+    parts = (tuple(legs[number * size : (number + 1) * size]) for number in range(shape.rooms))
+    return {f"room{number}": Context(members, relayed=shape.relayed) for number, members in enumerate(parts)}
+
+
+def put(client: socket.socket, shape: Shape, ports: Sequence[int], remotes: Sequence[int]) -> None:
+    """Share the legs out among the rooms, and wait until all are ready."""
+    for name, context in contexts(shape, ports, remotes).items():
+        client.sendall(frame(Put(name, 1, 1, context)))
     frames, ready = Frames(), 0
     while ready < shape.rooms:
         for body in frames.feed(client.recv(1 << 16)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bench import codec, hearing, media, media_click, recording
+from bench import codec, hearing, media, media_click, media_takeover, recording
 from bench.group import Setup
 from bench.media import Shape
 from bench.table import Line
@@ -55,6 +55,10 @@ async def legs(setup: Setup) -> list[Line]:
             floors[shape.legs] = await asyncio.to_thread(media.floor, shape.legs, seconds)
         lasting = steady if row == "steady" else seconds
         lines.append(await asyncio.to_thread(media.row, shape, lasting, floors[shape.legs]))
+    if "takeover" in setup.wanted:
+        setup.say("death of a media worker")
+        for rooms in (1, 10):
+            lines.append(await asyncio.to_thread(media_takeover.row, Shape(100, rooms)))
     if "click" in setup.wanted:
         setup.say("mouth to ear")
         lines.append(await asyncio.to_thread(media_click.row, 2 * seconds))

@@ -2,13 +2,15 @@
 
 Says in a line of JSON on standard output at which ports they are; takes in a line of JSON on standard input at which
 ports the worker is, one for each; then they speak, 20 ms a packet, a quarter of them every 5 ms, until standard input
-ends. At the end it says what they sent and got.
+ends. At the end it says what they sent and got. With `--gaps` each line on standard input is answered by one that says
+how many packets with a sound each has got since the last.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import select
 import socket
 import sys
@@ -27,6 +29,8 @@ _QUARTER_S = 0.005
 _QUARTERS = 4
 _FRAME_S = 0.02
 CODECS = {"G.711": Codec("PCMU", 0), "G.722": Codec("G722", 9), "Opus": Codec("opus", 96, 48000, 2)}
+_SILENCE = 0xFF
+"""of G.711"""
 _SPOKEN = 50
 """packets of each phone that are made before, and said again and again"""
 
@@ -34,7 +38,7 @@ _SPOKEN = 50
 class Phones:
     """Sockets, and what is sent from them."""
 
-    def __init__(self, count: int, spoken: Codec, key: bytes) -> None:
+    def __init__(self, count: int, spoken: Codec, key: bytes, gaps: bool = False) -> None:
         self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
         self.epoll = select.epoll()
         self.by_descriptor = {}
@@ -51,6 +55,11 @@ class Phones:
         ]
         self._sequence = 0
         self._buffer = bytearray(4096)
+        self._gaps = gaps
+        self._heard_s: dict[int, float] = {}
+        self._sounds_since = dict.fromkeys(self.by_descriptor, 0)
+        self.silent_s: dict[int, float] = dict.fromkeys(self.by_descriptor, 0.0)
+        """the longest time without a sound, of each that has heard any"""
 
     def point(self, ports: Sequence[int]) -> None:
         for sock, port in zip(self.sockets, ports, strict=True):
@@ -72,20 +81,38 @@ class Phones:
         while ready := self.epoll.poll(0, len(self.sockets)):
             for descriptor, _ in ready:
                 try:
-                    self.by_descriptor[descriptor](self._buffer)
+                    length = self.by_descriptor[descriptor](self._buffer)
                 except ConnectionRefusedError:
                     continue  # The worker is not there yet, or any more.
                 self.got += 1
+                if self._gaps and self._buffer.count(_SILENCE, rtp.HEADER_BYTES, length) < length - rtp.HEADER_BYTES:
+                    self._sounds(descriptor, time.monotonic())
+
+    def _sounds(self, descriptor: int, now_s: float) -> None:
+        silent_s = now_s - self._heard_s.get(descriptor, now_s)
+        self._heard_s[descriptor] = now_s
+        self._sounds_since[descriptor] += 1
+        self.silent_s[descriptor] = max(self.silent_s[descriptor], silent_s)
 
     def run(self) -> None:
         """Until standard input ends."""
         deadline_s, quarter = time.monotonic(), 0
-        while not select.select([sys.stdin], [], [], max(0.0, deadline_s - time.monotonic()))[0]:
+        while not self._is_over(max(0.0, deadline_s - time.monotonic())):
             self.speak(quarter)
             quarter = (quarter + 1) % _QUARTERS
             self._sequence += quarter == 0
             deadline_s += _QUARTER_S
             self.drain()
+
+    def _is_over(self, wait_s: float) -> bool:
+        """Wait for so long; answer what is asked meanwhile."""
+        if not select.select([0], [], [], wait_s)[0]:
+            return False
+        if not os.read(0, 1024):
+            return True
+        print(json.dumps(list(self._sounds_since.values())), flush=True)
+        self._sounds_since = dict.fromkeys(self._sounds_since, 0)
+        return False
 
 
 def _payloads(number: int, spoken: Codec) -> list[bytes]:
@@ -96,17 +123,27 @@ def _payloads(number: int, spoken: Codec) -> list[bytes]:
     return [encoder.encode(np.ascontiguousarray(samples)) for _ in range(_SPOKEN)]
 
 
+def _first_line() -> bytes:
+    """Nothing behind it is taken: what is read into a buffer cannot be waited for."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(0, 1)
+    return line
+
+
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
     parser.add_argument("--codec", choices=CODECS, default="G.711")
     parser.add_argument("--secure", default="", help="SRTP with this key, in hex, both ways")
+    parser.add_argument("--gaps", action="store_true", help="say how long each heard nothing; of G.711 in the clear")
     wanted = parser.parse_args(argv)
-    phones = Phones(wanted.count, CODECS[wanted.codec], bytes.fromhex(wanted.secure))
+    phones = Phones(wanted.count, CODECS[wanted.codec], bytes.fromhex(wanted.secure), wanted.gaps)
     print(json.dumps([sock.getsockname()[1] for sock in phones.sockets]), flush=True)
-    phones.point(json.loads(sys.stdin.readline()))
+    phones.point(json.loads(_first_line()))
     phones.run()
-    print(json.dumps({"sent": phones.sent, "got": phones.got}), flush=True)
+    silent_ms = [1000 * one for one in phones.silent_s.values()]
+    print(json.dumps({"sent": phones.sent, "got": phones.got, "silent_ms": silent_ms}), flush=True)
 
 
 if __name__ == "__main__":

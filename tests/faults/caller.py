@@ -180,7 +180,7 @@ class RawCall:
         offered = await self.ring()
         self.callee.respond(offered, 200, self.callee.sdp())
         answered = await self.caller.wait_response(200)
-        self.target = _target(answered)
+        self.target = target_of(answered)
         self.to = answered.get("To") or ""
         self.caller.acknowledge(self.target, self.call_id, answered)
         await self.callee.wait_request("ACK")
@@ -196,14 +196,14 @@ class RawCall:
 
     async def end_by_callee(self) -> None:
         """The same the other way round."""
-        target, to = _target(self.offered), self.offered.get("From") or ""
+        target, to = target_of(self.offered), self.offered.get("From") or ""
         asked = asyncio.create_task(self.callee.ask("BYE", target, self.offered.call_id, to))
         self.caller.respond(await self.caller.wait_request("BYE"), 200)
         response = await asked
         assert response.status == 200, response
 
 
-def _target(message: Request | Response) -> str:
+def target_of(message: Request | Response) -> str:
     contact = message.get("Contact") or ""
     return contact[contact.index("<") + 1 : contact.index(">")]
 
