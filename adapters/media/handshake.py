@@ -43,12 +43,17 @@ class Handshake(NamedTuple):
     fingerprint: str
 
 
-def setup_answer(offered: str) -> str:
-    """Our `a=setup` in the answer to an offer with this one, "" for none. Raises HandshakeError."""
-    ours = _ANSWERS.get(offered.strip().lower() or "active")
+def setup_answer(offered: str, before: str = "") -> str:
+    """Our `a=setup` in the answer to an offer with this one, "" for none. Raises HandshakeError.
+
+    `before` is what we said last in this session: where the choice is ours the role stays, or the peer would wait for
+    the hello of a handshake that goes on (RFC 8842 section 5.3).
+    """
+    theirs = offered.strip().lower() or "active"
+    ours = _ANSWERS.get(theirs)
     if ours is None:
         raise HandshakeError(f"a=setup:{offered[:20]} makes no connection")
-    return ours
+    return before if theirs == "actpass" and before in _ANSWERS.values() else ours
 
 
 def agree(ours: str, theirs: str, fingerprints: Sequence[str]) -> Handshake:

@@ -64,7 +64,8 @@ def attributes(offered: Description, before: Description | None, means: Means) -
         named = (
             before.fingerprints[0] if before is not None and before.fingerprints else means.certificate().fingerprint
         )
-        lines = [f"{SETUP}{handshake.setup_answer(offered.setup)}", f"{FINGERPRINT}{named}"]
+        said = before.setup if before is not None and before.fingerprints else ""
+        lines = [f"{SETUP}{handshake.setup_answer(offered.setup, said)}", f"{FINGERPRINT}{named}"]
         return [*lines, f"{TLS_ID}{_answered(offered.tls_id)}"] if offered.tls_id else lines
     chosen = _chosen(offered)
     if chosen is None:

@@ -116,6 +116,14 @@ def test_another_tls_id_is_another_handshake_and_is_answered_by_another() -> Non
     assert elsewhere(ours, PLACE) == ours
 
 
+def test_our_role_stays_when_the_choice_is_ours_later() -> None:
+    waits = [SHAKEN[0], "a=setup:passive", SHAKEN[2]]
+    first = answered(*waits)
+    again = answered(*SHAKEN, before=first)
+    assert "a=setup:active\r\n" in again
+    assert dtls(*SHAKEN, ours=again) == dtls(*waits, ours=first)
+
+
 def test_our_role_stays_when_we_are_asked_for_an_offer() -> None:
     again = offer_again(answered(*SHAKEN))
     assert "a=setup:passive\r\n" in again
