@@ -94,6 +94,13 @@ class Mailroom:
         shard = self._parts.board.shard(shard_of_registration(*name))
         return shard.mailboxes.get(name) if shard else None
 
+    def counts(self, name: BoxName) -> tuple[int, int] | None:
+        """How many messages are new, and were heard; None if no such mailbox is declared."""
+        if self._parts.directory().box(*name) is None:
+            return None
+        mailbox = self.find(name)
+        return mailbox.counts if mailbox is not None else (0, 0)
+
     def box(self, name: BoxName) -> Box:
         """As it is declared; one that no longer is declared takes what it is sent as any other."""
         return self._parts.directory().box(*name) or Box(*name)

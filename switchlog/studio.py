@@ -237,6 +237,10 @@ class Studio:
         owned = self._board.shard(shard)
         return owned.epoch if owned else None
 
+    def counts(self, tenant: str, number: str) -> tuple[int, int] | None:
+        """How many messages are new and were heard in the mailbox of a number; None if it has none."""
+        return self.mailroom.counts(BoxName(tenant, number))
+
     def _is_over(self, leg: str) -> bool:
         """Not known, and so no, while the shard of its call is not owned."""
         stream = call_of_leg(leg)

@@ -15,7 +15,7 @@ from uuid import UUID
 from adapters.journal.codec import encode
 from adapters.sip.application import whom
 from adapters.sip.application.application import Application
-from adapters.sip.application.parts import Now, Parts, no_keys
+from adapters.sip.application.parts import Now, Parts, no_keys, no_mailbox
 from adapters.sip.application.perform import Performer
 from adapters.sip.dialog.dialog import Addresses
 from adapters.sip.dialog.identifier import SipIdentifiers
@@ -40,6 +40,7 @@ from media.wire import ToWorker
 from switchlog.board import Board
 from switchlog.clerk import Clerk
 from switchlog.crossing import Crossing, Faraway, Outward
+from switchlog.mailroom import BoxName
 from switchlog.outlet import Outlets, nowhere
 from switchlog.probe import Prober
 from switchlog.reel import ReelStore
@@ -190,7 +191,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         left=lambda shard: studio.leave(shard) if studio else None,
     )
     board = _board(parts, identifiers, outlets)
-    studio = _studio(parts, hooks, board, addresses)
+    studio = _studio(parts, hooks, board, addresses, lambda name: application.summaries.tell(*name))
     crossing = None
     if faraway and hooks.outward:
         steering = Steering(parts.identifier_secret, faraway.roster, identifiers, board, layer, addresses)
@@ -212,6 +213,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
             device_back=hooks.device_back,
             witness=crossing or hooks.witness,
             pressed=studio.pressed if studio else no_keys,
+            counts=studio.counts if studio else no_mailbox,
         )
     )
     prober = Prober(parts.probe_s, board.find, application.relay.check)
@@ -251,7 +253,9 @@ def _board(parts: SessionParts, identifiers: SipIdentifiers, outlets: Outlets) -
     )
 
 
-def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresses) -> Studio | None:
+def _studio(
+    parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresses, changed: Callable[[BoxName], None]
+) -> Studio | None:
     """Media of our own, if the settings have any."""
     if parts.media is None:
         return None
@@ -274,7 +278,7 @@ def _studio(parts: SessionParts, hooks: Hooks, board: Board, addresses: Addresse
             clerk=parts.clerk or Clerk(no_storage, Path()),
             work=hooks.work,
             read=parts.journal.read,
-            mailbox_changed=lambda name: None,
+            mailbox_changed=changed,
         )
     )
 

@@ -6,16 +6,22 @@ import asyncio
 import hashlib
 import io
 import wave
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from aiosmtpd.controller import Controller
 
 from media.tone import levels
 from tests.e2e.talk import LOUD_DBFS, QUIET_DBFS, TONES_HZ, phone
-from tests.fixtures.server import Server, tenant
+from tests.fixtures.server import Server, free_ports, tenant
 from tests.phones.call import PhoneCall
 from tests.phones.factory import Phones
+from tests.phones.phone import Phone
 
 BOX = "/v1/mailboxes/1002/messages"
 ACME = {"tenant": "acme"}
@@ -65,6 +71,13 @@ async def leave(caller: PhoneCall, server: Server) -> None:
     await asyncio.sleep(SAID_S)
 
 
+async def told(one: Phone, words: str, timeout_s: float = 10) -> None:
+    """The phone was sent a summary with these words."""
+    async with asyncio.timeout(timeout_s):
+        while words not in one.trace():
+            await asyncio.sleep(0.05)
+
+
 async def test_a_message_is_left_for_somebody_who_is_not_there(server: Server, phones: Phones) -> None:
     await server.apply(with_box())
     alice = await phone(server, phones, "pjsua", "1001")
@@ -94,6 +107,7 @@ async def test_a_message_is_heard_by_phone(server: Server, phones: Phones) -> No
     await leave(call, server)
     await call.hang_up()
     await messages(server, 1)
+    await told(bob, "Voice-Message: 1/0")
     listening = await bob.dial("*97")
     await listening.state("answered", 10)
     await happens(server, "mailbox.message_heard")
@@ -104,6 +118,7 @@ async def test_a_message_is_heard_by_phone(server: Server, phones: Phones) -> No
     assert max(levels(one, rate, [TONES_HZ["1001"]])[0] for one in windows) > LOUD_DBFS, "the message was heard"
     (message,) = await messages(server, 1)
     assert message["heard"]
+    await told(bob, "Voice-Message: 0/1")
     (row,) = await server.rows("SELECT * FROM cdr WHERE to_number = '1002' AND final", lambda rows: len(rows) == 1)
     assert (row["disposition"], row["answered_by"]) == ("voicemail", "1002")
 
@@ -123,3 +138,44 @@ async def test_a_message_outlives_the_process_that_takes_it(server: Server, phon
     assert own > LOUD_DBFS, own
     assert other < QUIET_DBFS, other
     assert length_s > SAID_S + 1, "it went on after the kill"
+
+
+class Post:
+    """What arrives at a mail server."""
+
+    def __init__(self) -> None:
+        self.contents: list[bytes] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        assert envelope.rcpt_tos == ["bob@acme.example"]
+        self.contents.append(envelope.content)
+        return "250 OK"
+
+
+async def test_a_message_is_mailed_once_the_mail_server_is_there(tmp_path: Path, phones: Phones) -> None:
+    """It is away when the message is left, and the server is killed meanwhile: the mail is owed all the same."""
+    (port,) = free_ports(1)
+    server = Server.at(tmp_path, SMTP=f"smtp://127.0.0.1:{port}", SMTP_FROM="pbx@acme.example")
+    await server.start()
+    post = Post()
+    controller = Controller(post, hostname="127.0.0.1", port=port)
+    try:
+        await server.apply(with_box(email="bob@acme.example"))
+        alice = await phone(server, phones, "pjsua", "1001")
+        call = await alice.dial("1002")
+        await leave(call, server)
+        await call.hang_up()
+        (message,) = await messages(server, 1)
+        await server.kill()
+        controller.start()
+        await server.start()
+        await happens(server, "mailbox.message_mailed", timeout_s=40)
+        content, _, _ = await said(server, message["message"])
+    finally:
+        await server.stop()
+        controller.stop()
+    (mail,) = (message_from_bytes(one, policy=default) for one in post.contents)
+    assert isinstance(mail, EmailMessage)
+    (attached,) = mail.iter_attachments()
+    assert attached.get_content() == content
+    assert "bob@acme.example" not in server.log()

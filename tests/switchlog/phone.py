@@ -38,9 +38,10 @@ class Phone:
             )
 
         authorized(self.exchange, self.address, self.number, send, uri)
-        response = self.exchange.last(self.address)
-        assert isinstance(response, Response)
-        return response
+        taken = self.exchange.take(self.address)
+        told = [one for one in taken if isinstance(one, Request) and one.method == "NOTIFY"]
+        self.exchange.sent.setdefault(self.address, []).extend(told)  # for whoever asks what it was told of messages
+        return [one for one in taken if isinstance(one, Response)][-1]
 
     def invite(self, number: str, sdp: str = SDP, call_id: str = "call-1", from_: str = "", extra: str = "") -> str:
         """Returns the branch of the INVITE that carried the credentials."""

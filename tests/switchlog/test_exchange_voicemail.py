@@ -12,7 +12,7 @@ from adapters.journal.codec import decode
 from adapters.sip.message.message import Request, Response
 from adapters.storage.folder import FolderStorage
 from domain.ids import shard_of
-from domain.mailbox.input import Hear
+from domain.mailbox.input import Delete, Hear, Renew
 from domain.mailbox.mailbox import Mailbox
 from domain.routing.directory import Box, Directory
 from domain.values import MediaPolicy
@@ -243,6 +243,41 @@ def test_without_the_pin_nobody_hears_anything(exchange: Exchange, worker: Worke
     assert types(exchange) == ["opened", "recording_begun", "message_left"], "who is wrong writes nothing"
 
 
+def summaries(exchange: Exchange, address: str) -> list[str]:
+    """What a phone was told of its messages since it was asked last; it takes each."""
+    told = [one for one in exchange.take(address) if isinstance(one, Request) and one.method == "NOTIFY"]
+    for one in told:
+        assert (one.get("Event"), one.get("Subscription-State")) == ("message-summary", "terminated")
+        headers = "\n".join(f"{name}: {one.get(name)}" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+        exchange.send(address, f"SIP/2.0 200 OK\n{headers}")
+    return [one.body.decode().split("Voice-Message: ")[1].strip() for one in told]
+
+
+def test_the_lamps_of_phones_follow(exchange: Exchange, worker: Worker) -> None:
+    bob = Phone(exchange, "1002", BOB)
+    bob.register()
+    assert summaries(exchange, BOB) == ["0/0 (0/0)"], "a phone that begins is told"
+    alice = Phone(exchange, "1001", ALICE)
+    alice.register()
+    assert summaries(exchange, ALICE) == [], "it has no mailbox"
+    bob.register(expires_s=0)
+    exchange.take(BOB)
+    leave(exchange, worker)
+    assert summaries(exchange, BOB) == [], "it is gone"
+    bob.register()
+    assert summaries(exchange, BOB) == ["1/0 (0/0)"]
+    kept = mailbox(exchange)
+    assert kept is not None
+    (message,) = kept.there
+    assert exchange.studio is not None
+    for wish, told in ((Hear, "0/1 (0/0)"), (Renew, "1/0 (0/0)"), (Delete, "0/0 (0/0)")):
+        exchange.studio.mailroom.handle(NAME, wish("c", "a", message.id))
+        exchange.deliver()
+        assert summaries(exchange, BOB)[:1] == [told]
+    exchange.wait(40)
+    assert summaries(exchange, BOB) == [], "what was taken is not said again"
+
+
 def test_who_has_no_mailbox_is_told_so(exchange: Exchange) -> None:
     phone = Phone(exchange, "1001", ALICE)
     phone.register()
@@ -273,6 +308,7 @@ def test_a_caller_whose_media_would_have_gone_through_us_is_at_the_mailbox_itsel
     )
     bob = Phone(exchange, "1002", BOB)
     bob.register()
+    exchange.take(BOB)  # how many messages there are
     alice = Phone(exchange, "1001", ALICE)
     alice.register()
     alice.invite("1002", SECURE if srtp else SDP)

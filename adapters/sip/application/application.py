@@ -20,6 +20,7 @@ from adapters.sip.application.parts import Now, Parts
 from adapters.sip.application.proof import Proved, prove
 from adapters.sip.application.relay import Relay
 from adapters.sip.application.returning import Returning
+from adapters.sip.application.summary import Summaries
 from adapters.sip.dialog.dialog import transaction_of
 from adapters.sip.dialog.peer import Device
 from adapters.sip.dialog.reason import heard
@@ -68,7 +69,8 @@ class Application:
         self._layer = parts.layer
         self._outgoing, self._answers = Outgoing(parts), (answers := Answers(parts))
         self.relay, self._pager = Relay(parts), Pager(parts)
-        returning = Returning(self._outgoing, self.relay, self._pager)
+        self.summaries = Summaries(parts)
+        returning = Returning(self._outgoing, self.relay, self._pager, self.summaries)
         self._changes = Changes(parts)
         self._merged, self._is_ours = Merged(parts.layer.__contains__), partial(whom.is_ours, parts)
         self._spent: Use | None = None  # by the request in hand
@@ -172,6 +174,7 @@ class Application:
             self._answer(event, registrar.granted(request, contacts, then.utc, tag, home), then)
             if ask.contacts:
                 self._heard(Device(tenant, device, ask.contacts[0].instance), event.flow)
+                self.summaries.tell(tenant, ask.number, event.flow)
 
         try:
             parts.switchboard.register(ask, durable, self._answers.forgets(event, proof.use))

@@ -34,6 +34,11 @@ def no_keys(call: Call, digit: str) -> None:
     """Without media of our own nobody presses keys for us."""
 
 
+def no_mailbox(tenant: str, number: str) -> tuple[int, int] | None:
+    """Nobody has one."""
+    return None
+
+
 class Parts(NamedTuple):
     """What the application is built from."""
 
@@ -57,3 +62,5 @@ class Parts(NamedTuple):
     """Told who proved itself and who failed, for the budgets of sources."""
     pressed: Callable[[Call, str], None] = no_keys
     """The caller of a call to media of our own says that it pressed a key."""
+    counts: Callable[[str, str], tuple[int, int] | None] = no_mailbox
+    """(tenant, number) -> how many messages there are: new ones, and those that were heard; None without a mailbox"""
