@@ -43,7 +43,7 @@ from switchlog.role import utc_now
 from switchlog.sentry import Sentry
 from switchlog.strain import Strain, worst
 from switchlog.warden import Streams, Warden, always
-from switchlog.wiring import Hooks, SessionParts, dues_of, new_call, wire
+from switchlog.wiring import Hooks, SessionParts, act_all, dues_of, new_call, wire
 
 _log = structlog.get_logger(__name__)
 _GONE_GRACE_S = 4.0
@@ -385,8 +385,7 @@ class Session:
         try:
             for event in self._layer.on_timer(now.monotonic):
                 self._handle(event, now)
-            for due in self._dues:
-                due.act(now.utc)
+            act_all(self._dues, now.utc)
         finally:
             self._pump_soon()
 

@@ -6,11 +6,13 @@ Everything here is sans-IO; sockets, threads and clocks come in by `Hooks`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
+
+import structlog
 
 from adapters.journal.codec import encode
 from adapters.sip.application import whom
@@ -48,6 +50,8 @@ from switchlog.reels import Work, at_once
 from switchlog.strain import Strain
 from switchlog.studio import MediaSettings, Studio, StudioParts
 from switchlog.warden import Holder
+
+_log = structlog.get_logger(__name__)
 
 
 def no_storage() -> Storage:
@@ -158,6 +162,15 @@ def dues_of(switch: Switch) -> tuple[Due, ...]:
         return dues
     own = (studio.hall, studio.performer, studio.reels, studio.eraser, studio.mailroom, studio.voicemail)
     return (*dues, *(Due(one.next_due, one.on_due) for one in own))
+
+
+def act_all(dues: Iterable[Due], now: datetime) -> None:
+    """Let each act if it is due; whatever one does, the others have their moment too."""
+    for due in dues:
+        try:
+            due.act(now)
+        except Exception:  # noqa: BLE001  boundary: as above
+            _log.exception("what was due was not done; this is a fault of ours: report these lines")
 
 
 def new_call(shard: int, now: datetime) -> UUID:

@@ -13,7 +13,7 @@ from domain.ids import SHARDS
 from switchlog.media_links import MediaLinks
 from switchlog.session import Session
 from switchlog.studio import Studio
-from switchlog.wiring import SessionParts
+from switchlog.wiring import Due, SessionParts
 from tests.adapters.sip.station import Run, run
 from tests.domain.world import START, directory
 from tests.switchlog.exchange import Exchange, OneSecret, PlainSealer
@@ -103,3 +103,21 @@ def test_phones_are_answered_although_media_cannot_be_told() -> None:
     links = MediaLinks(None, lambda: None)
     links.studio = _Broken()
     links.flush()
+
+
+def test_what_fails_when_it_is_due_keeps_nothing_else_from_its_moment(run: Run) -> None:
+    done = asyncio.Event()
+
+    def fail(now: datetime) -> None:
+        raise LookupError("a fault of ours")
+
+    async def main() -> None:
+        session = successor(Exchange(), asyncio.get_running_loop())
+        await session.take_over()
+        session._dues = (Due(lambda: START, fail), Due(lambda: None, lambda now: done.set()))
+        session.resume(())
+        await asyncio.wait_for(done.wait(), 5)
+        session._dues = ()
+        await session.close()
+
+    run(main())
