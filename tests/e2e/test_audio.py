@@ -116,4 +116,4 @@ async def test_a_record_adds_up_what_two_workers_heard(server: Server, phones: P
     }
     for leg, packets in received.items():
         parts = [one["data"]["figures"]["received"] for one in measured if one["data"]["leg"] == leg]
-        assert (len(parts), sum(parts), min(parts) > 20) == (2, packets, True)
+        assert (len(parts), sum(parts), min(parts) > 0) == (2, packets, True)
