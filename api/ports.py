@@ -99,7 +99,7 @@ class Queries(Protocol):
 
 
 class Sound(Protocol):
-    """The bytes of a WAV, read where they are. Both methods block and may raise Refusal(`unavailable`)."""
+    """The bytes of a WAV, read where they are. `read` blocks; what fails there ends the answer before its end."""
 
     def __len__(self) -> int: ...
 

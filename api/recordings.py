@@ -7,14 +7,14 @@ import binascii
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from api.ports import Item, RecordingFilter, Recordings
+from api.ports import Item, RecordingFilter, Recordings, Sound
 from api.security import may, scope_of
 from api.writing import CommandId, Port, command_of
 from domain.apikey import Principal
@@ -119,14 +119,6 @@ async def erase(
     """Its file is gone for good when this answers; the journal keeps that it was, and who erased it."""
     args = {"tenant": scope_of(who, None).tenant, "recording": recording}
     return JSONResponse(await port.call("recordings.erase", args, who.actor, command_of(who, command_id)))
-
-
-class Sound(Protocol):
-    """The bytes of a WAV."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, start: int, length: int) -> bytes: ...
 
 
 def _part(wanted: str | None, size: int) -> tuple[int, int] | None:

@@ -81,17 +81,16 @@ class RecordingQueries:
     async def recording(self, scope: Scope, recording: str) -> Item:
         return await asyncio.to_thread(self._one, scope, recording)
 
-    def audio(self, scope: Scope, recording: str) -> Sound:
+    def audio(self, scope: Scope, recording: str) -> SealedWave:
         found = self._one(scope, recording)
         if "stopped_at" not in found:
             raise Refusal("conflict", f"{recording} goes on, or is on its way to the storage: ask again later")
         try:
-            wave = open_wave(self._store.storage, found["file"], self._store.key(found["tenant"], recording))
+            return open_wave(self._store.storage, found["file"], self._store.key(found["tenant"], recording))
         except MissingFileError as error:
             raise Refusal("missing", f"there is no sound of {recording}: {found['reason'] or error}") from error
         except (StorageError, SealedError) as error:
             raise Refusal("unavailable", str(error)) from error
-        return Sound(wave)
 
     def _one(self, scope: Scope, recording: str) -> dict[str, Any]:
         try:
@@ -119,20 +118,6 @@ class RecordingQueries:
         if not found or scope.tenant not in (None, found["tenant"]):
             raise Refusal("missing", f"there is no recording {recording}")
         return found
-
-
-class Sound:
-    """`api.ports.Sound`."""
-
-    def __init__(self, wave: SealedWave) -> None:
-        self._wave = wave
-
-    def __len__(self) -> int:
-        return len(self._wave)
-
-    def read(self, start: int, length: int) -> bytes:
-        """What fails here ends the answer before its end."""
-        return self._wave.read(start, length)
 
 
 def _item(row: Item) -> Item:

@@ -6,7 +6,6 @@ from api.ports import Sound
 from domain.refusal import Refusal
 from domain.storage import MissingFileError, StorageError
 from media.sealed import SealedError
-from switchlog.query_recordings import Sound as WaveSound
 from switchlog.reel import ReelStore
 from switchlog.sealed_wave import open_wave
 
@@ -19,7 +18,7 @@ class MessageSounds:
 
     def audio(self, file: str, key: bytes) -> Sound:
         try:
-            return WaveSound(open_wave(self._store.storage, file, key))
+            return open_wave(self._store.storage, file, key)
         except MissingFileError as error:
             raise Refusal("missing", "what was said is gone") from error
         except (StorageError, SealedError) as error:
