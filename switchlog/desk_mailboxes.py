@@ -16,7 +16,7 @@ from domain.ports import JournalError
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
-from switchlog.mailroom import BoxName, Mailroom
+from switchlog.mailroom import BoxName
 from switchlog.session import Session
 
 _CHANGES: Mapping[str, Callable[[str, str, str], Input]] = {"heard": Hear, "new": Renew, "delete": Delete}
@@ -27,10 +27,10 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
     {file, key}, `mailboxes.change` {tenant, number, message, what} -> {changed}."""
 
     async def mailboxes(command: Command) -> list[dict[str, Any]]:
-        mailroom, tenant = session.studio.mailroom if session.studio else None, command.args.get("tenant")
+        studio, tenant = session.studio, command.args.get("tenant")
         found = []
         for name in sorted(BoxName(*key) for key in directory().boxes if tenant in (None, key[0])):
-            new, heard = _counts(mailroom, name)
+            new, heard = (studio.counts(*name) if studio else None) or (0, 0)
             found.append({"tenant": name.tenant, "number": name.number, "new": new, "heard": heard})
         return found
 
@@ -63,11 +63,6 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
         "mailboxes.audio": audio,
         "mailboxes.change": change,
     }
-
-
-def _counts(mailroom: Mailroom | None, name: BoxName) -> tuple[int, int]:
-    mailbox = mailroom.find(name) if mailroom is not None else None
-    return mailbox.counts if mailbox is not None else (0, 0)
 
 
 def _known(session: Session, directory: Directory, command: Command) -> Mailbox | None:

@@ -210,6 +210,10 @@ class Studio:
         """The caller says by SIP that it pressed a key."""
         self._attendances.pressed(call, call.callee_leg, digit)
 
+    def counts(self, tenant: str, number: str) -> tuple[int, int] | None:
+        """How many messages are new and were heard in the mailbox of a number; None if it has none."""
+        return self.mailroom.counts(BoxName(tenant, number))
+
     def metrics(self) -> dict[str, float]:
         """Numbers for `/metrics`."""
         conferences = list(self.hall.conferences())
@@ -236,10 +240,6 @@ class Studio:
     def _epoch(self, shard: int) -> int | None:
         owned = self._board.shard(shard)
         return owned.epoch if owned else None
-
-    def counts(self, tenant: str, number: str) -> tuple[int, int] | None:
-        """How many messages are new and were heard in the mailbox of a number; None if it has none."""
-        return self.mailroom.counts(BoxName(tenant, number))
 
     def _is_over(self, leg: str) -> bool:
         """Not known, and so no, while the shard of its call is not owned."""

@@ -169,7 +169,7 @@ def act_all(dues: Iterable[Due], now: datetime) -> None:
     for due in dues:
         try:
             due.act(now)
-        except Exception:  # noqa: BLE001  boundary: as above
+        except Exception:  # noqa: BLE001  boundary: one fault is not the others'
             _log.exception("what was due was not done; this is a fault of ours: report these lines")
 
 
