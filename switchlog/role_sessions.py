@@ -23,7 +23,7 @@ from switchlog.journal import Vigil, is_shared, open_journal
 from switchlog.office import Office, Writer
 from switchlog.role import RoleError, hang_up_event, settle_memory, stop_event, utc_now
 from switchlog.session import Session
-from switchlog.session_settings import listen, no_rooms, session_parts
+from switchlog.session_settings import listen, no_media, session_parts
 from switchlog.tls import read_tls, renew_whenever
 from switchlog.trace import tap_of
 from switchlog.vault import open_store
@@ -83,8 +83,8 @@ async def _serve(settings: Settings, store: SecretStore, journal: Journal, vigil
             Writer(node, term),
             utc_now,
             journal.live(CONFIG_SHARD, 0.0),
-            no_rooms=no_rooms(settings),
-            no_mailboxes=no_rooms(settings),
+            no_rooms=no_media(settings),
+            no_mailboxes=no_media(settings),
         )
     )
     tap = tap_of(settings)

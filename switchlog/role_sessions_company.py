@@ -31,7 +31,7 @@ from switchlog.nodes import Nodes
 from switchlog.office import Office, Writer
 from switchlog.role import hang_up_event, settle_memory, utc_now
 from switchlog.session import Session
-from switchlog.session_settings import listen, no_rooms, session_parts
+from switchlog.session_settings import listen, no_media, session_parts
 from switchlog.sharing import Sharing
 from switchlog.tls import read_link, read_tls, renew_whenever
 from switchlog.trace import tap_of
@@ -194,6 +194,6 @@ def _office(settings: Settings, store: SecretStore, journal: Journal, fellow: Fe
         Writer(settings.node, given),
         utc_now,
         keeper=keeper,
-        no_rooms=no_rooms(settings),
+        no_rooms=no_media(settings),
         no_mailboxes=_NO_MAILBOXES,
     )

@@ -60,9 +60,9 @@ def _media(settings: Settings) -> MediaSettings | None:
     return MediaSettings(*settings.media_range, workers, settings.media_advertise, keys, shared)
 
 
-def no_rooms(settings: Settings) -> str:
-    """Why no conferences can be declared here; empty if they can."""
-    return "" if settings.media_range else "there are no ports for conferences: set SWITCHLOG_MEDIA_PORTS and restart"
+def no_media(settings: Settings) -> str:
+    """Why nothing can be declared here that needs media of our own, such as conferences; empty if it can."""
+    return "" if settings.media_range else "there are no ports for audio: set SWITCHLOG_MEDIA_PORTS and restart"
 
 
 def _clerk(settings: Settings) -> Clerk:

@@ -110,22 +110,23 @@ class Settings(Derived, BaseSettings):
         1, ge=1, le=64, description="processes that mix; beside them is one more, which takes over from one that dies"
     )
     media_ports: str = Field(
-        "20000-29999", description="UDP ports of conferences, first-last: two for each call; empty = no conferences"
+        "20000-29999",
+        description="UDP ports of audio that goes through us, first-last: two for each phone; empty = there is none",
     )
     media_advertise: str = Field(
         "", description="address that phones send media to; empty = the one that they send SIP to"
     )
     storage: str = Field(
         "",
-        description="for recordings, which are not made yet, and messages: a folder, or"
+        description="for recordings and messages: a folder, or"
         " s3://KEY@bucket/prefix?endpoint=https://host:port&region=NAME; empty = in the data folder",
     )
+    storage_secret: str = Field("", description="of the key in SWITCHLOG_STORAGE=s3://KEY@bucket")
     smtp: str = Field(
         "", description="mail server for mails about messages: smtp://user@host:port or smtps://...; empty = no mails"
     )
     smtp_password: str = Field("", description="of the user in SWITCHLOG_SMTP=smtp://user@host:port")
     smtp_from: str = Field("", description="address that such mails come from")
-    storage_secret: str = Field("", description="of the key in SWITCHLOG_STORAGE=s3://KEY@bucket")
     tls_cert: str = Field("", description="certificate chain (PEM); empty = self-signed, made at the first start")
     tls_key: str = Field("", description="its private key (PEM)")
     tls_ca: str = Field("", description="authorities (PEM) that peers' certificates are checked against")
