@@ -46,7 +46,16 @@ def handlers(office: Office, session: Session, node: str) -> Mapping[str, Handle
     async def drain(command: Command) -> Any:
         raise Refusal("conflict", f"{node} is the only node: a journal in a file is one node's")
 
-    alone = {"nodes": nodes, "nodes.drain": drain, "nodes.resume": drain}
-    rooms, recordings = desk_rooms.handlers(session, office.directory), desk_recordings.handlers(session)
-    alone = {**alone, **rooms, **recordings, **desk_mailboxes.handlers(session, office.directory)}
-    return alone | {"ping": ping, "metrics": metrics, "apply": apply, "export": export, "keys.create": create_key}
+    return {
+        "ping": ping,
+        "metrics": metrics,
+        "apply": apply,
+        "export": export,
+        "keys.create": create_key,
+        "nodes": nodes,
+        "nodes.drain": drain,
+        "nodes.resume": drain,
+        **desk_rooms.handlers(session, office.directory),
+        **desk_recordings.handlers(session),
+        **desk_mailboxes.handlers(session, office.directory),
+    }

@@ -15,8 +15,6 @@ from domain.storage import Storage
 
 MOST_TRIES = 5
 """So often a file is looked for that no worker may ever have begun."""
-
-
 KEPT = "kept"
 """The folder of recordings that are kept for ever; the others' are named by their last day, such as `2026-12-31`."""
 

@@ -222,7 +222,7 @@ class Voicemail:
 
     def _hear_to(self, visit: _Visit, state: hearing.Visit) -> None:
         visit.hearing = state
-        visit.due = self._parts.clock() + timedelta(seconds=60) if state.waits else None
+        visit.due = self._parts.clock() + timedelta(seconds=hearing.LONGEST_S) if state.waits else None
         if state.place is hearing.Place.OVER:
             self._end(visit)
         else:

@@ -17,6 +17,8 @@ TRIES = 3
 """So many wrong PINs end a call."""
 PATIENCE_S = 15
 """How long a key is waited for once all has been said."""
+LONGEST_S = 60
+"""How long it is waited for at all, should the media never say that all has been said."""
 _LONGEST_PIN = 16
 
 
