@@ -82,18 +82,6 @@ class Scribe:
         wanted = len(self.acknowledged) + count
         self._wait(lambda: len(self.acknowledged) >= wanted, timeout_s, f"{count} more acknowledgements")
 
-    def wait_lost(self, timeout_s: float = WAIT_S) -> str:
-        """Until one more append was refused than now; its reason."""
-        before = len(self.lost)
-        self._wait(lambda: len(self.lost) > before, timeout_s, "a refusal")
-        return self.lost[before]
-
-    def wait_error(self, timeout_s: float = WAIT_S) -> str:
-        """Until one more claim failed than now; what it said."""
-        before = len(self.errors)
-        self._wait(lambda: len(self.errors) > before, timeout_s, "a claim that fails")
-        return self.errors[before]
-
     def silence_s(self, since: float) -> float:
         """The longest time without an acknowledgement from `since` (monotonic seconds) on."""
         moments = [since, *(told.at for told in self.acknowledged if told.at > since)]

@@ -25,7 +25,6 @@ from tests.media.line import (
 )
 
 PTIMES_MS = st.sampled_from([10, 20, 30, 40, 60])
-DELAYS_MS = st.floats(0, 300)
 SETTINGS = settings(max_examples=60, deadline=None)
 
 
