@@ -16,20 +16,12 @@ from adapters.sip.message.message import Request, Response
 from media.wire import Codec, Dtls, Keyed, Leg, NotKeyed, Sdes
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms, joined
+from tests.switchlog.mixing import exchange as exchange
+from tests.switchlog.mixing import rooms as rooms
 from tests.switchlog.phone import ALICE, SDP, Phone
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 THEIR_KEY = bytes(range(30))
-
-
-@pytest.fixture
-def rooms() -> RememberedRooms:
-    return RememberedRooms()
-
-
-@pytest.fixture
-def exchange(rooms: RememberedRooms) -> Exchange:
-    return Exchange(media=rooms)
 
 
 def secured(suite: str = SUITE, key: bytes = THEIR_KEY, profile: str = "RTP/SAVP", more: str = "") -> str:

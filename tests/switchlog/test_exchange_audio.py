@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from adapters.journal.codec import decode
 from adapters.sip.dialog.identifier import SipIdentifiers
 from adapters.sip.message.message import Response
@@ -15,19 +13,11 @@ from projections.cdr import CallRecord, fold_cdr
 from switchlog.story import tell
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import CAROL, WORKER, RememberedRooms, joined
+from tests.switchlog.mixing import exchange as exchange
+from tests.switchlog.mixing import rooms as rooms
 from tests.switchlog.phone import BOB, Phone
 
 ROOM = "room/acme/7000"
-
-
-@pytest.fixture
-def rooms() -> RememberedRooms:
-    return RememberedRooms()
-
-
-@pytest.fixture
-def exchange(rooms: RememberedRooms) -> Exchange:
-    return Exchange(media=rooms)
 
 
 def events(exchange: Exchange, kind: type[Any] = Call.LegMeasured) -> list[Any]:

@@ -15,6 +15,7 @@ from media.wire import Codec, Context, Load
 from tests.domain.world import directory, with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms
+from tests.switchlog.mixing import rooms as rooms
 from tests.switchlog.phone import ALICE, BOB, HOLD, SDP, Phone, methods, parties, picked_up, talk
 
 RELAYED = MediaPolicy(relayed=True)
@@ -33,11 +34,6 @@ def policies(**media: MediaPolicy) -> Directory:
     for name, policy in media.items():
         known = with_media(known, name.removeprefix("n"), policy)
     return known
-
-
-@pytest.fixture
-def rooms() -> RememberedRooms:
-    return RememberedRooms()
 
 
 @pytest.fixture

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from domain.conference.input import Announce, Kick
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import CAROL, RememberedRooms, conference_types, joined, talkative, wish
+from tests.switchlog.mixing import rooms as rooms
 from tests.switchlog.phone import BOB
-
-
-@pytest.fixture
-def rooms() -> RememberedRooms:
-    return RememberedRooms()
 
 
 def alone(rooms: RememberedRooms) -> list[list[str]]:
