@@ -135,9 +135,9 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
-def test_whatever_happens_the_workers_end_up_with_what_shall_be(steps: list[tuple[str, str, str, str]]) -> None:
-    workers, wanted = Workers("one", "two"), dict[str, Context]()
+def happened(workers: Workers, steps: list[tuple[str, str, str, str]]) -> dict[str, Context]:
+    """What shall be after these steps."""
+    wanted = dict[str, Context]()
     for step, worker, name, legs in steps:
         if step == "put":
             wanted[name] = context(*legs)
@@ -155,6 +155,13 @@ def test_whatever_happens_the_workers_end_up_with_what_shall_be(steps: list[tupl
             workers.forget()
             for context_name, desired in wanted.items():
                 workers.pool.put(context_name, desired)
+    return wanted
+
+
+@given(STEPS)
+def test_whatever_happens_the_workers_end_up_with_what_shall_be(steps: list[tuple[str, str, str, str]]) -> None:
+    workers = Workers("one", "two")
+    wanted = happened(workers, steps)
     for worker in set(workers.has) - workers.connected:
         workers.connect(worker)
     assert workers.desired == wanted

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.wire import Context, Load
-from tests.adapters.media.test_pool import STEPS, Workers, context
+from media.wire import Load
+from tests.adapters.media.test_pool import STEPS, Workers, context, happened
 
 NAMES = ("media-1", "media-2", "media-3")
 
@@ -104,24 +104,8 @@ def test_what_others_have_put_counts_for_the_choice() -> None:
 
 @given(STEPS, st.booleans())
 def test_whatever_dies_each_context_ends_up_at_one_worker(steps: list[tuple[str, str, str, str]], both: bool) -> None:
-    workers, wanted = Workers("one", "two", spare=True), dict[str, Context]()
-    for step, worker, name, legs in steps:
-        if step == "put":
-            wanted[name] = context(*legs)
-            workers.pool.put(name, wanted[name])
-        elif step == "drop":
-            wanted.pop(name, None)
-            workers.pool.drop(name)
-        elif step == "connect" and worker not in workers.connected:
-            workers.connect(worker)
-        elif step == "part":
-            workers.part(worker)
-        elif step == "die":
-            workers.die(worker)
-        elif step == "forget":
-            workers.forget()
-            for context_name, desired in wanted.items():
-                workers.pool.put(context_name, desired)
+    workers = Workers("one", "two", spare=True)
+    wanted = happened(workers, steps)
     for worker in ("one", "two") if both else ("one",):
         if worker not in workers.connected:
             workers.connect(worker)
