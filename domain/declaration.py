@@ -19,7 +19,7 @@ from domain.document import Item, Mapping, read
 from domain.extension import DEFAULT_RING_S
 from domain.room import ANNOUNCED, TONES
 from domain.values import DIRECT, STRIP_ALL, IdentityPolicy, MediaPolicy
-from domain.word import match
+from domain.word import language, line, match
 from domain.word import number as number_of
 from domain.word import pin as pin_of
 
@@ -37,10 +37,8 @@ _CONFERENCE = frozenset(
     {"number", "name", "pin", "moderator_pin", "has_pin", "has_moderator_pin", "language", "announce"}
 )
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}")
 _USERNAME = re.compile(r"[A-Za-z0-9._~*#+-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_NAME = 200
 MOST_DAYS = 36_500
 MAX_PASSWORD = 256
@@ -165,7 +163,7 @@ def _tenant(item: Item) -> TenantDeclaration:
         country=_country(fields.need("country")),
         timezone=_timezone(fields.need("timezone")),
         identity=_identity(fields.get("identity")),
-        language=_language(fields.get("language")),
+        language=language(fields.get("language")),
         extensions=tuple(found),
         conferences=tuple(rooms),
         mailboxes=tuple(boxes),
@@ -188,10 +186,7 @@ def _identity(item: Item | None) -> IdentityPolicy:
 
 
 def _passing(item: Item | None) -> str:
-    value = item.text() if item else "strip"
-    if item and value not in _PASSING:
-        item.refuse(f"{value!r} is not usable: {' or '.join(_PASSING)}")
-    return value
+    return _one_of(item, _PASSING) if item else "strip"
 
 
 def _devices_of(extension: ExtensionDeclaration) -> Iterator[DeviceDeclaration]:
@@ -251,7 +246,7 @@ def _conference(item: Item) -> ConferenceDeclaration:
         pin=pin,
         moderator_pin=moderator_pin,
         kept=tuple(one for one in ("pin", "moderator_pin") if _has(fields, one)),
-        language=_language(fields.get("language")),
+        language=language(fields.get("language")),
         announce=_announce(fields.get("announce")),
     )
 
@@ -266,14 +261,6 @@ def _has(fields: Mapping, pin: str) -> bool:
     if fields.get(pin) is not None:
         item.refuse(f"give either {pin} or has_{pin}, not both")
     return True
-
-
-def _language(item: Item | None) -> str:
-    """Empty if nothing is said."""
-    value = item.text().lower() if item else ""
-    if item and not _LANGUAGE.fullmatch(value):
-        item.refuse(f"{value!r} is not usable: a language as in BCP 47, such as en or de-CH")
-    return value
 
 
 def _announce(item: Item | None) -> str:
@@ -296,16 +283,9 @@ def _credential(fields: Mapping, place: Item, username: str) -> DeviceDeclaratio
     return DeviceDeclaration(
         place=place,
         username=username,
-        password=_password(password) if password else None,
+        password=line(password, MAX_PASSWORD) if password else None,
         ha1=_ha1(ha1) if ha1 else None,
     )
-
-
-def _password(item: Item) -> str:
-    value = item.text()
-    if len(value) > MAX_PASSWORD or _CONTROL.search(value):
-        item.refuse(f"must have at most {MAX_PASSWORD} characters and no control characters")
-    return value
 
 
 def _ha1(item: Item) -> dict[str, dict[str, str]]:
@@ -342,10 +322,7 @@ def _domain_name(text: str, item: Item) -> str:
 
 
 def _name(item: Item) -> str:
-    value = item.text()
-    if len(value) > MAX_NAME or _CONTROL.search(value):
-        item.refuse(f"must have at most {MAX_NAME} characters and no control characters")
-    return value
+    return line(item, MAX_NAME)
 
 
 def _country(item: Item) -> str:

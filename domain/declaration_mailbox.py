@@ -8,15 +8,13 @@ import msgspec
 
 from domain.document import Item
 from domain.letterbox import DEFAULT_KEEP_DAYS, DEFAULT_MESSAGE_S, DEFAULT_MESSAGES, Wanted
-from domain.word import match, number, pin
+from domain.word import language, line, match, number, pin
 
 _MAILBOX = frozenset(
     {"number", "pin", "pinless", "language", "greetings", "message_s", "messages", "keep_days", "email"}
 )
 _STATES = ("busy", "away", "none")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_GREETING = 500
 MOST_MESSAGE_S, MOST_MESSAGES, MOST_KEEP_DAYS = 3600, 10_000, 3650
 
@@ -33,11 +31,11 @@ class MailboxDeclaration(msgspec.Struct, frozen=True):
 def mailbox(item: Item) -> MailboxDeclaration:
     """Raises Refusal with line and field."""
     fields = item.mapping(_MAILBOX)
-    pinless, language, email = fields.get("pinless"), fields.get("language"), fields.get("email")
+    pinless, email = fields.get("pinless"), fields.get("email")
     message_s, messages, keep = fields.get("message_s"), fields.get("messages"), fields.get("keep_days")
     wanted = Wanted(
         pinless=pinless.truth() if pinless else False,
-        language=match(language, _LANGUAGE, "a tag such as en or de-at, in lower case") if language else "en",
+        language=language(fields.get("language")) or "en",
         greetings=_greetings(fields.get("greetings")),
         message_s=message_s.whole(1, MOST_MESSAGE_S) if message_s else DEFAULT_MESSAGE_S,
         messages=messages.whole(1, MOST_MESSAGES) if messages else DEFAULT_MESSAGES,
@@ -51,13 +49,5 @@ def _greetings(item: Item | None) -> dict[str, str]:
     """Texts by state; `null` is none but the tone."""
     if item is None:
         return {}
-    return {name: _text(value) for name, value in item.mapping(frozenset(_STATES))}
-
-
-def _text(item: Item) -> str:
-    if item.is_nothing:
-        return ""
-    value = item.text()
-    if len(value) > MAX_GREETING or _CONTROL.search(value):
-        item.refuse(f"must have at most {MAX_GREETING} characters and no control characters")
-    return value
+    named = item.mapping(frozenset(_STATES))
+    return {name: "" if value.is_nothing else line(value, MAX_GREETING) for name, value in named}

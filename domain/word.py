@@ -1,4 +1,4 @@
-"""Words of declarations that more than one thing has: numbers, PINs, truth values.
+"""Words of declarations that more than one thing has: numbers, PINs, languages, text of one line.
 
 What may live here: what such a word looks like. Each raises Refusal with line and field.
 """
@@ -11,6 +11,8 @@ from domain.document import Item
 
 NUMBER = re.compile(r"[0-9*#+]{1,32}")
 _PIN = re.compile(r"[0-9]{3,16}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def match(item: Item, pattern: re.Pattern[str], meaning: str) -> str:
@@ -30,3 +32,19 @@ def pin(item: Item | None) -> str | None:
     if item is None:
         return None
     return "" if item.is_nothing else match(item, _PIN, "3 to 16 digits in quotes, or null for none")
+
+
+def language(item: Item | None) -> str:
+    """A tag of BCP 47 in lower case, empty if nothing is said."""
+    value = item.text().lower() if item else ""
+    if item and not _LANGUAGE.fullmatch(value):
+        item.refuse(f"{value!r} is not usable: a language as in BCP 47, such as en or de-CH")
+    return value
+
+
+def line(item: Item, most: int) -> str:
+    """Text of one line, of at most so many characters."""
+    value = item.text()
+    if len(value) > most or _CONTROL.search(value):
+        item.refuse(f"must have at most {most} characters and no control characters")
+    return value
