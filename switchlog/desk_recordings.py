@@ -33,9 +33,10 @@ def handlers(session: Session) -> Mapping[str, Handler]:
                 " extensions recording: {mode: on_demand}",
             )
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        lost = Refusal("unavailable", f"the shard of the call {call.id} is being claimed: ask again")
         asked = RecordingAsked(command.id, command.actor, args["wish"])
         try:
-            session.board.handle(call.id, asked, done.set_result, lambda: done.set_result(False))
+            session.board.handle(call.id, asked, done.set_result, lambda: done.set_exception(lost))
         except (JournalError, NotOwned) as error:
             raise Refusal("unavailable", str(error)) from error
         return {"changed": await done}
