@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import typer
 
-from switchlog.cli_client import NO, Client
+from switchlog.cli_client import Client
 from switchlog.cli_look import Tenant
-from switchlog.cli_output import Json, note, print_json, print_table
+from switchlog.cli_output import Json, note, print_json, print_table, tell_change
 
 app = typer.Typer(help="Who is in which conference; lock rooms, mute and kick members.", rich_markup_mode=None)
 _COLUMNS = ("tenant", "room", "locked", "number", "name", "standing", "moderator", "muted", "deaf", "member")
@@ -103,9 +103,4 @@ def _change_member(room: str, member: str, what: str, tenant: str | None, as_jso
 def _change(path: str, tenant: str | None, as_json: bool, done: str, said: dict[str, str] | None = None) -> None:
     with Client.found() as client:
         answer: dict[str, Any] = client.post(f"/v1/conferences/{path}", json=said, params={"tenant": tenant})
-    if as_json:
-        print_json(answer)
-    else:
-        note(done if answer["changed"] else f"nothing was changed: {done}")
-    if not answer["changed"]:
-        raise typer.Exit(NO)
+    tell_change(answer, as_json, done)

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import typer
 
-from switchlog.cli_client import NO, Client
+from switchlog.cli_client import Client
 from switchlog.cli_look import Tenant
-from switchlog.cli_output import Json, note, print_json, print_table
+from switchlog.cli_output import Json, note, print_json, print_table, tell_change
 
 app = typer.Typer(help="Mailboxes and the messages in them.", rich_markup_mode=None)
 _BOXES = ("tenant", "number", "new", "heard")
@@ -59,7 +59,7 @@ def heard(number: Number, message: Message, tenant: Tenant = None, as_json: Json
     """Mark a message as heard; exit code 1 if it was so already."""
     with Client.found() as client:
         answer = client.post(f"{_path(number, message)}/heard", params={"tenant": tenant})
-    _told(answer, as_json, f"{message} has been heard")
+    tell_change(answer, as_json, f"{message} has been heard")
 
 
 @app.command()
@@ -67,7 +67,7 @@ def new(number: Number, message: Message, tenant: Tenant = None, as_json: Json =
     """Mark a message as new; exit code 1 if it was so already."""
     with Client.found() as client:
         answer = client.post(f"{_path(number, message)}/new", params={"tenant": tenant})
-    _told(answer, as_json, f"{message} is new")
+    tell_change(answer, as_json, f"{message} is new")
 
 
 @app.command()
@@ -75,7 +75,7 @@ def delete(number: Number, message: Message, tenant: Tenant = None, as_json: Jso
     """Delete a message, and erase what was said."""
     with Client.found() as client:
         answer = client.delete(_path(number, message), tenant=tenant)
-    _told(answer, as_json, f"{message} is deleted")
+    tell_change(answer, as_json, f"{message} is deleted")
 
 
 def _path(number: str, message: str = "") -> str:
@@ -90,12 +90,3 @@ def _print(answer: dict[str, Any], columns: tuple[str, ...], as_json: bool, noth
     print_table(columns, answer["items"])
     if not answer["items"]:
         note(nothing)
-
-
-def _told(answer: dict[str, Any], as_json: bool, done: str) -> None:
-    if as_json:
-        print_json(answer)
-    else:
-        note(done if answer["changed"] else f"nothing was changed: {done}")
-    if not answer["changed"]:
-        raise typer.Exit(NO)

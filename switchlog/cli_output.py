@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from switchlog.cli_client import NO
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the API has it.")]
 
 
@@ -37,6 +39,16 @@ def print_table(columns: Sequence[str], items: Iterable[Mapping[str, Any]], head
 def note(line: str) -> None:
     """For people, on stderr."""
     sys.stderr.write(shown(line) + "\n")
+
+
+def tell_change(answer: Mapping[str, Any], as_json: bool, done: str) -> None:
+    """What the API says to a wish; exit code 1 if it was so already."""
+    if as_json:
+        print_json(answer)
+    else:
+        note(done if answer["changed"] else f"nothing was changed: {done}")
+    if not answer["changed"]:
+        raise typer.Exit(NO)
 
 
 def shown(value: Any) -> str:
