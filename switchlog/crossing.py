@@ -56,9 +56,13 @@ class Faraway:
         """Whether it is a flow of another node."""
         return flow.node not in ("", self.roster.me)
 
+    def lives(self, node: str) -> bool:
+        """Whether a node may be reached again: the heir of a dead one asks anew for what it wants to know."""
+        return self.roster.neighbour(node) is not None
+
     def alive(self, flow: Flow) -> bool:
         """Whether the connection of another node's flow may be open: until that one says otherwise, or is dead."""
-        return flow not in self._gone and self.roster.neighbour(flow.node) is not None
+        return flow not in self._gone and self.lives(flow.node)
 
     def alive_or(self, here: Callable[[Flow], bool]) -> Callable[[Flow], bool]:
         """The same for any flow; `here` knows those of this node."""
@@ -208,7 +212,7 @@ class Crossing:
         """What becomes of what could not be delivered to a node; None if it waits."""
         way = self._steering.undelivered(message)
         waits = isinstance(way, Here) and self._waits_for_its_node(way)
-        if isinstance(way, Nobody) and isinstance(message, Response):
+        if isinstance(way, Nobody) and isinstance(message, Response) and self._faraway.lives(node):
             waits = self._wait(_key_of_answer(message), _at_once, lambda: self._pass_on(PassOn(node, message)))
         return None if waits else way
 

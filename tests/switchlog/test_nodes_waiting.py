@@ -69,6 +69,25 @@ def test_a_phones_answer_waits_for_the_link(how: str) -> None:
     assert methods(nodes["a"].take(ALICE)) == ["180 INVITE"]
 
 
+def test_an_answer_for_a_dead_node_is_dropped() -> None:
+    """Who goes on with its calls asks again."""
+    nodes = crosswise()
+    alice, bob = parties(nodes)
+    alice.invite("1002")
+    (invite,) = nodes["b"].take(BOB)
+    assert isinstance(invite, Request)
+    nodes.cut.add(frozenset("ab"))
+    bob.reply(invite, 180)
+    crossing = nodes["b"].crossing
+    assert crossing is not None
+    waited = crossing.counts["put_off"]
+    assert waited
+    nodes.kill("a")
+    retry(nodes, "b")
+    retry(nodes, "b")
+    assert (crossing.counts["put_off"], crossing.counts["dropped"]) == (waited, 1)
+
+
 def test_an_answer_to_a_phone_on_a_connection_waits_for_the_link() -> None:
     """It asked once, and is not told again."""
     nodes = crosswise()
