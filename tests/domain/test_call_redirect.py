@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from domain.call.call import Call, CallState
 from domain.call.decision.redirect import NOT_FOLLOWED
 from domain.call.effect import Dial, Refuse
-from domain.call.input import Answered, DeadlineReached, Failed, Redirected
+from domain.call.input import Answered, DeadlineReached, Failed, Redirected, RelayOpened
 from domain.call.presentation import MAX_REDIRECTS
+from domain.call.relay import RelayPlace
 from domain.routing.directory import Extension
-from domain.values import Cause
+from domain.values import DIRECT, Cause, MediaPolicy
 from tests.domain.test_call_turn import Table
-from tests.domain.world import START, contact, remote, seconds
+from tests.domain.world import START, contact, remote, seconds, with_media
 
 MOVED = Cause(302, 31, "Moved Temporarily")
 HERE = "acme.example"
 
 
-def table(*reachable: str, devices: int = 1) -> Table:
-    """1002 has `devices` phones; each of `reachable` has one. Numbers 2000 to 2009 exist besides those of the world."""
-    played = Table(bindings=devices)
+ALWAYS = MediaPolicy(recording="always")
+
+
+def table(*reachable: str, devices: int = 1, media: MediaPolicy = DIRECT, **asked: Any) -> Table:
+    """1002 has `devices` phones and this `media`; each of `reachable` has one phone. Numbers 2000 to 2009 exist besides
+    those of the world. `asked` are other fields of the offer."""
+    played = Table(bindings=devices, media=media, **asked)
     known = played.world.directory
     extensions = {
         **known.extensions,
@@ -126,3 +133,73 @@ def test_a_redirect_of_a_leg_that_is_not_asked_any_more_means_nothing() -> None:
     played.answer(1)
     redirect(played, 2, "1003")
     assert played.events == ()
+
+
+# --- media that would have to go another way
+
+
+def with_policy(played: Table, number: str, media: MediaPolicy) -> Table:
+    played.world = played.world._replace(directory=with_media(played.world.directory, number, media))
+    return played
+
+
+@pytest.mark.parametrize(
+    "media", [ALWAYS, MediaPolicy(recording="on_demand"), MediaPolicy(relayed=True), MediaPolicy(srtp=True)]
+)
+def test_who_is_to_be_relayed_is_passed_over_when_the_call_is_not(media: MediaPolicy) -> None:
+    played = with_policy(table("1003", "2001"), "1003", media)
+    redirect(played, 1, "1003", "2001")
+    assert dialled(played) == ["2001"]
+
+
+def test_without_anybody_else_the_redirect_is_a_refusal() -> None:
+    played = with_policy(table("1003"), "1003", ALWAYS)
+    redirect(played, 1, "1003")
+    assert played.types() == ["LegsFailed", "Ended"]
+    assert played.call.end_cause == Cause(302, 31, NOT_FOLLOWED)
+
+
+def test_who_became_so_since_is_passed_over_too() -> None:
+    played = table("1003", "2001", "2002")
+    redirect(played, 1, "1003", "2001", "2002")
+    with_policy(played, "2001", ALWAYS)
+    played.play(Failed("f", "x", played.leg(2), Cause(486, 17, "Busy")))
+    assert dialled(played) == ["2002"]
+
+
+def test_a_relayed_call_goes_on_to_who_is_recorded_and_is() -> None:
+    played = with_policy(table("1003", media=MediaPolicy(relayed=True)), "1003", ALWAYS)
+    played.play(RelayOpened("o", "media", RelayPlace(20000, 20002, "sealed")))
+    redirect(played, 1, "1003")
+    assert dialled(played) == ["1003"]
+    played.answer(2)
+    assert played.types() == ["Connected", "RecordingStarted"]
+
+
+@pytest.mark.parametrize("relayed", [False, True])
+@pytest.mark.parametrize(
+    ("first", "other", "sdp", "followed"),
+    [
+        (True, True, "v=0 alice", True),
+        (True, False, "v=0 alice", False),
+        (None, False, "v=0 alice", False),
+        (True, None, "v=0 alice", True),
+        (None, True, "", True),
+    ],
+)
+def test_whose_phones_are_to_be_offered_srtp_otherwise_is_passed_over(
+    relayed: bool, first: bool | None, other: bool | None, sdp: str, followed: bool
+) -> None:
+    played = table("1003", media=MediaPolicy(relayed=relayed, srtp=first), sdp=sdp)
+    if played.call.relay is not None:
+        played.play(RelayOpened("o", "media", RelayPlace(20000, 20002, "sealed")))
+    redirect(with_policy(played, "1003", MediaPolicy(srtp=other)), 1, "1003")
+    assert dialled(played) == (["1003"] if followed else [])
+
+
+def test_what_the_caller_offers_meets_both_policies_and_needs_no_relay() -> None:
+    secure = MediaPolicy(srtp=True)
+    played = with_policy(table("1003", media=secure, encrypted=True), "1003", secure)
+    assert played.call.relay is None
+    redirect(played, 1, "1003")
+    assert dialled(played) == ["1003"]

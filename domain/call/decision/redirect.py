@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from domain.base import Event
 from domain.call.call import Call, DialedLeg
+from domain.call.decision import relay
 from domain.call.decision.dialing import dialed_leg
 from domain.call.input import Redirected
 from domain.call.presentation import MAX_REDIRECTS
@@ -50,11 +51,13 @@ def _dial(scene: Scene, legs: tuple[DialedLeg, ...]) -> Event:
 
 
 def _legs_of_first(scene: Scene, numbers: tuple[str, ...], diverted: str) -> tuple[DialedLeg, ...]:
-    """The devices of the first number that has some."""
+    """The devices of the first number that has some, and may have them called with the call's media as they are."""
     call, world = scene.call, scene.world
     known = next(leg.dialed for leg in call.legs.values() if leg.dialed is not None)
     domain, first = known.remote_uri.rpartition("@")[2], len(call.legs)
     for number in numbers:
+        if not relay.suits(scene, number):
+            continue
         contacts = targets(world.contacts(call.tenant, number), secure=call.secure)
         legs = tuple(
             dialed_leg(call.id, index, known.local_uri, (number, domain), contact, world, diverted)

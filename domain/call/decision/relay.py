@@ -34,6 +34,28 @@ def _why(inp: Offer, caller: Extension | None, callee: Extension | None) -> str:
     return "asked" if any(policy.relayed for policy in policies) else ""
 
 
+def suits(scene: Scene, number: str) -> bool:
+    """Whether the extension `number` may be called late, when the way of the call's media is settled.
+
+    Phones that were dialled before it have been told of that way, and may be ringing.
+    """
+    call, directory = scene.call, scene.world.directory
+    extension = directory.extension(call.tenant, number)
+    if extension is None:
+        return False
+    media = extension.media
+    if call.relay is None and (media.recording != "off" or media.relayed):
+        return False
+    if media.srtp is None or call.late_offer:  # its phones are offered what the others were, or make the offer
+        return True
+    if call.relay is not None:
+        return media.srtp == call.relay.encrypted
+    # Whoever was dialled first has a policy that the caller's own offer was found to meet.
+    dialed = next(leg.number for leg in call.legs.values() if leg.dialed is not None)
+    first = directory.extension(call.tenant, dialed)
+    return first is not None and media.srtp == first.media.srtp
+
+
 def opened(scene: Scene, inp: RelayOpened) -> tuple[Event, ...]:
     """Our ends are open: the phones can be called."""
     relay = scene.call.relay
