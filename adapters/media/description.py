@@ -17,7 +17,7 @@ FINGERPRINT = "a=fingerprint:"
 SETUP = "a=setup:"
 TLS_ID = "a=tls-id:"
 _DTMF = "telephone-event"
-_STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
+STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 """Payload types that need no `a=rtpmap` (RFC 3551 section 6)."""
 _KNOWN = {("pcmu", 8000, 1), ("pcma", 8000, 1), ("g722", 8000, 1), ("opus", 48000, 2)} | {
     ("l16", rate, 1)
@@ -113,7 +113,7 @@ def _values(name: str, lines: list[str]) -> tuple[str, ...]:
 
 
 def _formats(formats: Sequence[str], lines: list[str]) -> tuple[tuple[Codec, ...], Events]:
-    names = _STATIC | rtpmaps(lines)
+    names = STATIC | rtpmaps(lines)
     parameters = _parameters(lines)
     codecs, events = [], []
     for payload in dict.fromkeys(formats):

@@ -15,16 +15,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from adapters.media.crypto import SUITES, Crypto, CryptoError, choose
+from adapters.media.description import CRYPTO, STATIC, refused
 from domain.sdp import DIRECTIONS, NOWHERE, MediaLine, Sections, connection, direction, media_line, rtpmaps, sections
 
 PLAIN, SECURE = "RTP/AVP", "RTP/SAVP"
 _PROFILES = {"RTP/AVP": PLAIN, "RTP/AVPF": PLAIN, "RTP/SAVP": SECURE, "RTP/SAVPF": SECURE}
-_STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 _EVENTS = "telephone-event"
 _SESSION_KEPT = ("v=", "o=", "s=", "t=", "b=")
 _KEPT = ("a=ptime:", "a=maxptime:", "b=")
 _OF_FORMAT = ("a=rtpmap:", "a=fmtp:")
-_CRYPTO = "a=crypto:"
 
 
 class End(NamedTuple):
@@ -44,11 +43,11 @@ def shown(theirs: str, end: End, said: str, codecs: frozenset[str], encrypted: b
     """
     described = sections(theirs)
     chosen = _chosen(described, codecs)
-    own = _audio(sections(said)) if said else None
+    own = _audio(sections(said), codecs) if said else None
     lines = list(_session(described.session, end.host))
     for at, stream in enumerate(described.streams):
         body = _stream(stream, described.session, end, own, codecs, encrypted) if at == chosen else None
-        lines += body or [_refused(stream)]
+        lines += body or [refused(stream)]
     return "\r\n".join([*lines, ""])
 
 
@@ -60,12 +59,7 @@ def nothing(end: End) -> str:
 
 def can_pass(offered: str, codecs: frozenset[str]) -> bool:
     """Whether media that are offered so can go through us. Raises ValueError for what is no description."""
-    described = sections(offered)
-    chosen = _chosen(described, codecs)
-    if chosen is None:
-        return False
-    stream = described.streams[chosen]
-    return _PROFILES[media_line(stream[0]).profile] == PLAIN or _crypto(stream) is not None
+    return _chosen(sections(offered), codecs) is not None
 
 
 def key_of(end: End, suite: str) -> str:
@@ -87,23 +81,33 @@ def _at(host: str) -> str:
 def _chosen(described: Sections, codecs: frozenset[str]) -> int | None:
     """The first stream that can go through us. Raises ValueError if any of them is malformed."""
     lines = [media_line(stream[0]) for stream in described.streams]
-    for at, (line, stream) in enumerate(zip(lines, described.streams, strict=True)):
-        known = line.kind == "audio" and line.port > 0 and line.profile in _PROFILES
-        if known and any(not name.startswith(_EVENTS) for name in _known(line, stream, codecs).values()):
-            return at
-    return None
+    passing = (at for at, line in enumerate(lines) if _passes(line, described.streams[at], codecs))
+    return next(passing, None)
+
+
+def _passes(line: MediaLine, stream: list[str], codecs: frozenset[str]) -> bool:
+    """Whether a stream can go through us: it is open, in a codec that we know, and under keys that we know if any."""
+    profile = _PROFILES.get(line.profile)
+    if line.kind != "audio" or not line.port or profile is None:
+        return False
+    if all(name.startswith(_EVENTS) for name in _known(line, stream, codecs).values()):
+        return False
+    return profile == PLAIN or _crypto(stream) is not None
 
 
 def _known(line: MediaLine, stream: list[str], codecs: frozenset[str]) -> dict[str, str]:
     """Payload types of which our workers know what they are -> their names."""
-    names = _STATIC | rtpmaps(stream)
+    names = STATIC | rtpmaps(stream)
     wanted = {name.lower() for name in codecs} | {_EVENTS}
     known = {payload: names.get(payload, "") for payload in line.formats}
     return {payload: name for payload, name in known.items() if name.partition("/")[0].lower() in wanted}
 
 
-def _audio(described: Sections) -> list[str] | None:
-    """The stream by which a party takes part: its first audio that is open."""
+def _audio(described: Sections, codecs: frozenset[str]) -> list[str] | None:
+    """The stream by which a party takes part: the one that can go through us, or else its first audio that is open."""
+    chosen = _chosen(described, codecs)
+    if chosen is not None:
+        return described.streams[chosen]
     lines = (stream for stream in described.streams if stream[0].startswith("m=audio"))
     return next((stream for stream in lines if media_line(stream[0]).port), None)
 
@@ -151,20 +155,14 @@ def _keys(end: End, own: list[str] | None) -> list[str] | None:
     """Ours in the suite that the party has named, or in all that there are; None if it names none of them."""
     if own is None:
         suites = enumerate(SUITES, 1)
-        return [f"{_CRYPTO}{Crypto(tag, suite, suite, key_of(end, suite))}" for tag, suite in suites]
+        return [f"{CRYPTO}{Crypto(tag, suite, suite, key_of(end, suite))}" for tag, suite in suites]
     crypto = _crypto(own)
-    return [f"{_CRYPTO}{crypto._replace(key=key_of(end, crypto.suite))}"] if crypto else None
+    return [f"{CRYPTO}{crypto._replace(key=key_of(end, crypto.suite))}"] if crypto else None
 
 
 def _crypto(stream: list[str]) -> Crypto | None:
     """The attribute of a party's stream by which it is heard and hears."""
     try:
-        return choose([line.removeprefix(_CRYPTO) for line in stream if line.startswith(_CRYPTO)])
+        return choose([line.removeprefix(CRYPTO) for line in stream if line.startswith(CRYPTO)])
     except CryptoError:
         return None
-
-
-def _refused(stream: list[str]) -> str:
-    """RFC 3264 section 6: a stream that is not taken has the port 0, and at least one format."""
-    line = media_line(stream[0])
-    return f"m={line.kind} 0 {line.profile} {' '.join(line.formats)}"

@@ -47,7 +47,7 @@ def context(rooms: RememberedRooms) -> Context:
 
 
 def ports(*messages: Request | Response) -> list[int]:
-    return [int(re.findall(rb"m=audio (\d+)", one.body)[0]) for one in messages]
+    return [int(port) for one in messages for port in re.findall(rb"m=audio (\d+)", one.body)]
 
 
 def crypto(message: Request | Response) -> dict[str, bytes]:
@@ -138,6 +138,20 @@ def test_what_no_worker_can_pass_on_is_refused(exchange: Exchange, rooms: Rememb
     assert refused.status == 488
     assert exchange.take(BOB) == []
     assert rooms.puts == []
+
+
+def test_a_caller_whose_suites_nobody_knows_is_heard_by_its_plain_stream(
+    exchange: Exchange, rooms: RememberedRooms
+) -> None:
+    alice, bob = parties(exchange)
+    unknown = secure(ALICES_KEY).replace("AES_CM", "ROT13")
+    alice.invite("1002", f"{unknown}m=audio 4002 RTP/AVP 0\r\n")
+    invite = exchange.last(BOB)
+    assert isinstance(invite, Request)
+    assert ports(invite) == [0, 20002]
+    bob.reply(invite, 200, SDP.replace("m=audio", "m=audio 0 RTP/SAVP 0\r\nm=audio"))
+    assert ports(exchange.last(ALICE)) == [0, 20000]
+    assert [leg.remote for leg in context(rooms).legs] == [("127.0.0.1", 4002), ("127.0.0.1", 4000)]
 
 
 def test_hold_passes_through(exchange: Exchange, rooms: RememberedRooms) -> None:

@@ -19,6 +19,9 @@ THEIRS = (
 CRYPTO = "a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\r\n"
 PLAIN = "v=0\r\no=- 1 1 IN IP4 x\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"
 SECURE = PLAIN.replace("RTP/AVP", "RTP/SAVP") + CRYPTO
+UNKNOWN = SECURE.replace("AES_CM", "ROT13")
+TWICE = f"{UNKNOWN}m=audio 5002 RTP/AVP 0\r\n"
+"""The same audio under a suite that nobody knows, and plain."""
 
 
 def test_codecs_and_direction_are_the_other_partys_and_places_are_ours() -> None:
@@ -66,7 +69,7 @@ def test_keys_differ_by_side_suite_and_call() -> None:
     assert len(keys) == len(ends) * len(SUITES)
 
 
-@pytest.mark.parametrize("said", [SECURE.replace("AES_CM", "ROT13"), SECURE.replace("RTP/SAVP", "UDP/TLS/RTP/SAVP")])
+@pytest.mark.parametrize("said", [UNKNOWN, SECURE.replace("RTP/SAVP", "UDP/TLS/RTP/SAVP")])
 def test_what_has_no_keys_is_left_out(said: str) -> None:
     assert "m=audio 0 " in shown(PLAIN, END, said, CODECS)
 
@@ -76,7 +79,8 @@ def test_what_has_no_keys_is_left_out(said: str) -> None:
     [
         (PLAIN, True),
         (SECURE, True),
-        (SECURE.replace("AES_CM", "ROT13"), False),
+        (UNKNOWN, False),
+        (TWICE, True),
         (PLAIN.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF"), False),
         (PLAIN.replace("AVP 0", "AVP 18"), False),
         (PLAIN.replace("AVP 0", "AVP 101") + "a=rtpmap:101 telephone-event/8000\r\n", False),
@@ -85,3 +89,18 @@ def test_what_has_no_keys_is_left_out(said: str) -> None:
 )
 def test_what_can_go_through_us(offered: str, passes: bool) -> None:
     assert can_pass(offered, CODECS) == passes
+
+
+def streams(text: str) -> list[str]:
+    return [line for line in text.split("\r\n") if line.startswith("m=")]
+
+
+def test_a_stream_under_keys_that_nobody_knows_is_passed_over_for_the_next_one() -> None:
+    assert streams(shown(TWICE, END, "", CODECS)) == ["m=audio 0 RTP/SAVP 0", "m=audio 20000 RTP/AVP 0"]
+
+
+def test_who_offered_both_is_answered_in_the_one_that_passes() -> None:
+    answer = PLAIN.replace("m=audio 5000 RTP/AVP", "m=audio 0 RTP/SAVP 0\r\nm=audio 5000 RTP/AVP")
+    told = shown(answer, END, TWICE, CODECS)
+    assert streams(told) == ["m=audio 0 RTP/SAVP 0", "m=audio 20000 RTP/AVP 0"]
+    assert leg_of("leg", TWICE, told).remote == ("127.0.0.1", 5002)
