@@ -189,13 +189,13 @@ class _Teller:
             yield Message(effect.leg, line_of(data), to_text(data))
 
 
-def _shown(call: Call, leg: str, sdp: str) -> str:
+def _shown(call: Call, leg: str, sdp: str, tag: str) -> str:
     """What a phone was told of media that went through us, with other keys in their place."""
     assert call.relay is not None
     assert call.relay.place is not None
     host = call.legs[leg].dialog.flow.local.rpartition(":")[0].strip("[]")
     end = end_of(leg == call.caller_leg, host, call.relay.place, b"")
-    return map_crypto(described(call, leg, sdp, end, CODECS), _Veil().unseal)
+    return map_crypto(described(call, leg, sdp, tag, end, CODECS), _Veil().unseal)
 
 
 def line_of(data: bytes) -> str:

@@ -193,7 +193,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         moves=moves,
         sealer=parts.sealer,
         unreachable=hooks.unreachable,
-        shown=lambda call, leg, sdp: studio.relays.describe(call, leg, sdp) if studio else sdp,
+        shown=lambda call, leg, sdp, tag: studio.relays.describe(call, leg, sdp, tag) if studio else sdp,
     )
     outlets = _outlets(
         parts,

@@ -146,11 +146,14 @@ class RelayPerformer:
             for call, inp in inputs:
                 self._parts.tell(call, inp)
 
-    def describe(self, call: Call, leg: str, theirs: str) -> str:
-        """What the phone of a leg is told of `theirs`, which the other party said; keys are bare."""
+    def describe(self, call: Call, leg: str, theirs: str, tag: str) -> str:
+        """What the phone of a leg is told of `theirs`, which the other party said; keys are bare.
+
+        `tag` is ours in the dialog where it is told so: a caller has one with each phone that rings.
+        """
         assert call.relay is not None
         assert call.relay.place is not None
-        return described(call, leg, theirs, self._end(call, leg, call.relay.place), CODECS)
+        return described(call, leg, theirs, tag, self._end(call, leg, call.relay.place), CODECS)
 
     # --- effects
 
@@ -304,24 +307,25 @@ def end_of(is_caller: bool, host: str, place: RelayPlace, secret: bytes) -> End:
     return End(host, place.callee_port, secret, "callee")
 
 
-def described(call: Call, leg: str, theirs: str, end: End, codecs: frozenset[str]) -> str:
-    """What the phone of a leg is told of `theirs`, which the other party said.
+def described(call: Call, leg: str, theirs: str, tag: str, end: End, codecs: frozenset[str]) -> str:
+    """What the phone of a leg is told of `theirs`, which the other party said, in the dialog of our `tag`.
 
     Never does one party's nonsense keep from the other one what it is owed.
     """
     assert call.relay is not None
     encrypted = None if leg == call.caller_leg else call.relay.encrypted
     try:
-        return shown(theirs, end, _said(call, leg), codecs, encrypted)
+        return shown(theirs, end, _said(call, leg, tag), codecs, encrypted)
     except ValueError:
         return nothing(end)
 
 
-def _said(call: Call, leg: str) -> str:
-    """What a leg's party said of its media last. A caller that left the offer to others answers it elsewhere."""
-    if leg != call.caller_leg or call.caller.sdp:
+def _said(call: Call, leg: str, tag: str) -> str:
+    """What a leg's party said of its media last. A caller says so in each early dialog, until one is answered."""
+    if leg != call.caller_leg or call.talked:
         return call.legs[leg].sdp
-    return next((said for one in call.legs.values() if (said := one.agreed or one.answer)), "")
+    rings = (one for one in call.legs.values() if not one.caller and one.dialog.local_tag == tag)
+    return next((said for one in rings if (said := one.agreed or one.answer)), call.caller.sdp)
 
 
 def name_of(tenant: str, call: UUID) -> str:

@@ -63,9 +63,10 @@ class Performer:
         moves: Moves,
         sealer: Sealer,
         unreachable: Callable[[Call, str], None],
-        shown: Callable[[Call, str, str], str],
+        shown: Callable[[Call, str, str, str], str],
     ) -> None:
-        """`shown(call, leg, sdp)` is what a leg's phone is told of the other's `sdp` where media go through us."""
+        """`shown(call, leg, sdp, tag)` is what a leg's phone is told of the other's `sdp` where media go through us,
+        in the dialog of our `tag`."""
         self._layer, self._identifiers, self._addresses = layer, identifiers, addresses
         self._peers, self._moves = peers, moves
         self._sealer, self._unreachable, self._shown = sealer, unreachable, shown
@@ -244,9 +245,13 @@ class Performer:
     def _body(self, call: Call, message: Request | Response, leg: str, sdp: str) -> None:
         if sdp:
             message.add("Content-Type", _SDP)
-            relayed = call.relay is not None and call.is_relayed
-            text = self._shown(call, leg, sdp) if relayed else map_crypto(sdp, self._sealer.unseal)
-            message.body = to_wire(text)
+            message.body = to_wire(self._told(call, message, leg, sdp))
+
+    def _told(self, call: Call, message: Request | Response, leg: str, sdp: str) -> str:
+        if call.relay is None or not call.is_relayed:
+            return map_crypto(sdp, self._sealer.unseal)
+        ours = message.from_ if isinstance(message, Request) else message.to
+        return self._shown(call, leg, sdp, ours.tag)
 
 
 def _supported(reliable: bool) -> str:
