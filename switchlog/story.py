@@ -194,7 +194,7 @@ def _shown(call: Call, leg: str, sdp: str, tag: str) -> str:
     assert call.relay is not None
     assert call.relay.place is not None
     host = call.legs[leg].dialog.flow.local.rpartition(":")[0].strip("[]")
-    end = end_of(leg == call.caller_leg, host, call.relay.place, b"")
+    end = end_of(call, leg, host, call.relay.place, b"")
     return map_crypto(described(call, leg, sdp, tag, end, CODECS), _Veil().unseal)
 
 

@@ -235,16 +235,16 @@ class RelayPerformer:
         if not effect.caller or not effect.callee:
             return msgspec.structs.replace(_silent(call.id, place), records=records)
         said = map_crypto(effect.caller, unseal), map_crypto(effect.callee, unseal)
-        ends = self._end(call, call.caller_leg, place), self._end(call, "", place)
+        ends = self._end(call, call.caller_leg, place), self._end(call, effect.other, place)
         caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], CODECS)))
         callee = _audible(leg_of(names[1], said[1], shown(said[0], ends[1], said[1], CODECS)))
         plays = _notice(recording) if recording is not None else ()
         return Context((_in_order_of(callee, caller), callee), relayed=True, records=records, plays=plays)
 
     def _end(self, call: Call, leg: str, place: RelayPlace) -> End:
-        """Ours towards a leg's party; any leg but the caller's is on the other side."""
-        host = self._parts.host(call.legs.get(leg, call.caller).dialog.flow)
-        return end_of(leg == call.caller_leg, host, place, bytes.fromhex(self._parts.unseal(place.secret)))
+        """Ours towards a leg's party."""
+        host = self._parts.host(call.legs[leg].dialog.flow)
+        return end_of(call, leg, host, place, bytes.fromhex(self._parts.unseal(place.secret)))
 
     # --- what workers say
 
@@ -300,11 +300,11 @@ class RelayPerformer:
         self._parts.ports.free(place.callee_port)
 
 
-def end_of(is_caller: bool, host: str, place: RelayPlace, secret: bytes) -> End:
-    """Our end of one side."""
-    if is_caller:
-        return End(host, place.caller_port, secret, "caller")
-    return End(host, place.callee_port, secret, "callee")
+def end_of(call: Call, leg: str, host: str, place: RelayPlace, secret: bytes) -> End:
+    """Our end towards a leg's party. All who are called have one place, and each has keys of its own: who does not
+    answer must not know those of who does."""
+    port = place.caller_port if leg == call.caller_leg else place.callee_port
+    return End(host, port, secret, leg)
 
 
 def described(call: Call, leg: str, theirs: str, tag: str, end: End, codecs: frozenset[str]) -> str:

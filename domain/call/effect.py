@@ -129,10 +129,12 @@ class OpenRelay(MediaEffect, frozen=True):
 class Relay(MediaEffect, frozen=True):
     """Pass media on between the two parties, as long as the call goes on.
 
-    `caller` and `callee` are what each said of its stream last; as long as one of them said nothing nobody is heard.
+    `other` is the leg of the caller's party. `caller` and `callee` are what each said of its stream last; as long as
+    one of them said nothing nobody is heard.
     """
 
     place: RelayPlace
+    other: str
     caller: str
     callee: str
     recording: Recording | None = None

@@ -181,10 +181,10 @@ def _relayed(call: Call) -> Iterator[Effect]:
         return
     phones = (one for one in call.legs.values() if one.waiting and one.sdp and not one.media)
     leg = call.callee if call.talked else next(phones, None)
-    callee = leg.sdp if leg is not None else ""
+    other, callee = (leg.id, leg.sdp) if leg is not None else ("", "")
     caller = call.caller.sdp if call.talked or leg is None else leg.agreed or leg.answer or call.caller.sdp
     recording = next((one for one in call.recordings if not one.over), None)
-    yield Relay(call.caller_leg, relay.place, caller, callee, recording)
+    yield Relay(call.caller_leg, relay.place, other, caller, callee, recording)
     for one in call.recordings:
         if one.over:
             yield KeepRecording(call.caller_leg, one.id)

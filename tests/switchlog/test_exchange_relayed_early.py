@@ -8,10 +8,11 @@ import pytest
 
 from adapters.media.crypto import SUITES
 from adapters.sip.message.message import Request, Response
-from media.wire import Sdes
+from domain.values import MediaPolicy
+from media.wire import Context, Sdes
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.mixing import RememberedRooms
-from tests.switchlog.phone import ALICE, BOB, Phone, parties
+from tests.switchlog.phone import ALICE, BOB, SDP, Phone, parties
 from tests.switchlog.test_exchange_early import ABLE, DESK
 from tests.switchlog.test_exchange_relayed import ALICES_KEY, BOBS_KEY, RELAYED, context, crypto, policies, secure
 from tests.switchlog.test_exchange_reliable import prack
@@ -82,3 +83,26 @@ def test_a_caller_that_answers_one_phone_is_still_offered_every_suite_by_the_oth
     prack(alice, told, secure(ALICES_KEY, 6))
     assert [one.split()[1] for one in tags(told)] == list(SUITES)
     assert tags(progress(exchange, desk, second)) == tags(told)
+
+
+@pytest.mark.parametrize("answering", [0, 1])
+def test_a_phone_that_rings_knows_nothing_of_the_keys_of_the_one_that_answers(
+    rooms: RememberedRooms, answering: int
+) -> None:
+    exchange = Exchange(media=rooms, directory=lambda: policies(n1002=MediaPolicy(srtp=True)))
+    _, *called = ringing(exchange, SDP)
+    offered = [crypto(invite) for _, invite in called]
+    assert not {*offered[0].values()} & {*offered[1].values()}
+    for phone, invite in called:
+        phone.reply(invite, 183, secure(BOBS_KEY, 5))
+    assert local_key(context(rooms)) == offered[0][LONG], "media before the answer are those of the first"
+    phone, invite = called[answering]
+    phone.reply(invite, 200, secure(BOBS_KEY, 5))
+    assert local_key(context(rooms)) == offered[answering][LONG]
+
+
+def local_key(known: Context) -> bytes:
+    """Ours towards whoever is called."""
+    keys = known.legs[1].secure
+    assert isinstance(keys, Sdes)
+    return keys.local_key
