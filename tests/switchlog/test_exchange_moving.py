@@ -28,6 +28,9 @@ class Nat:
     def last(self, address: str) -> Request | Response:
         return self.exchange.last(self.source)
 
+    def take(self, address: str) -> list[Request | Response]:
+        return self.exchange.take(self.source)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.exchange, name)
 
