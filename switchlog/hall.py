@@ -57,8 +57,8 @@ class Hall:
 
     def __init__(self, parts: HallParts) -> None:
         self._parts = parts
-        self._keys: dict[str, str] = {}
-        """leg -> what its party pressed and means nothing yet; a PIN is nowhere else, and not for long"""
+        self._keys: dict[tuple[RoomName, str], str] = {}
+        """(room, leg) -> what its party pressed and means nothing yet; a PIN is nowhere else, and not for long"""
         self._doors: dict[RoomName, tuple[datetime, str]] = {}
         """rooms with somebody at the door: until when, and whose leg that is"""
         self._seated: dict[RoomName, dict[str, Seat]] = {}
@@ -137,8 +137,9 @@ class Hall:
         self._try(_room_of(call), arrive)
 
     def gone(self, name: ContextName, leg: str) -> None:
-        self._keys.pop(leg, None)
-        self._try(RoomName.of(name), Leave(f"call:{call_of_leg(leg)}", f"leg:{leg}", leg))
+        room = RoomName.of(name)
+        self._keys.pop((room, leg), None)
+        self._try(room, Leave(f"call:{call_of_leg(leg)}", f"leg:{leg}", leg))
 
     def heard(self, name: ContextName, message: Happening) -> None:
         room = RoomName.of(name)
@@ -151,9 +152,17 @@ class Hall:
         member = conference.members.get(leg) if conference else None
         if conference is None or member is None:
             return
-        self._keys[leg], meant = press(conference, member, self._keys.get(leg, ""), digit)
+        self._keys[room, leg], meant = press(conference, member, self._keys.get((room, leg), ""), digit)
         if meant is not None:
             self._try(room, meant)
+
+    def leave(self, shard: int) -> None:
+        """Forget the rooms of a shard that is not ours any more."""
+        self._keys = {key: waiting for key, waiting in self._keys.items() if shard_of_room(*key[0]) != shard}
+        for room in [one for one in (*self._seated, *self._doors) if shard_of_room(*one) == shard]:
+            self._doors.pop(room, None)
+            self._seated.pop(room, None)
+            self._sounding.forget(room)
 
     # --- time
 

@@ -16,7 +16,7 @@ import structlog
 
 from domain.call.call import Call
 from domain.call.input import Input, RecordingKept
-from domain.call.recording import Kept, Recording
+from domain.call.recording import Kept, Recording, call_of_recording
 from domain.ports import JournalError
 from domain.switchboard import NotOwned
 from media.wire import Record, RecordClosed
@@ -46,6 +46,8 @@ class ReelParts(NamedTuple):
     store: ReelStore
     work: Work
     clock: Callable[[], datetime]
+    find: Callable[[UUID], Call | None]
+    """a call of our shards"""
     tell: Callable[[UUID, Input, Callable[[], None]], None]
     """let a call decide on what happened; the last one is called once that is durable. Raises JournalError, NotOwned"""
 
@@ -89,7 +91,8 @@ class ReelRoom:
             _log.error("a recording ended before it was to", recording=message.record, reason=message.reason)
         owed = self._owed.get(message.record)
         if owed is None:
-            self._closed[message.record] = message.reason
+            if self._is_wanted(message.record):  # else it is said late, or again, and nobody would ever ask for it
+                self._closed[message.record] = message.reason
         elif owed.due is not None:
             owed.why = message.reason
             self._see_to(message.record, owed)
@@ -107,6 +110,7 @@ class ReelRoom:
     def leave(self, is_left: Callable[[UUID], bool]) -> None:
         """Forget those of calls that are not ours any more."""
         self._owed = {name: owed for name, owed in self._owed.items() if not is_left(owed.call)}
+        self._closed = {name: why for name, why in self._closed.items() if not is_left(call_of_recording(name))}
 
     # --- time
 
@@ -121,6 +125,11 @@ class ReelRoom:
                 self._see_to(recording, owed)
 
     # --- parts
+
+    def _is_wanted(self, recording: str) -> bool:
+        """Whether its call is still to say that it is over, and so `keep`."""
+        call = self._parts.find(call_of_recording(recording))
+        return call is not None and any(one.id == recording for one in call.recordings)
 
     def _see_to(self, recording: str, owed: _Owed) -> None:
         owed.due = None

@@ -98,6 +98,10 @@ class Sounding:
         self._keep(room, tuple(one for one in before if (one.leg, one.play.id) != (leg, play)))
         return len(self._now.get(room, ())) < len(before)
 
+    def forget(self, room: RoomName) -> None:
+        """What happens there is not ours to say any more."""
+        self._now.pop(room, None)
+
     def seats(self, room: RoomName, seats: dict[str, Seat]) -> dict[str, Seat]:
         """The seats of a room with what each hears alone; what is for those who have left is forgotten."""
         self._keep(room, tuple(one for one in self._now.get(room, ()) if seats and (not one.leg or one.leg in seats)))

@@ -135,7 +135,7 @@ class Studio:
             gauges=self.gauges,
         )
         self.performer = MediaPerformer(media, self._attendances)
-        self.reels = ReelRoom(ReelParts(parts.reels, parts.work, parts.clock, self._let))
+        self.reels = ReelRoom(ReelParts(parts.reels, parts.work, parts.clock, parts.board.find, self._let))
         self.eraser = Eraser(
             EraserParts(
                 board=parts.board,
@@ -224,6 +224,7 @@ class Studio:
     def leave(self, shard: int) -> None:
         """A shard is not ours any more, at least for now."""
         self.gauges.forget(shard)
+        self.hall.leave(shard)
         self.relays.leave(shard)
         self.reels.leave(lambda call: shard_of(call) == shard)
         self.voicemail.leave(lambda call: shard_of(call) == shard)

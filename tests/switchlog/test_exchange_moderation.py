@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.sip.message.message import Request
 from domain.conference.input import Kick, Lock, Mute
+from domain.ids import shard_of_room
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import (
     BOTH,
@@ -46,6 +47,24 @@ def test_three_wrong_pins_hang_up(rooms: RememberedRooms) -> None:
     assert (bye.method, "PIN" in (bye.get("Reason") or "")) == ("BYE", True)
     assert rooms.has == {}
     assert conference_types(exchange)[-3:] == ["expelled", "left", "closed"]
+
+
+def test_of_a_shard_that_is_lost_nothing_is_remembered(rooms: RememberedRooms) -> None:
+    exchange = Exchange(media=rooms, directory=closed)
+    joined(exchange)
+    joined(exchange, "1002", BOB)
+    first, second = rooms.room()
+    rooms.press(first, "99")
+    rooms.press(second, "1234#*")
+    assert exchange.studio is not None
+    hall = exchange.studio.hall
+    assert (len(hall._keys), len(hall._seated), hall.next_due() is None) == (2, 1, False)
+    for shard in range(64):
+        if shard != shard_of_room(*ROOM):
+            exchange.board.drop(shard, 1)
+    assert (len(hall._keys), len(hall._seated), hall.next_due() is None) == (2, 1, False)
+    exchange.board.drop(shard_of_room(*ROOM), 1)
+    assert (len(hall._keys), len(hall._seated), hall.next_due()) == (0, 0, None)
 
 
 def test_nobody_stands_at_the_door_for_more_than_a_minute(rooms: RememberedRooms) -> None:

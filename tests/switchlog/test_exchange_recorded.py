@@ -16,6 +16,8 @@ from adapters.sip.message.message import Request
 from adapters.storage.folder import FolderStorage
 from domain.call.call import Call
 from domain.call.input import RecordingAsked
+from domain.call.recording import call_of_recording
+from domain.ids import shard_of
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
 from domain.values import MediaPolicy
@@ -131,6 +133,37 @@ def test_a_recording_that_no_worker_closed_is_finished_without_it(make: Make, ro
     exchange.wait(6)
     (event,) = stopped(exchange)
     assert (event.kept.duration_ms, event.kept.reason) == (1000, "")
+
+
+def test_of_files_that_nobody_asks_for_any_more_nothing_is_remembered(make: Make, rooms: Recorders) -> None:
+    exchange = make()
+    alice, _, answered, _ = talk(exchange)
+    (record,) = rooms.records.values()
+    (context,) = rooms.has
+    closed = RecordClosed(context, record.id, record.path, "", 0, "the disk is full")
+    assert exchange.studio is not None
+    reels = exchange.studio.reels
+    rooms.say(closed)
+    assert list(reels._closed) == [record.id], "its call will ask"
+    alice.within(answered, "BYE")
+    (event,) = stopped(exchange)
+    assert event.kept.reason == "the disk is full"
+    rooms.say(closed)
+    assert (len(reels), reels._closed) == (0, {}), "said again"
+    exchange.wait(40)
+    rooms.say(closed)
+    assert (len(reels), reels._closed) == (0, {}), "said late"
+
+
+def test_a_file_is_forgotten_with_the_shard_of_its_call(make: Make, rooms: Recorders) -> None:
+    exchange = make()
+    talk(exchange)
+    (record,) = rooms.records.values()
+    (context,) = rooms.has
+    rooms.say(RecordClosed(context, record.id, record.path, "", 0, "the disk is full"))
+    exchange.board.drop(shard_of(call_of_recording(record.id)), 1)
+    assert exchange.studio is not None
+    assert exchange.studio.reels._closed == {}
 
 
 def test_what_was_never_recorded_is_said_to_be_so(make: Make, rooms: Recorders) -> None:
