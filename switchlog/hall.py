@@ -19,9 +19,10 @@ from domain.base import Context, Event, Step
 from domain.call.call import Call, CallState
 from domain.call.input import Released
 from domain.conference.conference import Conference, Member, Standing, live_until
-from domain.conference.input import Arrive, Input, Leave, Tire
+from domain.conference.input import Arrive, EnterPin, Input, Leave, Tire
 from domain.conference.keypad import press
 from domain.conference.turn import Door, deadline, decide, expelled, fold, refusal
+from domain.guess import Guesses
 from domain.ids import call_of_leg, conference_id, shard_of, shard_of_room, text_of
 from domain.ports import JournalError
 from domain.room import NOTHING
@@ -64,6 +65,7 @@ class Hall:
         self._seated: dict[RoomName, dict[str, Seat]] = {}
         """what the media were told of each member, but for what sounds now"""
         self._sounding = Sounding()
+        self._guesses = Guesses()
 
     def conferences(self) -> Iterator[Conference]:
         """All that go on here."""
@@ -92,10 +94,15 @@ class Hall:
         before = shard.conferences.get(room)
         stream = before.id if before else conference_id(*room, int(now.timestamp() * 1000), self._parts.chance(8))
         context = Context(room.tenant, text_of(stream), inp.cause, inp.actor, self._parts.node, shard.epoch)
-        events = decide(before, inp, self._door(room), Step(stream, before.version if before else 0, now, context))
+        caller = _caller(before, inp)
+        events = decide(
+            before, inp, self._door(room, caller), Step(stream, before.version if before else 0, now, context)
+        )
         if not events:
             done(False)
             return
+        if isinstance(inp, EnterPin) and inp.digits:
+            self._learn(room, caller, events)
         heard = sounds(events, _inside(before), self._manner(room))
         with board.submissions.ahead(shard):
             after = fold(before, events)
@@ -128,8 +135,7 @@ class Hall:
 
     def refuses(self, call: Call) -> Cause | None:
         room = _room_of(call)
-        conference = self.find(room)
-        return refusal(conference, self._door(room)) if conference else None
+        return refusal(self.find(room), self._door(room, call.caller.number))
 
     def came(self, call: Call, leg: str) -> None:
         caller = call.caller
@@ -157,7 +163,7 @@ class Hall:
             self._try(room, meant)
 
     def leave(self, shard: int) -> None:
-        """Forget the rooms of a shard that is not ours any more."""
+        """Forget the rooms of a shard that is not ours any more, but not the wrong PINs: it may be back soon."""
         self._keys = {key: waiting for key, waiting in self._keys.items() if shard_of_room(*key[0]) != shard}
         for room in [one for one in (*self._seated, *self._doors) if shard_of_room(*one) == shard]:
             self._doors.pop(room, None)
@@ -193,9 +199,19 @@ class Hall:
         except (JournalError, NotOwned) as error:
             _log.warning("what happens in a conference has to wait", room=str(room), reason=str(error))
 
-    def _door(self, room: RoomName) -> Door:
+    def _door(self, room: RoomName, caller: str) -> Door:
+        """As it is for a caller; of a room that is no longer declared none is left."""
         declared = self._parts.directory().room(*room)
-        return Door(declared or Room(*room, room.number), self._parts.unseal)
+        shut = self._guesses.shut(room, caller, self._parts.clock())
+        return Door(declared or Room(*room, room.number), self._parts.unseal, declared is not None, shut)
+
+    def _learn(self, room: RoomName, caller: str, events: tuple[Event, ...]) -> None:
+        """What was entered was right or wrong, and that holds whether or not the journal hears of it."""
+        for event in events:
+            if isinstance(event, Conference.PinRefused):
+                self._guesses.wrong(room, caller, event.timestamp)
+            elif isinstance(event, Conference.Joined):
+                self._guesses.right(room, caller, event.timestamp)
 
     def _seats(self, room: RoomName, conference: Conference) -> dict[str, Seat]:
         """What the media make of each member."""
@@ -232,6 +248,14 @@ class Hall:
 def _room_of(call: Call) -> RoomName:
     assert call.venue is not None
     return RoomName(call.tenant, call.venue.number)
+
+
+def _caller(conference: Conference | None, inp: Input) -> str:
+    """The number of who comes, or of who is at the door; empty if it is about nobody like that."""
+    if isinstance(inp, Arrive):
+        return inp.number
+    member = conference.members.get(inp.leg) if conference and isinstance(inp, EnterPin) else None
+    return member.number if member else ""
 
 
 def _inside(conference: Conference | None) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from adapters.media.context import Arrangement, ContextName
 from adapters.media.room import silent
 from domain.call.call import Call
 from domain.call.input import Released
+from domain.guess import Guesses
 from domain.ids import call_of_leg
 from domain.mailbox import hearing, leaving
 from domain.mailbox.input import Delete, Hear
@@ -36,6 +37,7 @@ from switchlog.mailroom import BoxName, Mailroom
 
 _log = structlog.get_logger(__name__)
 NO_MAILBOX = Cause(404, 1, "this number has no mailbox")
+GUESSED = Cause(403, 21, "too many wrong PINs were entered for this mailbox: try again later")
 
 
 class VoicemailParts(NamedTuple):
@@ -72,13 +74,18 @@ class Voicemail:
     def __init__(self, parts: VoicemailParts) -> None:
         self._parts = parts
         self._visits: dict[str, _Visit] = {}
+        self._guesses = Guesses()
 
     # --- adapters.media.attend.Attendance
 
     def refuses(self, call: Call) -> Cause | None:
-        """Whoever has no mailbox cannot hear its messages."""
+        """Whoever has no mailbox cannot hear its messages, nor anybody while its PIN is being guessed."""
+        assert call.venue is not None
         name = _box_of(call)
-        return None if self._parts.board.directory.box(*name) is not None else NO_MAILBOX
+        if self._parts.board.directory.box(*name) is None:
+            return NO_MAILBOX
+        shut = call.venue.kind == MESSAGES and self._asks(name) and self._is_shut(name)
+        return GUESSED if shut else None
 
     def came(self, call: Call, leg: str) -> None:
         if leg in self._visits:
@@ -94,8 +101,7 @@ class Voicemail:
             else:
                 self._leave_to(visit, leaving.begins(is_full(mailbox, declared), message is not None))
         else:
-            asks = bool(declared.pin) and not declared.pinless
-            self._hear_to(visit, hearing.begins(asks, self._shown(box)))
+            self._hear_to(visit, hearing.begins(self._asks(box), self._shown(box)))
 
     def gone(self, name: ContextName, leg: str) -> None:
         visit = self._visits.pop(leg, None)
@@ -109,6 +115,8 @@ class Voicemail:
             return
         if visit.leaving is not None and digit == "#":
             self._cue(visit, leaving.Cue.HASH)
+        elif visit.hearing is not None and visit.hearing.asked and digit == "#" and self._is_shut(visit.box):
+            self._hear_to(visit, hearing.dismissed(visit.hearing))
         elif visit.hearing is not None:
             step = hearing.press(visit.hearing, digit, partial(self._is_pin, visit.box), self._shown(visit.box))
             self._take(visit, step)
@@ -146,7 +154,7 @@ class Voicemail:
             if visit.leaving is not None:
                 self._cue(visit, leaving.Cue.LIMIT)
             elif visit.hearing is not None:
-                self._hear_to(visit, hearing.tired(visit.hearing))
+                self._hear_to(visit, hearing.dismissed(visit.hearing))
 
     # --- who leaves a message
 
@@ -200,10 +208,19 @@ class Voicemail:
             return hearing.Shown((), (0, 0))
         return hearing.Shown(tuple(one.id for one in mailbox.there), mailbox.counts)
 
+    def _asks(self, box: BoxName) -> bool:
+        declared = self._parts.mailroom.box(box)
+        return bool(declared.pin) and not declared.pinless
+
+    def _is_shut(self, box: BoxName) -> bool:
+        """Whoever calls for a mailbox calls from its own number: the right and the wrong are one caller."""
+        return self._guesses.shut(box, box.number, self._parts.clock())
+
     def _is_pin(self, box: BoxName, digits: str) -> bool:
         pin = self._parts.mailroom.box(box).pin
         if pin and digits == self._parts.unseal(pin):
             return True
+        self._guesses.wrong(box, box.number, self._parts.clock())
         _log.warning("a wrong PIN of a mailbox", tenant=box.tenant, mailbox=box.number)
         return False
 

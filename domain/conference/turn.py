@@ -9,17 +9,18 @@ from typing import Any, NamedTuple, cast
 from domain.base import Event, Step
 from domain.conference.conference import Conference, Member, Standing
 from domain.conference.input import Announce, Arrive, Deafen, EnterPin, Input, Kick, Leave, Lock, Mute, Tire, Wish
+from domain.guess import TRIES
 from domain.routing.directory import Room
 from domain.values import Cause
 
-TRIES = 3
-"""So many wrong PINs end a call."""
 PATIENCE = timedelta(seconds=60)
 """How long somebody may stand at the door."""
 KICKED = Cause(403, 21, "a moderator ended this participation")
 WRONG_PIN = Cause(403, 21, "the PIN was wrong too often")
 NO_PIN = Cause(403, 21, "no PIN was entered in time")
 LOCKED = Cause(403, 21, "the conference is locked")
+GUESSED = Cause(403, 21, "too many wrong PINs were entered here: try again later")
+GONE = Cause(404, 1, "this conference is no more")
 
 
 class Door(NamedTuple):
@@ -27,6 +28,10 @@ class Door(NamedTuple):
 
     room: Room
     unseal: Callable[[str], str]
+    declared: bool = True
+    """whether there still is such a room: who is inside stays, and nobody comes in"""
+    shut: bool = False
+    """whether who is about to come in is not asked, as too many were wrong (`domain.guess`)"""
 
     @property
     def asks(self) -> bool:
@@ -38,6 +43,12 @@ class Door(NamedTuple):
     def admits(self, digits: str) -> bool:
         """As anybody: with the PIN, or with none where only moderators have one."""
         return digits == (self.unseal(self.room.pin) if self.room.pin else "")
+
+    def bars(self, digits: str = "") -> Cause | None:
+        """Why nobody comes in with these digits, right or wrong; None if they may be right."""
+        if not self.declared:
+            return GONE
+        return GUESSED if self.shut and (digits or self.room.pin) else None
 
 
 def decide(conference: Conference | None, inp: Input, door: Door, step: Step) -> tuple[Event, ...]:
@@ -52,9 +63,10 @@ def fold(conference: Conference | None, events: tuple[Event, ...]) -> Conference
     return conference
 
 
-def refusal(conference: Conference, door: Door) -> Cause | None:
-    """Why nobody may come in, whoever it is; None if somebody may."""
-    return LOCKED if conference.locked and not door.room.moderator_pin else None
+def refusal(conference: Conference | None, door: Door) -> Cause | None:
+    """Why who calls may not come in, whatever it enters; None if it may."""
+    locked = conference is not None and conference.locked and not door.room.moderator_pin
+    return door.bars() or (LOCKED if locked else None)
 
 
 def expelled(conference: Conference) -> tuple[tuple[str, Cause], ...]:
@@ -101,7 +113,7 @@ def _arrive(scene: _Scene, inp: Arrive) -> tuple[Event, ...]:
     number = scene.door.room.number
     events = [] if scene.conference else [scene.event(Conference.Opened, Conference.TOPIC, number)]
     events.append(scene.event(Conference.Arrived, inp.leg, inp.number, inp.name))
-    why = refusal(scene.conference, scene.door) if scene.conference else None
+    why = refusal(scene.conference, scene.door)
     if why is not None:
         events.append(scene.event(Conference.Expelled, inp.leg, why))
     elif not scene.door.asks:
@@ -120,6 +132,9 @@ def _enter_pin(scene: _Scene, inp: EnterPin) -> tuple[Event, ...]:
     member = scene.at(inp.leg, Standing.DOOR)
     if member is None:
         return ()
+    why = scene.door.bars(inp.digits)
+    if why is not None:
+        return (scene.event(Conference.Expelled, inp.leg, why),)
     moderator = scene.door.moderates(inp.digits)
     if moderator or scene.door.admits(inp.digits):
         if scene.conference and scene.conference.locked and not moderator:
@@ -132,7 +147,9 @@ def _enter_pin(scene: _Scene, inp: EnterPin) -> tuple[Event, ...]:
 
 
 def _tire(scene: _Scene, inp: Tire) -> tuple[Event, ...]:
-    return (scene.event(Conference.Expelled, inp.leg, NO_PIN),) if scene.at(inp.leg, Standing.DOOR) else ()
+    if scene.at(inp.leg, Standing.DOOR) is None:
+        return ()
+    return (scene.event(Conference.Expelled, inp.leg, NO_PIN if scene.door.declared else GONE),)
 
 
 def _mute(scene: _Scene, inp: Mute) -> tuple[Event, ...]:

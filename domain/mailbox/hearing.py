@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from domain.guess import TRIES
 from domain.mailbox.leaving import Sound
 
-TRIES = 3
-"""So many wrong PINs end a call."""
 PATIENCE_S = 15
 """How long a key is waited for once all has been said."""
 LONGEST_S = 60
@@ -54,9 +53,14 @@ class Visit(msgspec.Struct, frozen=True):
     tries: int = 0
 
     @property
+    def asked(self) -> bool:
+        """Whether the caller has to enter a PIN."""
+        return self.place in _ASKED
+
+    @property
     def waits(self) -> bool:
         """Whether a caller who presses nothing is not waited for for ever."""
-        return self.place in _ASKED or self.place in (Place.MENU, Place.INVALID)
+        return self.asked or self.place in (Place.MENU, Place.INVALID)
 
 
 class Step(NamedTuple):
@@ -81,7 +85,7 @@ def begins(asks: bool, shown: Shown) -> Visit:
 
 def press(visit: Visit, digit: str, is_pin: Callable[[str], bool], shown: Shown) -> Step:
     """The caller pressed one of 0-9, `*`, `#`, A-D."""
-    if visit.place in _ASKED:
+    if visit.asked:
         return Step(_at_the_door(visit, digit, is_pin, shown))
     if visit.place in _CHOOSING:
         return _CHOICES.get(digit, _invalid)(visit)
@@ -99,8 +103,8 @@ def played(visit: Visit) -> Step:
     return Step(_at(visit, place))
 
 
-def tired(visit: Visit) -> Visit:
-    """Nothing was pressed for too long."""
+def dismissed(visit: Visit) -> Visit:
+    """Nothing was pressed for too long, or no PIN is taken now."""
     return _at(visit, Place.BYE)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.sip.message.message import Request
+import msgspec
+
+from adapters.sip.message.message import Request, Response
 from domain.conference.input import Kick, Lock, Mute
 from domain.ids import shard_of_room
 from tests.switchlog.exchange import Exchange, HeldJournal
@@ -47,6 +49,78 @@ def test_three_wrong_pins_hang_up(rooms: RememberedRooms) -> None:
     assert (bye.method, "PIN" in (bye.get("Reason") or "")) == ("BYE", True)
     assert rooms.has == {}
     assert conference_types(exchange)[-3:] == ["expelled", "left", "closed"]
+
+
+def guessed(phone: Phone, rooms: RememberedRooms, wrong: int) -> None:
+    """So many wrong PINs, in as many calls as that takes."""
+    exchange = phone.exchange
+    for number in range(0, wrong, 3):
+        phone.invite("7000", call_id=f"guess-{phone.cseq}")
+        answered = exchange.last(ALICE)
+        assert isinstance(answered, Response)
+        assert answered.status == 200
+        phone.within(answered, "ACK")
+        rooms.press(list(rooms.room())[-1], "111#" * min(3, wrong - number))
+        if methods(exchange.take(ALICE))[-1:] != ["BYE"]:
+            phone.within(answered, "BYE")
+    exchange.take(ALICE)
+
+
+def dialled(phone: Phone) -> list[str]:
+    """How another call to the room is answered."""
+    phone.invite("7000", call_id=f"call-{phone.cseq}")
+    return methods(phone.exchange.take(phone.address))[-1:]
+
+
+def test_pins_are_not_guessed_over_many_calls(rooms: RememberedRooms) -> None:
+    exchange = Exchange(media=rooms, directory=closed)
+    bob, _ = joined(exchange, "1002", BOB)
+    (moderator,) = rooms.room()
+    rooms.press(moderator, "9999#")
+    alice = Phone(exchange, "1001", ALICE)
+    alice.register()
+    guessed(alice, rooms, 9)
+    carol, _ = joined(exchange, "1003", CAROL)
+    waiting = list(rooms.room())[-1]
+    guessed(alice, rooms, 1)
+    assert dialled(alice) == ["403 INVITE"], "it is not even answered"
+    rooms.press(waiting, "1234#")
+    assert methods(exchange.take(CAROL))[-1:] == ["BYE"], "at the door nobody is asked either"
+    assert dialled(bob) == ["200 INVITE"], "who was right before is"
+    rooms.press(list(rooms.room())[-1], "9999#")
+    assert rooms.heard_in() == [BOTH, BOTH]
+    exchange.wait(3_600)
+    carol.register()
+    exchange.take(CAROL)
+    assert dialled(carol) == ["200 INVITE"]
+
+
+def test_a_hash_alone_guesses_nothing(rooms: RememberedRooms) -> None:
+    exchange = Exchange(media=rooms, directory=closed)
+    alice = Phone(exchange, "1001", ALICE)
+    alice.register()
+    for _ in range(4):
+        assert dialled(alice) == ["200 INVITE"]
+        rooms.press(list(rooms.room())[-1], "###")
+        assert rooms.has == {}
+        exchange.take(ALICE)
+    assert dialled(alice) == ["200 INVITE"]
+
+
+def test_the_door_of_a_room_that_is_no_more_opens_for_nobody(rooms: RememberedRooms) -> None:
+    known = [closed()]
+    exchange = Exchange(media=rooms, directory=lambda: known[0])
+    joined(exchange)
+    joined(exchange, "1002", BOB)
+    first, second = rooms.room()
+    rooms.press(second, "1234#")
+    known[0] = msgspec.structs.replace(known[0], rooms={})
+    rooms.press(first, "#")
+    bye = exchange.last(ALICE)
+    assert isinstance(bye, Request)
+    assert (bye.method, "no more" in (bye.get("Reason") or "")) == ("BYE", True)
+    assert rooms.heard_in() == [BOTH]
+    assert conference_types(exchange).count("joined") == 1
 
 
 def test_of_a_shard_that_is_lost_nothing_is_remembered(rooms: RememberedRooms) -> None:

@@ -243,6 +243,41 @@ def test_without_the_pin_nobody_hears_anything(exchange: Exchange, worker: Worke
     assert types(exchange) == ["opened", "recording_begun", "message_left"], "who is wrong writes nothing"
 
 
+def again(phone: Phone) -> Response:
+    """How another call for messages is answered."""
+    phone.invite("*97", call_id=f"call-{phone.cseq}")
+    answered = next(one for one in reversed(phone.exchange.take(BOB)) if isinstance(one, Response))
+    phone.within(answered, "ACK")
+    return answered
+
+
+def test_the_pin_of_a_mailbox_is_not_guessed_over_many_calls(exchange: Exchange, worker: Worker) -> None:
+    leave(exchange, worker)
+    phone = Phone(exchange, "1002", BOB)
+    phone.register()
+    exchange.take(BOB)
+    for wrong in (3, 3, 3, 1):
+        answered = again(phone)
+        (name,) = worker.has
+        (leg,) = worker.context().legs
+        worker.press(leg.id, "111#" * wrong, name)
+        if wrong == 3:
+            worker.end_sound()
+        else:
+            worker.press(leg.id, "4321#", name)
+            assert worker.playing() == "prompt:goodbye:en", "right or wrong"
+            phone.within(answered, "BYE")
+    exchange.take(BOB)
+    assert again(phone).status == 403, "it is not even answered"
+    exchange.wait(3_600)
+    phone.register()
+    again(phone)
+    (name,) = worker.has
+    (leg,) = worker.context().legs
+    worker.press(leg.id, "4321#", name)
+    assert worker.playing() == "prompt:voicemail-new:en:1"
+
+
 def summaries(exchange: Exchange, address: str) -> list[str]:
     """What a phone was told of its messages since it was asked last; it takes each."""
     told = [one for one in exchange.take(address) if isinstance(one, Request) and one.method == "NOTIFY"]

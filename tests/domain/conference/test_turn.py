@@ -13,7 +13,20 @@ from adapters.journal.codec import decode, encode
 from domain.catalog import CATEGORIES, topic
 from domain.conference.conference import Conference, Standing, live_until
 from domain.conference.input import Announce, Arrive, Deafen, EnterPin, Input, Kick, Leave, Lock, Mute, Tire
-from domain.conference.turn import KICKED, LOCKED, NO_PIN, PATIENCE, WRONG_PIN, deadline, expelled, fold
+from domain.conference.turn import (
+    GONE,
+    GUESSED,
+    KICKED,
+    LOCKED,
+    NO_PIN,
+    PATIENCE,
+    WRONG_PIN,
+    Door,
+    deadline,
+    expelled,
+    fold,
+    refusal,
+)
 from domain.ids import conference_id, shard_of, shard_of_room
 from domain.routing.directory import Room
 from tests.domain.conference.meeting import CLOSED, HOSTED, OPEN, STREAM, Meeting
@@ -83,6 +96,42 @@ def test_nobody_stands_at_the_door_for_ever() -> None:
     assert meeting.play(Tire, "b") == ["Expelled"]
     assert expelled(meeting.conference) == (("b", NO_PIN),)
     assert deadline(meeting.conference) is None
+
+
+def test_where_too_many_were_wrong_nobody_is_asked() -> None:
+    meeting = Meeting(CLOSED)
+    meeting.arrive("a", "b")
+    meeting.play(EnterPin, "a", "1234")
+    meeting.door = meeting.door._replace(shut=True)
+    assert refusal(None, meeting.door) == GUESSED
+    assert meeting.play(EnterPin, "b", "9999") == ["Expelled"], "right or wrong"
+    assert meeting.play(Arrive, "c", "10c", "Carol") == ["Arrived", "Expelled"]
+    assert meeting.conference is not None
+    assert expelled(meeting.conference) == (("b", GUESSED), ("c", GUESSED))
+    assert meeting.play(Mute, "a", "a", True) == ["Muted"], "who is inside does not notice"
+
+
+def test_where_only_moderators_have_a_pin_others_come_in_while_it_is_guessed() -> None:
+    meeting = Meeting(HOSTED)
+    meeting.door = meeting.door._replace(shut=True)
+    assert refusal(None, meeting.door) is None
+    meeting.arrive("a", "b")
+    assert meeting.play(EnterPin, "a", "") == ["Joined"]
+    assert meeting.play(EnterPin, "b", "9999") == ["Expelled"]
+
+
+def test_who_is_at_the_door_of_a_room_that_is_no_more_is_sent_away() -> None:
+    meeting = Meeting(CLOSED)
+    meeting.arrive("a", "b", "c")
+    meeting.play(EnterPin, "a", "1234")
+    meeting.door = Door(OPEN, str, declared=False)
+    assert refusal(meeting.conference, meeting.door) == GONE
+    assert meeting.play(EnterPin, "b", "") == ["Expelled"]
+    assert meeting.play(Tire, "c") == ["Expelled"]
+    assert meeting.play(Arrive, "d", "10d", "Dave") == ["Arrived", "Expelled"]
+    assert meeting.conference is not None
+    assert expelled(meeting.conference) == (("b", GONE), ("c", GONE), ("d", GONE))
+    assert meeting.play(Leave, "a") == ["Left"], "who is inside stays for as long as it likes"
 
 
 def test_a_locked_room_is_opened_by_moderators_only() -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.mailbox import hearing, leaving
-from domain.mailbox.hearing import Place, Shown, Visit, begins, played, press, sound_at, tired
+from domain.guess import TRIES
+from domain.mailbox import leaving
+from domain.mailbox.hearing import Place, Shown, Visit, begins, dismissed, played, press, sound_at
 from domain.mailbox.leaving import Sound
 
 SHOWN = Shown(("a", "b"), (1, 1))
@@ -95,7 +96,7 @@ def test_a_pin_is_asked_for_three_times_at_most() -> None:
 
 def test_who_presses_nothing_is_not_waited_for() -> None:
     assert begins(asks=True, shown=SHOWN).waits
-    assert tired(begins(asks=True, shown=SHOWN)).place is Place.BYE
+    assert dismissed(begins(asks=True, shown=SHOWN)).place is Place.BYE
     assert begins(asks=False, shown=NOTHING).place is Place.EMPTY
 
 
@@ -114,5 +115,5 @@ def test_whatever_is_pressed_nobody_hears_messages_without_the_pin(keys: str, as
             assert admitted
         if visit.place in (Place.MESSAGE, Place.MENU, Place.INVALID):
             assert visit.queue, "there is one in hand"
-        assert visit.tries <= hearing.TRIES
+        assert visit.tries <= TRIES
         visit = played(visit).visit
