@@ -10,47 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.journal.codec import decode, encode
-from domain.base import Context, Event, Step
 from domain.catalog import CATEGORIES, topic
-from domain.ids import mailbox_id, shard_of, shard_of_registration
-from domain.mailbox.input import Begin, Delete, Drop, Erase, Expire, GiveUpMail, Hear, Input, Keep, Mail, Renew
-from domain.mailbox.mailbox import Mailbox, live_until
-from domain.mailbox.turn import decide, expired, fold, is_full
-from domain.routing.directory import Box
+from domain.ids import shard_of, shard_of_registration
+from domain.mailbox.input import Begin, Delete, Drop, Erase, Expire, GiveUpMail, Hear, Keep, Mail, Renew
+from domain.mailbox.mailbox import live_until
+from domain.mailbox.turn import expired, fold, is_full
+from tests.domain.mailbox.letters import BOX, LEFT, STREAM, Letters
 from tests.domain.world import START, seconds
-
-STREAM = mailbox_id("acme", "1002", 1, b"abcdefgh")
-BOX = Box("acme", "1002", messages=2, keep_days=7, email="bob@acme.example")
-_LEFT = ("acme/voicemail/a", "00" * 32, 2500)
-
-
-class Letters:
-    """Plays one mailbox."""
-
-    def __init__(self, box: Box = BOX) -> None:
-        self.box, self.now = box, START
-        self.mailbox: Mailbox | None = None
-        self.events: list[Event] = []
-
-    def play(self, kind: type[Input], message: str, *fields: Any) -> list[str]:
-        version = self.mailbox.version if self.mailbox else 0
-        step = Step(STREAM, version, self.now, Context("acme", str(STREAM), "c", "a", "node", 1))
-        events = decide(self.mailbox, kind("c", "a", message, *fields), self.box, step)
-        self.mailbox = fold(self.mailbox, events)
-        self.events += events
-        return [type(event).__name__ for event in events]
-
-    def leave(self, message: str) -> list[str]:
-        begun = self.play(Begin, message, "1001", "Alice", "sealed")
-        return begun + self.play(Keep, message, *_LEFT)
 
 
 def test_the_first_message_opens_and_the_last_erasure_closes() -> None:
     letters = Letters()
     assert letters.play(Begin, "a", "1001", "Alice", "sealed") == ["Opened", "RecordingBegun"]
     assert letters.play(Begin, "a", "1001", "Alice", "sealed") == [], "said again after a restart"
-    assert letters.play(Keep, "a", *_LEFT) == ["MessageLeft"]
-    assert letters.play(Keep, "a", *_LEFT) == []
+    assert letters.play(Keep, "a", *LEFT) == ["MessageLeft"]
+    assert letters.play(Keep, "a", *LEFT) == []
     assert letters.play(Delete, "a") == ["MessageDeleted"]
     assert letters.play(Delete, "a") == []
     assert letters.play(Hear, "a") == [], "nobody hears what is deleted"
@@ -124,7 +98,7 @@ _NAMES = st.sampled_from("abc")
 _STEPS = st.lists(
     st.one_of(
         st.tuples(st.just(Begin), _NAMES, st.just("1001"), st.just("Alice"), st.just("sealed")),
-        st.tuples(st.just(Keep), _NAMES, *map(st.just, _LEFT)),
+        st.tuples(st.just(Keep), _NAMES, *map(st.just, LEFT)),
         st.tuples(st.sampled_from([Drop, GiveUpMail]), _NAMES, st.just("why")),
         st.tuples(st.sampled_from([Hear, Renew, Delete, Expire, Erase, Mail]), _NAMES),
     ),

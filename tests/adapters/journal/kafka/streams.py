@@ -6,20 +6,26 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 
-from domain import extension, room, tenant
+import msgspec
+
+from domain import extension, letterbox, room, tenant
 from domain.apikey import ApiKey, apikey_id
 from domain.base import Context, Event, Step
 from domain.catalog import CATEGORIES, topic
-from domain.conference.input import Deafen, EnterPin, Kick, Leave, Lock, Mute
+from domain.conference.input import Announce, Deafen, EnterPin, Kick, Leave, Lock, Mute
 from domain.extension import Device, Extension, extension_id
 from domain.guard import Failures, GuardStreams
 from domain.ids import CONFIG_SHARD, shard_of
+from domain.letterbox import Letterbox, letterbox_id
+from domain.mailbox.input import Begin, Delete, Drop, Erase, GiveUpMail, Hear, Mail, Renew
 from domain.ports import Record
 from domain.room import Room, room_id
 from domain.tenant import Tenant, Wanted, tenant_id
 from domain.values import STRIP_ALL, Ability
 from tests.domain.conference.meeting import CLOSED, Meeting
 from tests.domain.history import ENDS, KINDS, play
+from tests.domain.mailbox.letters import Letters
+from tests.domain.test_call_voicemail import Voiced
 from tests.domain.world import START
 from tests.projections.histories import bindings, moved, plain_call, record
 
@@ -37,7 +43,8 @@ def streams(count: int) -> Iterator[tuple[int, list[Record]]]:
         yield _stream(
             bindings(str(1000 + number), [(0, "desk", 60), (30, "old", 600), (10, "desk", 0), (90, "desk", 60)])
         )
-    for events in (_guarded(), _tenant(), _extension(), _key(), _room(), _conference()):
+    yield _stream(moved(Voiced(0).events, count + 2))
+    for events in (_guarded(), _tenant(), _extension(), _key(), _room(), _conference(), _letterbox(), _mailbox()):
         yield _stream(events)
 
 
@@ -59,6 +66,7 @@ def _calls(count: int) -> Iterator[tuple[Event, ...]]:
             late_offer=chance.random() < 0.5,
             ability=Ability(chance.random() < 0.5, chance.random() < 0.5, chance.random() < 0.5),
             settled=chance.random() < 0.5,
+            relayed=chance.random() < 0.3,
         ).events
 
 
@@ -115,12 +123,39 @@ def _conference() -> tuple[Event, ...]:
             for kind, fields in ((Mute, ("b",)), (Deafen, ("b",)), (Lock, ()))
             for on in (True, False)
         ),
+        (Announce, ("a", "b", "The meeting ends.")),
         (Kick, ("a", "b")),
         (Leave, ("b",)),
         (Leave, ("a",)),
     ):
         meeting.play(kind, *fields)
     return tuple(meeting.events)
+
+
+def _letterbox() -> tuple[Event, ...]:
+    stream, wanted = letterbox_id("acme", "1002"), letterbox.Wanted("sealed", greetings={"busy": "Busy."})
+    first = letterbox.declare(None, "1002", wanted, Step(stream, 0, START, _CONTEXT))
+    assert isinstance(first, Letterbox.Created)
+    now = first.mutate(None)
+    assert isinstance(now, Letterbox)
+    wanted = msgspec.structs.replace(wanted, keep_days=7)
+    second = letterbox.declare(now, "1002", wanted, Step(stream, 1, START, _CONTEXT))
+    assert second is not None
+    return first, second
+
+
+def _mailbox() -> tuple[Event, ...]:
+    letters = Letters()
+    letters.play(Begin, "dropped", "1001", "Alice", "sealed")
+    letters.play(Drop, "dropped", "too short")
+    letters.leave("a")
+    letters.leave("b")
+    for kind, message, *fields in ((GiveUpMail, "a", "no such user"), (Mail, "b"), (Hear, "a"), (Renew, "a")):
+        letters.play(kind, message, *fields)
+    for message in ("a", "b"):
+        letters.play(Delete, message)
+        letters.play(Erase, message)
+    return tuple(letters.events)
 
 
 def _key() -> tuple[Event, ...]:
