@@ -52,14 +52,17 @@ class Container(Protocol):
 
 
 def contain(path: Path, track: Track | None, key: bytes = b"") -> Container:
-    """A new file, or one that was begun and not finished; without a `track` that alone. Raises ContainerError."""
+    """A new file, or one that was begun and not finished; without a `track` that alone. Raises ContainerError.
+
+    What was begun goes on at its own rate, which its `track` says: whoever wrote it may have had another one.
+    """
     try:
         part = Part(path)
     except PartError as error:
         raise ContainerError(str(error)) from error
     try:
         container: Container = SealedFile(part, track, key) if key else WaveFile(part, track)
-        if track not in {None, container.track}:
+        if track is not None and track.channels != container.track.channels:
             raise ContainerError(f"it has {container.track}, not {track}")
     except (ContainerError, SealedError, WaveError) as error:
         part.close()

@@ -153,8 +153,29 @@ class Recorder:
         return True
 
 
-class _Open(NamedTuple):
-    """A file that is being written or finished, and why it ends if that was not asked for."""
+class _File:
+    """A file that is being written, at its own rate: one that another worker began may have another than the frames."""
+
+    def __init__(self, container: Container, track: Track) -> None:
+        """Frames are of `track`. Raises ValueError for rates that have too little in common."""
+        self.container = container
+        self._from_hz, self._to_hz = track.clock_rate_hz, container.track.clock_rate_hz
+        self._resampler = Resampler(self._from_hz, self._to_hz, track.channels)
+
+    def write(self, piece: _Piece) -> None:
+        """Silence for what was lost, then the samples. Raises OSError and ContainerError."""
+        lost_bytes = piece.lost * self._to_hz // self._from_hz * self.container.track.width_bytes
+        while lost_bytes:
+            silence = bytes(min(lost_bytes, _SILENCE_BYTES))
+            self.container.append(silence)
+            lost_bytes -= len(silence)
+        if piece.samples.shape[1]:
+            interleaved = np.ascontiguousarray(self._resampler.resample(piece.samples).T)
+            self.container.append(interleaved.reshape(-1).data.cast("B"))
+
+
+class _Finishing(NamedTuple):
+    """A file to which nothing is added, and why it ends if that was not asked for."""
 
     recording: Recording
     container: Container
@@ -168,8 +189,8 @@ class _Writer:
         self.closed: deque[RecordClosed] = deque()
         self.written_bytes = 0
         self._queue, self._make = queue, make
-        self._open: dict[Recording, Container] = {}
-        self._finishing: deque[_Open] = deque()
+        self._open: dict[Recording, _File] = {}
+        self._finishing: deque[_Finishing] = deque()
         self.thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self.thread.start()
 
@@ -186,18 +207,18 @@ class _Writer:
             self.written_bytes += piece.samples.nbytes
         while self._finishing:
             self._finish_slice()
-        for container in self._open.values():
-            container.abandon()
+        for file in self._open.values():
+            file.container.abandon()
 
     def _take(self, piece: _Piece) -> None:
         recording = piece.recording
         try:
-            container = self._open.get(recording)
-            if container is None:
+            file = self._open.get(recording)
+            if file is None:
                 if recording.ended:
                     return
-                container = self._open[recording] = self._contain(recording)
-            _write(container, piece)
+                file = self._open[recording] = self._contain(recording)
+            file.write(piece)
         except Exception as error:  # noqa: BLE001  boundary: one file's fault is not the others'
             self._end(recording, _reason(error))
         else:
@@ -206,14 +227,15 @@ class _Writer:
 
     def _end(self, recording: Recording, reason: str = "") -> None:
         recording.ended = True
-        container = self._open.pop(recording, None)
-        if container is None:
+        file = self._open.pop(recording, None)
+        if file is None:
             self._tell(recording, 0, "", reason)
         else:
-            self._finishing.append(_Open(recording, container, reason))
+            self._finishing.append(_Finishing(recording, file.container, reason))
 
-    def _contain(self, recording: Recording) -> Container:
-        return self._make(Path(recording.record.path), recording.track, recording.record.key)
+    def _contain(self, recording: Recording) -> _File:
+        container = self._make(Path(recording.record.path), recording.track, recording.record.key)
+        return _File(container, recording.track)
 
     def _finish_slice(self) -> None:
         recording, container, reason = self._finishing[0]
@@ -224,25 +246,11 @@ class _Writer:
             sha256, reason = "", reason or _reason(error)
         if sha256 is not None:
             self._finishing.popleft()
-            self._tell(recording, container.data_bytes, sha256, reason)
+            self._tell(recording, container.track.duration_ms(container.data_bytes), sha256, reason)
 
-    def _tell(self, recording: Recording, data_bytes: int, sha256: str, reason: str) -> None:
-        record, duration_ms = recording.record, recording.track.duration_ms(data_bytes)
+    def _tell(self, recording: Recording, duration_ms: int, sha256: str, reason: str) -> None:
+        record = recording.record
         self.closed.append(RecordClosed(recording.context, record.id, record.path, sha256, duration_ms, reason))
-
-
-def _write(container: Container, piece: _Piece) -> None:
-    lost_bytes = piece.lost * container.track.width_bytes
-    while lost_bytes:
-        silence = bytes(min(lost_bytes, _SILENCE_BYTES))
-        container.append(silence)
-        lost_bytes -= len(silence)
-    channels, length = piece.samples.shape
-    if length:
-        interleaved = np.empty((length, channels), np.int16)
-        for channel, row in enumerate(piece.samples):
-            interleaved[:, channel] = row
-        container.append(interleaved.reshape(-1).data.cast("B"))
 
 
 def _reason(error: Exception) -> str:

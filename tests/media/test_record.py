@@ -20,7 +20,7 @@ from media.pcm import Samples
 from media.record import Recorder, Recording
 from media.sealed import SealedWave
 from media.tone import levels, tone
-from media.wav import Track, parse
+from media.wav import Track, parse, track_of
 from media.wire import Record, RecordClosed
 from tests.fixtures.disk import full_disk
 
@@ -254,6 +254,50 @@ def test_what_was_not_closed_is_left_to_be_gone_on_with(tmp_path: Path) -> None:
     recording.close()
     assert [one.duration_ms for one in recorded(second)] == [3000]
     assert (parse(path.read_bytes()).samples == np.concatenate([tone(440, 2.0), tone(880, 1.0)])).all()
+
+
+@KEYS
+@pytest.mark.parametrize(("before_hz", "after_hz"), [(8000, 48000), (48000, 8000)])
+def test_a_spare_worker_goes_on_in_a_file_of_another_rate(
+    key: bytes, before_hz: int, after_hz: int, tmp_path: Path
+) -> None:
+    """The call changed its codec before the first worker died, whose file has the rate of before."""
+    first, path = Recorder(), tmp_path / "a"
+    record = Record("r", str(path), "stereo", ("a", "b"), key=key)
+    write(first.open("relay", record, before_hz), *(tone(440, 2.0, before_hz),) * 2)
+    assert recorded(first) == []
+    second = Recorder()
+    recording = second.open("relay", record, after_hz)
+    write(recording, tone(1000, 1.5, after_hz), tone(2000, 1.5, after_hz))
+    recording.close()
+    (closed,) = recorded(second)
+    assert (closed.reason, closed.duration_ms) == ("", 3500)
+    stored = path.read_bytes()
+    opened = SealedWave(key, len(stored), lambda at, length: stored[at : at + length]) if key else None
+    wav = opened.read(0, len(opened)) if opened else stored
+    assert track_of(wav) == Track(before_hz, 2)
+    sides = np.frombuffer(wav[44:], "<i2").reshape(-1, 2)[int(2.1 * before_hz) :].T
+    assert [levels(side, before_hz, [hz])[0] for side, hz in zip(sides, (1000, 2000), strict=True)] == pytest.approx(
+        [-13, -13], abs=0.5
+    )
+
+
+def test_what_was_lost_is_as_long_in_a_file_of_another_rate() -> None:
+    storage = Storage()
+
+    def make(path: Path, track: Track, key: bytes) -> Container:
+        file = storage.make(path, track, key)
+        storage.track = Track(16000, 1)
+        return file
+
+    recorder = Recorder(most_waiting_bytes=20_000, make=make)
+    storage.goes_on.clear()
+    recording = recorder.open("room", Record("r", "/nowhere"), 8000)
+    write(recording, np.zeros(4 * 8000, np.int16))
+    storage.goes_on.set()
+    recording.close()
+    assert [one.duration_ms for one in recorded(recorder)] == [4000]
+    assert len(storage.data) == 4 * 2 * 16000
 
 
 def test_the_end_of_a_recording_is_told_while_others_go_on(tmp_path: Path) -> None:
