@@ -6,6 +6,7 @@ the storage and into mails. Nothing here may be called by the loop's thread.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from adapters.notify.mail import Mailer, MailRefused, Note
 from domain.mailbox.mailbox import Message
 from domain.routing.directory import Box
 from domain.storage import Storage
+from media.part import part_of
 
 LEAST_MS = 1000
 """Whoever says nothing for so long has left no message."""
@@ -59,7 +61,6 @@ class Clerk:
     def keep(self, tenant: str, message: str, key: bytes, tries: int) -> Kept:
         """Bring what was recorded to the storage. Raises Nothing, ContainerError, StorageError and OSError."""
         from media.container import ContainerError, complete  # which load numpy: nobody waits for that here
-        from media.part import part_of
 
         path = self.path(message)
         if tries >= _MOST_TRIES and not path.exists() and not part_of(path).exists():
@@ -80,12 +81,16 @@ class Clerk:
     def fetch(self, message: Message) -> Path:
         """A copy for a media worker, still sealed. Raises StorageError and OSError."""
         path = self._copy(message.id)
-        if not path.exists():
-            draft = path.with_suffix(".draft")
-            with draft.open("wb") as file:
+        if path.exists():
+            return path
+        draft = path.with_suffix(f".{secrets.token_hex(8)}.draft")  # another visit may fetch it at the same time
+        try:
+            with draft.open("xb") as file:
                 for piece in self._storage.open(message.file):
                     file.write(piece)
             draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
         return path
 
     def erase(self, message: Message) -> None:
