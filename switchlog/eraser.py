@@ -139,9 +139,8 @@ class Eraser:
         if any(isinstance(one, Call.RecordingErased) and one.recording == recording for one in events):
             raise Refusal("missing", f"{recording} is erased already")
         try:
-            if stopped[-1].kept.name:
-                self._parts.store.erase(stopped[-1].kept.name)
-        except StorageError as error:
+            self._parts.store.erase(recording, stopped[-1].kept.name)
+        except (OSError, StorageError) as error:
             raise Refusal("unavailable", str(error)) from error
         return _Found(events[0].context.tenant, records[-1].record.sequence)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from domain.call.recording import Kept, Recording
 from domain.storage import Storage
+from media.part import part_of
 
 MOST_TRIES = 5
 """So often a file is looked for that no worker may ever have begun."""
@@ -42,12 +43,13 @@ class ReelStore:
     def __init__(self, storage: Callable[[], Storage], spool: Path, secret: Callable[[str], bytes]) -> None:
         """`storage` opens it, once it is needed; `spool` is a folder that the media workers write; `secret` gives the
         key for a purpose."""
-        self._open_storage, self._spool, self._secret = storage, spool, secret
+        self.spool = spool
+        self._open_storage, self._secret = storage, secret
         self._storage: Storage | None = None
 
     def path(self, recording: str) -> Path:
         """Where it grows. Does not block."""
-        return self._spool / recording
+        return self.spool / recording
 
     def key(self, tenant: str, recording: str) -> bytes:
         """Does not block."""
@@ -59,7 +61,6 @@ class ReelStore:
         Raises ContainerError, StorageError and OSError: perhaps it can be done later.
         """
         from media.container import complete  # which load numpy: no start waits for that
-        from media.part import part_of
 
         path = self.path(recording.id)
         if tries >= MOST_TRIES and not path.exists() and not part_of(path).exists():
@@ -83,9 +84,13 @@ class ReelStore:
                 found.append(file.name)
         return found
 
-    def erase(self, name: str) -> None:
-        """Raises StorageError."""
-        self.storage.delete(name)
+    def erase(self, recording: str, name: str) -> None:
+        """A recording that is over: its file by its `name` in the storage, if there is one, and what a crash left of it
+        in the spool. Raises StorageError and OSError."""
+        if name:
+            self.storage.delete(name)
+        self.tidy(recording)
+        part_of(self.path(recording)).unlink(missing_ok=True)
 
     @property
     def storage(self) -> Storage:

@@ -46,6 +46,8 @@ from switchlog.mailroom import BoxName, Mailroom, MailroomParts
 from switchlog.recording_keys import RecordingKeys
 from switchlog.reel import ReelStore
 from switchlog.reels import ReelParts, ReelRoom, Work
+from switchlog.spool import Spool
+from switchlog.sweeper import Sweeper, SweeperParts
 from switchlog.voicemail import Voicemail, VoicemailParts
 
 _log = structlog.get_logger(__name__)
@@ -136,17 +138,7 @@ class Studio:
         )
         self.performer = MediaPerformer(media, self._attendances)
         self.reels = ReelRoom(ReelParts(parts.reels, parts.work, parts.clock, parts.board.find, self._let))
-        self.eraser = Eraser(
-            EraserParts(
-                board=parts.board,
-                store=parts.reels,
-                read=parts.read,
-                directory=parts.directory,
-                node=parts.node,
-                work=parts.work,
-                clock=parts.clock,
-            )
-        )
+        self.eraser, self.sweeper = self._cleaners(parts)
         self.keys = RecordingKeys(parts.board.find, parts.directory, self._tell)
         self.relays = RelayPerformer(media, self.reels, self.keys)
 
@@ -194,6 +186,27 @@ class Studio:
         )
         visits = VoicemailParts(parts.board, mailroom, parts.sealer.unseal, parts.clock, self._arrange)
         return mailroom, Voicemail(visits)
+
+    def _cleaners(self, parts: StudioParts) -> tuple[Eraser, Sweeper]:
+        eraser = EraserParts(
+            board=parts.board,
+            store=parts.reels,
+            read=parts.read,
+            directory=parts.directory,
+            node=parts.node,
+            work=parts.work,
+            clock=parts.clock,
+        )
+        sweeper = SweeperParts(
+            board=parts.board,
+            spool=Spool(parts.reels.spool),  # which is that of messages, too
+            read=parts.read,
+            mailboxes=self.mailroom.mailboxes,
+            alone=parts.roster is None,
+            work=parts.work,
+            clock=parts.clock,
+        )
+        return Eraser(eraser), Sweeper(sweeper)
 
     def resume(self) -> None:
         """What goes on in shards that were taken goes on, after their calls."""

@@ -161,7 +161,7 @@ def dues_of(switch: Switch) -> tuple[Due, ...]:
     if studio is None:
         return dues
     own = (studio.hall, studio.performer, studio.reels, studio.eraser, studio.mailroom, studio.voicemail)
-    return (*dues, *(Due(one.next_due, one.on_due) for one in own))
+    return (*dues, *(Due(one.next_due, one.on_due) for one in (*own, studio.sweeper)))
 
 
 def act_all(dues: Iterable[Due], now: datetime) -> None:
