@@ -33,6 +33,12 @@ _AGAIN_S = (2.0, 5.0, 15.0, 60.0, 300.0)
 """How long is waited before something is tried again; the last one for ever."""
 _WRITER_GRACE_S = 5.0
 """How long a media worker may take to close a file before it is seen to without it: it may have died."""
+_REMEDIES = {
+    "keep": "see that the data folder and SWITCHLOG_STORAGE can be read and written, and have room",
+    "erase": "see that files in SWITCHLOG_STORAGE can be deleted",
+    "mail": "see that SWITCHLOG_SMTP and SWITCHLOG_STORAGE can be reached",
+}
+"""What an operator can do about each kind of work that fails."""
 _LOOK = timedelta(hours=1)
 """Between two looks at what was kept for long enough: nobody waits for that, and there may be many thousands."""
 SYSTEM = "system"
@@ -217,7 +223,13 @@ class Mailroom:
                 wait_s = _AGAIN_S[min(tries, len(_AGAIN_S)) - 1]
                 self._later[job] = self._parts.clock() + timedelta(seconds=wait_s)
                 log = _log.error if tries >= len(_AGAIN_S) else _log.warning
-                log("work for a mailbox has to be done again", work=job.kind, message=job.message, reason=str(result))
+                log(
+                    f"work for a mailbox has to be done again: {_REMEDIES[job.kind]}",
+                    work=job.kind,
+                    message=job.message,
+                    reason=str(result),
+                    again_s=wait_s,
+                )
                 return
             self._tries.pop(job, None)
             self.tell(job.box, then(result))

@@ -88,7 +88,12 @@ class ReelRoom:
 
     def closed(self, message: RecordClosed) -> None:
         if message.reason:
-            _log.error("a recording ended before it was to", recording=message.record, reason=message.reason)
+            _log.error(
+                "a recording ended before it was to, and its call goes on without it; what there was is kept: see that"
+                " the disk of the data folder has room and can be written",
+                recording=message.record,
+                reason=message.reason,
+            )
         owed = self._owed.get(message.record)
         if owed is None:
             if self._is_wanted(message.record):  # else it is said late, or again, and nobody would ever ask for it
@@ -154,7 +159,13 @@ class ReelRoom:
         owed.tries += 1
         owed.due = self._parts.clock() + timedelta(seconds=wait_s)
         log = _log.error if owed.tries >= len(_AGAIN_S) else _log.warning
-        log("a recording is not in the storage yet", recording=recording, reason=reason, again_s=wait_s)
+        log(
+            "a recording is not in the storage yet, and waits in the data folder: see that SWITCHLOG_STORAGE can be"
+            " written and has room",
+            recording=recording,
+            reason=reason,
+            again_s=wait_s,
+        )
 
     def _kept(self, recording: str) -> None:
         self._owed.pop(recording, None)

@@ -128,7 +128,12 @@ class Voicemail:
                 self._played(visit)
             return
         if message.reason:
-            _log.error("a message was not recorded to its end", message=message.record, reason=message.reason)
+            _log.error(
+                "a message was not recorded to its end; what there was is kept: see that the disk of the data folder"
+                " has room and can be written",
+                message=message.record,
+                reason=message.reason,
+            )
         box = visit.box if visit is not None else self._box_of_message(name.tenant, message.record)
         if visit is not None and visit.leaving is leaving.Place.RECORDING:
             self._cue(visit, leaving.Cue.LIMIT)
