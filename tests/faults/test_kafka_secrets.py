@@ -15,6 +15,8 @@ from adapters.keys.courier import KEY, REMOVED, SEALED
 from adapters.keys.master import key_id, load_master_key
 from adapters.sip.digest.challenge import ha1
 from cluster.broker import Broker
+from domain.catalog import topic
+from domain.extension import Extension
 from tests.faults.caller import Caller
 from tests.faults.test_start import attempt
 from tests.fixtures.broker import fresh_prefix
@@ -192,5 +194,5 @@ async def test_killed_between_the_journal_and_its_store_a_node_knows_all_that_it
     assert sorted(statuses) == [200, 401]
     number = answered + statuses.index(200)
     async with a.client() as client:
-        page = (await client.get("/v1/events", params={"type": "extension.changed.1"})).json()["items"]
+        page = (await client.get("/v1/events", params={"type": topic(Extension.Changed)})).json()["items"]
     assert len(page) == number
