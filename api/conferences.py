@@ -8,10 +8,9 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from api.security import may, scope_of
+from api.security import may, one_tenant, scope_of
 from api.writing import CommandId, Port, command_of
 from domain.apikey import Principal
-from domain.refusal import Refusal
 
 router = APIRouter(prefix="/v1/conferences")
 Supervisor = Annotated[Principal, Depends(may("conferences"))]
@@ -93,10 +92,5 @@ async def change_member(
 async def _changed(
     port: Port, who: Principal, tenant: str | None, args: dict[str, str], command_id: str | None
 ) -> JSONResponse:
-    scope = scope_of(who, tenant)
-    if scope.tenant is None:
-        raise Refusal("invalid", "say whose room it is: ?tenant=SLUG", field="tenant")
-    answer = await port.call(
-        "conferences.change", args | {"tenant": scope.tenant}, who.actor, command_of(who, command_id)
-    )
-    return JSONResponse(answer)
+    args = args | {"tenant": one_tenant(who, tenant, "room")}
+    return JSONResponse(await port.call("conferences.change", args, who.actor, command_of(who, command_id)))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from api.ports import Messages, Sound
-from api.security import may, scope_of
+from api.ports import Messages
+from api.security import may, one_tenant, scope_of
+from api.sound import pieces
 from api.writing import CommandId, Port, command_of
 from domain.apikey import Principal
-from domain.refusal import Refusal
 
 router = APIRouter(prefix="/v1/mailboxes")
 Keeper = Annotated[Principal, Depends(may("mailboxes"))]
 Tenant = Annotated[str | None, Query(description="Whose mailbox it is; of a key with a tenant its own")]
-_PIECE_BYTES = 1 << 18
 _PRIVATE = {"Cache-Control": "no-store"}
 
 
@@ -35,7 +33,7 @@ async def mailboxes(
 @router.get("/{number}/messages", summary="Messages")
 async def messages(number: str, port: Port, who: Keeper, tenant: Tenant = None) -> JSONResponse:
     """The new ones first, the oldest of them first."""
-    args = {"tenant": _one(who, tenant), "number": number}
+    args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number}
     items = await port.call("mailboxes.messages", args, who.actor, command_of(who, None))
     return JSONResponse({"items": items, "next": None})
 
@@ -45,12 +43,12 @@ async def audio(
     number: str, message: str, request: Request, port: Port, who: Keeper, tenant: Tenant = None
 ) -> StreamingResponse:
     """A WAV, whose SHA-256 is that of the message. To hear it does not mark it as heard."""
-    args = {"tenant": _one(who, tenant), "number": number, "message": message}
+    args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number, "message": message}
     found = await port.call("mailboxes.audio", args, who.actor, command_of(who, None))
     kept: Messages = request.app.state.messages
     sound = await asyncio.to_thread(kept.audio, found["file"], bytes.fromhex(found["key"]))
     headers = {"Content-Length": str(len(sound)), "Content-Disposition": f'attachment; filename="{message}.wav"'}
-    return StreamingResponse(_pieces(sound), media_type="audio/wav", headers=headers | _PRIVATE)
+    return StreamingResponse(pieces(sound, 0, len(sound)), media_type="audio/wav", headers=headers | _PRIVATE)
 
 
 @router.post("/{number}/messages/{message}/{what}", summary="Mark as heard or new")
@@ -64,7 +62,7 @@ async def change(
     command_id: CommandId = None,
 ) -> JSONResponse:
     """The lamps of the phones follow. `changed` is false if it was so already."""
-    args = {"tenant": _one(who, tenant), "number": number, "message": message, "what": what}
+    args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number, "message": message, "what": what}
     return JSONResponse(await port.call("mailboxes.change", args, who.actor, command_of(who, command_id)))
 
 
@@ -73,18 +71,5 @@ async def delete(
     number: str, message: str, port: Port, who: Keeper, tenant: Tenant = None, command_id: CommandId = None
 ) -> JSONResponse:
     """Nobody hears it any more, and its file is erased."""
-    args = {"tenant": _one(who, tenant), "number": number, "message": message, "what": "delete"}
+    args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number, "message": message, "what": "delete"}
     return JSONResponse(await port.call("mailboxes.change", args, who.actor, command_of(who, command_id)))
-
-
-def _one(who: Principal, tenant: str | None) -> Any:
-    """Raises Refusal if nobody says which tenant it is about."""
-    scope = scope_of(who, tenant)
-    if scope.tenant is None:
-        raise Refusal("invalid", "say whose mailbox it is: ?tenant=SLUG", field="tenant")
-    return scope.tenant
-
-
-def _pieces(sound: Sound) -> Iterator[bytes]:
-    for start in range(0, len(sound), _PIECE_BYTES):
-        yield sound.read(start, _PIECE_BYTES)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,7 +9,8 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.ports import CdrFilter, EventFilter, Item, Queries
+from api.page import read_page, write_page
+from api.ports import CdrFilter, EventFilter, Queries
 from api.security import may, scope_of
 from domain.apikey import Principal
 from domain.cursor import cursor_word, read_cursor
@@ -75,10 +74,15 @@ async def cdr(
     for name, value in (("from", since), ("to", until)):
         if value is not None and value.tzinfo is None:
             raise Refusal("invalid", f"{name} needs a time zone, such as 2026-03-01T09:00:00Z", field=name)
-    before = _parse_cursor(cursor) if cursor else None
+    before = read_page(cursor, _decode_cursor) if cursor else None
     rows = await queries.cdr(scope_of(who, tenant), CdrFilter(since, until, number), limit + 1, before)
     items = list(rows[:limit])
-    return _json({"items": items, "next": _cursor(items[-1]) if len(rows) > limit else None})
+    return _json(
+        {
+            "items": items,
+            "next": write_page(items[-1]["started_at"], items[-1]["call_id"]) if len(rows) > limit else None,
+        }
+    )
 
 
 @router.get("/events", summary="The journal")
@@ -106,14 +110,3 @@ def _parse_place(word: str) -> Place:
         return read_cursor(word)
     except ValueError:
         raise Refusal("invalid", "after must be the `cursor` or `next` of an answer, or `end`", field="after") from None
-
-
-def _cursor(last: Item) -> str:
-    return base64.urlsafe_b64encode(_encode((last["started_at"], last["call_id"]))).decode()
-
-
-def _parse_cursor(text: str) -> tuple[datetime, UUID]:
-    try:
-        return _decode_cursor(base64.b64decode(text, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise Refusal("invalid", "cursor must be the `next` of the page before", field="cursor") from None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -14,15 +11,16 @@ import msgspec
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from api.ports import Item, RecordingFilter, Recordings, Sound
+from api.page import read_page, write_page
+from api.ports import RecordingFilter, Recordings
 from api.security import may, scope_of
+from api.sound import pieces
 from api.writing import CommandId, Port, command_of
 from domain.apikey import Principal
 from domain.refusal import Refusal
 
 router = APIRouter(prefix="/v1")
 Listener = Annotated[Principal, Depends(may("recordings"))]
-_PIECE_BYTES = 1 << 18
 _RANGE = re.compile(r"bytes=(\d{1,18})?-(\d{1,18})?", re.ASCII)
 _encode = msgspec.json.Encoder().encode
 _decode_cursor = msgspec.json.Decoder(tuple[datetime, str]).decode
@@ -51,10 +49,10 @@ async def recordings(
     for name, value in (("from", since), ("to", until)):
         if value is not None and value.tzinfo is None:
             raise Refusal("invalid", f"{name} needs a time zone, such as 2026-03-01T09:00:00Z", field=name)
-    before = _parse_cursor(cursor) if cursor else None
+    before = read_page(cursor, _decode_cursor) if cursor else None
     rows = await reads.recordings(scope_of(who, tenant), RecordingFilter(since, until, call), limit + 1, before)
     items = list(rows[:limit])
-    following = _cursor(items[-1]) if len(rows) > limit else None
+    following = write_page(items[-1]["started_at"], items[-1]["recording"]) if len(rows) > limit else None
     return Response(_encode({"items": items, "next": following}), media_type="application/json")
 
 
@@ -93,7 +91,7 @@ def audio(
     status = 200
     if wanted is not None and (start, end) != (0, size):
         status, headers["Content-Range"] = 206, f"bytes {start}-{end - 1}/{size}"
-    return StreamingResponse(_pieces(sound, start, end), status, headers, "audio/wav")
+    return StreamingResponse(pieces(sound, start, end), status, headers, "audio/wav")
 
 
 @router.post("/calls/{call_id}/recording/{wish}", summary="Record a call")
@@ -131,21 +129,3 @@ def _part(wanted: str | None, size: int) -> tuple[int, int] | None:
     else:
         start, end = int(found[1]), min(int(found[2]) + 1, size) if found[2] is not None else size
     return (start, end) if start < end else None
-
-
-def _pieces(sound: Sound, start: int, end: int) -> Iterator[bytes]:
-    while start < end:
-        piece = sound.read(start, min(_PIECE_BYTES, end - start))
-        start += len(piece)
-        yield piece
-
-
-def _cursor(last: Item) -> str:
-    return base64.urlsafe_b64encode(_encode((last["started_at"], last["recording"]))).decode()
-
-
-def _parse_cursor(text: str) -> tuple[datetime, str]:
-    try:
-        return _decode_cursor(base64.b64decode(text, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise Refusal("invalid", "cursor must be the `next` of the page before", field="cursor") from None

@@ -65,3 +65,11 @@ def scope_of(principal: Principal, tenant: str | None) -> Scope:
     if narrowed is None:
         raise Refusal("missing", f"there is no tenant {tenant}")
     return narrowed
+
+
+def one_tenant(principal: Principal, tenant: str | None, what: str) -> str:
+    """The tenant whose `what` is asked about. Raises Refusal, also if nobody says which it is."""
+    one = scope_of(principal, tenant).tenant
+    if one is None:
+        raise Refusal("invalid", f"say whose {what} it is: ?tenant=SLUG", field="tenant")
+    return one
