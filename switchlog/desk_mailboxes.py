@@ -5,17 +5,16 @@ What may live here: those handlers. They run on the session's loop, as everythin
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from adapters.command.local import Command, Handler
 from domain.mailbox.input import Delete, Hear, Input, Renew
 from domain.mailbox.mailbox import Mailbox, Message
-from domain.ports import JournalError
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
-from domain.switchboard import NotOwned
+from switchlog.desk_change import changed
 from switchlog.mailroom import BoxName
 from switchlog.session import Session
 
@@ -48,14 +47,9 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
         assert session.studio is not None
         args = command.args
         inp = _CHANGES[args["what"]](command.id, command.actor, message.id)
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         lost = Refusal("unavailable", f"the shard of the mailbox {args['number']} is being claimed: ask again")
         name = BoxName(args["tenant"], args["number"])
-        try:
-            session.studio.mailroom.handle(name, inp, done.set_result, lambda: done.set_exception(lost))
-        except (JournalError, NotOwned) as error:
-            raise Refusal("unavailable", str(error)) from error
-        return {"changed": await done}
+        return await changed(partial(session.studio.mailroom.handle, name, inp), lost)
 
     return {
         "mailboxes": mailboxes,

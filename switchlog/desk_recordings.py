@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from adapters.command.local import Command, Handler
 from domain.call.input import RecordingAsked
-from domain.ports import JournalError
 from domain.refusal import Refusal
-from domain.switchboard import NotOwned
+from switchlog.desk_change import changed
 from switchlog.session import Session
 
 
@@ -32,14 +32,9 @@ def handlers(session: Session) -> Mapping[str, Handler]:
                 "the phones of this call hear each other directly, so nothing can be recorded: declare for one of their"
                 " extensions recording: {mode: on_demand}",
             )
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         lost = Refusal("unavailable", f"the shard of the call {call.id} is being claimed: ask again")
         asked = RecordingAsked(command.id, command.actor, args["wish"])
-        try:
-            session.board.handle(call.id, asked, done.set_result, lambda: done.set_exception(lost))
-        except (JournalError, NotOwned) as error:
-            raise Refusal("unavailable", str(error)) from error
-        return {"changed": await done}
+        return await changed(partial(session.board.handle, call.id, asked), lost)
 
     async def erase(command: Command) -> dict[str, Any]:
         if session.studio is None:

@@ -5,8 +5,8 @@ What may live here: those handlers. They run on the session's loop, as everythin
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from adapters.command.local import Command, Handler
@@ -14,10 +14,9 @@ from adapters.media.room import RoomName
 from domain.conference.conference import Conference, Standing
 from domain.conference.input import Announce, Deafen, Input, Kick, Lock, Mute
 from domain.ids import call_of_leg, shard_of_room
-from domain.ports import JournalError
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
-from domain.switchboard import NotOwned
+from switchlog.desk_change import changed
 from switchlog.session import Session
 
 _OF_ROOMS: Mapping[str, Callable[[str, str], Input]] = {
@@ -54,12 +53,7 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
         if conference is None or session.studio is None:
             raise Refusal("missing", f"nobody is in a conference {room.number} now", field="number")
         inp = _input(conference, command)
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        try:
-            session.studio.hall.handle(room, inp, done.set_result, lambda: done.set_exception(_lost(room)))
-        except (JournalError, NotOwned) as error:
-            raise Refusal("unavailable", str(error)) from error
-        return {"changed": await done}
+        return await changed(partial(session.studio.hall.handle, room, inp), _lost(room))
 
     return {"conferences": conferences, "conferences.change": change}
 
