@@ -18,7 +18,7 @@ from adapters.journal.kafka.topic import every_place
 from bench.history import EVENTS_A_CALL, calls, write_calls
 from bench.table import Row
 from projections.live import Live
-from switchlog.role import settle_memory
+from switchlog.role.life import settle_memory
 
 _AT_ONCE = 1_000
 _ROUNDS = 3

@@ -36,8 +36,8 @@ from cluster.jars import Unavailable
 from domain.ports import Journal
 from projections.generation import LIVE, Generations, Hashes
 from projections.projection import PROJECTIONS
-from switchlog.folder import JOURNAL
-from switchlog.warehouse import schema
+from switchlog.setting.folder import JOURNAL
+from switchlog.store.warehouse import schema
 from tests.fixtures import clickhouse
 from tests.fixtures.server import ADMIN_KEY, Server
 

@@ -22,11 +22,11 @@ from bench.table import Row
 from projections.generation import Generations
 from projections.live import Live
 from projections.projector import Projector
-from switchlog.crew import Processes
-from switchlog.folder import JOURNAL
-from switchlog.role import settle_memory
-from switchlog.settings import load
-from switchlog.warehouse import schema
+from switchlog.rebuild.crew import Processes
+from switchlog.role.life import settle_memory
+from switchlog.setting.folder import JOURNAL
+from switchlog.setting.settings import load
+from switchlog.store.warehouse import schema
 from tests.fixtures import clickhouse
 from tests.fixtures.clickhouse import url_of
 

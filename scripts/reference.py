@@ -21,7 +21,7 @@ from adapters.analytics import tables
 from api.app import create_app
 from domain.base import Context, Event
 from domain.catalog import CATEGORIES, EVENTS
-from switchlog.settings import PREFIX, Settings
+from switchlog.setting.settings import PREFIX, Settings
 
 _MARKER = re.compile(r"^\{\{ ([a-z]+) \}\}$", re.MULTILINE)
 _BASE_FIELDS = {"originator_id", "originator_version", "timestamp", "context", "originator_topic"}
@@ -127,7 +127,7 @@ def settings() -> str:
 
 def commands() -> str:
     """Every command with its arguments and options."""
-    from switchlog.cli import app
+    from switchlog.cli.app import app
 
     return "\n\n".join(_command(get_command(app), "switchlog"))
 

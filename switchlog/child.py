@@ -10,10 +10,10 @@ import sys
 
 import uvloop
 
-from switchlog.given import given
 from switchlog.log import configure_logging
-from switchlog.role import RoleError
+from switchlog.role.life import RoleError
 from switchlog.roles import NICE, load_role, run_role
+from switchlog.setting.given import given
 from switchlog.supervisor import EXIT_UNUSABLE
 from switchlog.tied import end_with_parent
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from switchlog.early import EarlyChild
-from switchlog.folder import LOCK
-from switchlog.role import RoleError
+from switchlog.node.worker import SESSIONS, parts_of, role_of, seated
+from switchlog.role.life import RoleError
+from switchlog.setting.folder import LOCK
 from switchlog.supervisor import Supervisor
-from switchlog.workers import SESSIONS, parts_of, role_of, seated
 
 if TYPE_CHECKING:
-    from switchlog.settings import Settings
+    from switchlog.setting.settings import Settings
 
 ROLES = ("api", "sessions", "media", "projector", "analytics")
 NICE: Mapping[str, int] = {"api": 5, "projector": 5, "analytics": 5}
@@ -35,13 +35,13 @@ async def run_role(part: str, settings: Settings) -> None:
 
     Raises RoleError when it cannot.
     """
-    await importlib.import_module(f"switchlog.role_{role_of(part)}").run(seated(settings, part))
+    await importlib.import_module(f"switchlog.role.{role_of(part)}").run(seated(settings, part))
 
 
 def load_role(part: str) -> None:
     """Load what a role consists of, the slow part of its start. An unknown name is left for others to refuse."""
     if (role := role_of(part)) in ROLES:
-        importlib.import_module(f"switchlog.role_{role}")
+        importlib.import_module(f"switchlog.role.{role}")
 
 
 def serve(settings: Settings, roles: Sequence[str] = (), early: EarlyChild | None = None) -> int:

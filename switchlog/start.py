@@ -17,6 +17,6 @@ def first_child(words: Sequence[str]) -> EarlyChild | None:
 def main() -> None:
     """The entry point. Always raises SystemExit."""
     early = first_child(sys.argv[1:])
-    from switchlog import cli
+    from switchlog.cli import app as cli
 
     cli.main(early=early)

@@ -13,7 +13,7 @@ from adapters.journal.sqlite import SqliteJournal
 from bench.courses import COURSES, TENANTS
 from bench.proof import Filled, Proof, prove, report
 from domain.ports import Journal
-from switchlog.folder import JOURNAL
+from switchlog.setting.folder import JOURNAL
 from tests.fixtures.broker import fresh_journal
 
 CALLS = 500

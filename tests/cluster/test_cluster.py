@@ -18,8 +18,8 @@ from cluster.broker import Brokers, free_ports, is_free
 from cluster.cluster import Cluster
 from cluster.properties import Ports
 from cluster.topology import FIRST_BROKER, NODES, Node, broker_ports, nodes
-from switchlog.cli_client import local_api
-from switchlog.settings import Settings, load
+from switchlog.cli.client import local_api
+from switchlog.setting.settings import Settings, load
 from tests.cluster.patience import until
 from tests.e2e.talk import both_hear, connect
 from tests.fixtures.broker import had, in_memory

@@ -11,9 +11,9 @@ import typer
 import yaml
 from typer.main import get_command
 
-from switchlog.address import addresses
-from switchlog.cli import app
-from switchlog.settings import Settings, load
+from switchlog.cli.app import app
+from switchlog.setting.address import addresses
+from switchlog.setting.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -12,9 +12,9 @@ from kafka import KafkaAdminClient  # type: ignore[import-untyped]
 from kafka.admin import ConfigResource  # type: ignore[import-untyped]
 
 from cluster.broker import Broker
-from switchlog.address import Address, address, addresses, is_loopback
 from switchlog.roles import ROLES
-from switchlog.settings import Settings
+from switchlog.setting.address import Address, address, addresses, is_loopback
+from switchlog.setting.settings import Settings
 from tests.deploy.files import DEPLOY, ROOT, Missing, command, interpolated, settings_of, variables
 
 CLUSTER, ONE_NODE = ROOT / "docker-compose.yml", DEPLOY / "compose/one-node.yml"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.keys.master import load_master_key
-from switchlog.certificate import client_context, server_context
+from switchlog.tls.certificate import client_context, server_context
 from tests.deploy.files import DEPLOY
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")

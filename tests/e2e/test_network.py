@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from switchlog.certificate import client_context
+from switchlog.tls.certificate import client_context
 from tests.e2e.sipp import Check, Script, hear, needs_sipp, ports, send
 from tests.e2e.talk import TONES_HZ, both_hear, connect, phone
 from tests.faults.caller import Caller

@@ -25,7 +25,7 @@ from domain.ids import SHARDS, shard_of
 from domain.ports import OwnershipLost, Record
 from projections.generation import Generations
 from projections.projector import Projector
-from switchlog.warehouse import schema
+from switchlog.store.warehouse import schema
 from tests.fixtures.broker import fresh_journal
 from tests.fixtures.clickhouse import url_of
 

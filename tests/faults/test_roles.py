@@ -19,8 +19,8 @@ from clickhouse_driver.errors import ServerException  # type: ignore[import-unty
 
 from adapters.analytics.client import Endpoint, Warehouse
 from adapters.sip.message.message import Response
-from switchlog.settings import Settings, load
-from switchlog.warehouse import endpoint
+from switchlog.setting.settings import Settings, load
+from switchlog.store.warehouse import endpoint
 from tests.faults.caller import KEY, Caller, RawCall, call
 from tests.fixtures.server import ADMIN_KEY, Server, tenant
 

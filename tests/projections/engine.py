@@ -13,7 +13,7 @@ from projections.follower import AT_ONCE, Pace
 from projections.generation import Generations
 from projections.ports import Source
 from projections.projector import Projector
-from switchlog.warehouse import schema
+from switchlog.store.warehouse import schema
 from tests.projections.histories import journal_of
 
 Row = tuple[Any, ...]

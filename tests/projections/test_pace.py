@@ -14,7 +14,7 @@ from projections.follower import Follower, Pace, Target
 from projections.generation import LIVE, Generations, State
 from projections.ports import Unavailable
 from projections.projection import PROJECTIONS
-from switchlog.warehouse import schema
+from switchlog.store.warehouse import schema
 from tests.projections.engine import Flaky, projector
 from tests.projections.histories import append, bindings, journal_of, moved, plain_call
 from tests.projections.test_follower import shown

@@ -15,7 +15,7 @@ from adapters.analytics.client import Warehouse, WarehouseError
 from projections.generation import Generations
 from projections.ports import Unavailable
 from projections.projector import Projector
-from switchlog.warehouse import schema
+from switchlog.store.warehouse import schema
 from tests.projections.engine import Desk, Flaky, projector
 from tests.projections.histories import append, bindings, interleaved, moved, plain_call
 from tests.projections.test_follower import shown

@@ -26,12 +26,12 @@ from domain.ports import Batch, Cursor, Done, JournalFull, OwnershipLost, Record
 from domain.routing.directory import Directory
 from domain.values import Contact, Flow
 from media.wire import ToWorker
-from switchlog.clerk import Clerk
-from switchlog.crossing import Outward
-from switchlog.outlet import nowhere
-from switchlog.reel import ReelStore
-from switchlog.studio import MediaSettings
-from switchlog.wiring import Hooks, SessionParts, Switch, dues_of, unsent, wire
+from switchlog.node.crossing import Outward
+from switchlog.session.outlet import nowhere
+from switchlog.session.wiring import Hooks, SessionParts, Switch, dues_of, unsent, wire
+from switchlog.studio.clerk import Clerk
+from switchlog.studio.reel import ReelStore
+from switchlog.studio.studio import MediaSettings
 from tests.domain.world import START, directory, seconds
 
 SERVER = "127.0.0.1:5060"

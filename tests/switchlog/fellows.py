@@ -31,10 +31,10 @@ from cluster.process import tied
 from domain.ids import CONFIG_SHARD, SHARDS, named_stream_id, shard_of
 from domain.node import Neighbour
 from domain.ports import JournalAway, JournalError, OwnershipLost, Stored
-from switchlog.company import Fellow, Hosted
-from switchlog.holding import read_live
-from switchlog.office import Office
-from switchlog.warden import Holder, Streams, Warden
+from switchlog.node.company import Fellow, Hosted
+from switchlog.node.warden import Holder, Streams, Warden
+from switchlog.office.office import Office
+from switchlog.session.holding import read_live
 from tests.conformance.record import record
 
 _T = TypeVar("_T")

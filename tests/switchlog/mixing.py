@@ -28,7 +28,7 @@ from media.wire import (
     Refused,
     ToWorker,
 )
-from switchlog.studio import Studio
+from switchlog.studio.studio import Studio
 from tests.domain.world import directory
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.phone import ALICE, SDP, Phone

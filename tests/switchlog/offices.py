@@ -15,9 +15,9 @@ from adapters.keys.replica import Replica
 from adapters.keys.store import SecretStore
 from domain.declaration import Document
 from domain.ids import CONFIG_SHARD
-from switchlog.keeper import Keeper, LoneKeeper, SharingKeeper
-from switchlog.office import Applied, Office, Writer
-from switchlog.sharing import Sharing
+from switchlog.node.sharing import Sharing
+from switchlog.office.keeper import Keeper, LoneKeeper, SharingKeeper
+from switchlog.office.office import Applied, Office, Writer
 
 AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from adapters.sip.message.message import Response
 from domain.call.call import Call
 from media.wire import Leg, Silent
 from projections.cdr import CallRecord, fold_cdr
-from switchlog.story import tell
+from switchlog.query.story import tell
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import CAROL, WORKER, RememberedRooms, joined
 from tests.switchlog.mixing import exchange as exchange

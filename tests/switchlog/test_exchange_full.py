@@ -14,14 +14,14 @@ from media.container import contain
 from media.record import Recorder
 from media.wav import Track
 from media.wire import RecordClosed
-from switchlog.clerk import Clerk
+from switchlog.studio.clerk import Clerk
 from tests.fixtures.disk import full_disk
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.logged import lines
 from tests.switchlog.phone import ALICE, BOB, methods, talk
+from tests.switchlog.studio.test_sweeper import recording
 from tests.switchlog.test_exchange_recorded import SECOND, Recorders, kept_files, stopped
 from tests.switchlog.test_exchange_voicemail import SAID, Worker, boxed, dialled, leave, types
-from tests.switchlog.test_sweeper import recording
 
 
 @pytest.fixture

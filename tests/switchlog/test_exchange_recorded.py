@@ -25,8 +25,8 @@ from media.container import contain
 from media.part import part_of
 from media.wav import Track
 from media.wire import Dtmf, PlayDone, Record, RecordClosed, ToWorker
-from switchlog.reel import ReelStore
-from switchlog.sealed_wave import open_wave
+from switchlog.studio.reel import ReelStore
+from switchlog.studio.sealed_wave import open_wave
 from tests.domain.world import directory, new_call, with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms

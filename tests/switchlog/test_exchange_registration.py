@@ -10,7 +10,7 @@ from adapters.sip.digest.challenge import answer
 from adapters.sip.message.message import Request, Response
 from domain.registering import ContactWish, Register
 from domain.values import Flow
-from switchlog.submission import DEADLINES_LIMIT
+from switchlog.session.submission import DEADLINES_LIMIT
 from tests.switchlog.exchange import PASSWORD, SERVER, Exchange, HeldJournal, authorized
 from tests.switchlog.phone import ALICE, BOB, MALLORY, SDP, Phone
 from tests.switchlog.test_exchange_ownership import reclaim

@@ -19,9 +19,9 @@ from domain.values import MediaPolicy
 from media.container import contain
 from media.wav import Track
 from media.wire import Context, PlayDone, Record, RecordClosed
-from switchlog.clerk import Clerk
-from switchlog.mailroom import BoxName
-from switchlog.sealed_wave import open_wave
+from switchlog.studio.clerk import Clerk
+from switchlog.studio.mailroom import BoxName
+from switchlog.studio.sealed_wave import open_wave
 from tests.domain.world import directory, with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms

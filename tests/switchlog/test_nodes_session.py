@@ -17,10 +17,10 @@ from adapters.sip.message.via import join_host_port, split_host_port
 from domain.ids import shard_of_registration
 from domain.node import Listener, Neighbour
 from domain.values import Contact
-from switchlog.certificate import client_context, server_context
-from switchlog.session import Session
-from switchlog.warden import Holder
-from switchlog.wiring import Company, SessionParts
+from switchlog.node.warden import Holder
+from switchlog.session.session import Session
+from switchlog.session.wiring import Company, SessionParts
+from switchlog.tls.certificate import client_context, server_context
 from tests.adapters.sip.station import Run, run
 from tests.domain.world import directory
 from tests.fixtures.authority import Authority

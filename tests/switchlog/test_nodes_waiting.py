@@ -6,7 +6,7 @@ import pytest
 
 from adapters.sip.message.message import Request, Response
 from domain.call.call import CallState
-from switchlog.patience import WAIT_S
+from switchlog.node.patience import WAIT_S
 from tests.switchlog.nodes import Nodes
 from tests.switchlog.phone import ALICE, BOB, methods
 from tests.switchlog.test_nodes_call import B, crosswise, parties, talk

@@ -14,11 +14,11 @@ import pytest
 from domain.refusal import Refusal
 from switchlog import roles
 from switchlog.early import FIRST
-from switchlog.folder import LOCK, roles_of, socket_name
-from switchlog.role import RoleError
-from switchlog.role_api import Router
+from switchlog.role.api import Router
+from switchlog.role.life import RoleError
 from switchlog.roles import NICE, ROLES, serve
-from switchlog.settings import load
+from switchlog.setting.folder import LOCK, roles_of, socket_name
+from switchlog.setting.settings import load
 from switchlog.start import first_child
 
 
@@ -79,13 +79,13 @@ def test_calls_come_first() -> None:
         ("switchlog.start", "asyncio structlog typer pydantic"),
         ("switchlog.child", "pydantic"),
         (
-            "switchlog.role_sessions",
+            "switchlog.role.sessions",
             "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy typer pydantic cryptography.x509",
         ),
-        ("switchlog.role_media", "numpy structlog.dev typer pydantic media"),
-        ("switchlog.role_projector", "fastapi uvicorn httpx chdb pandas numpy typer"),
-        ("switchlog.role_analytics", "fastapi uvicorn httpx clickhouse_driver pandas typer"),
-        ("switchlog.cli", "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy pydantic_settings"),
+        ("switchlog.role.media", "numpy structlog.dev typer pydantic media"),
+        ("switchlog.role.projector", "fastapi uvicorn httpx chdb pandas numpy typer"),
+        ("switchlog.role.analytics", "fastapi uvicorn httpx clickhouse_driver pandas typer"),
+        ("switchlog.cli.app", "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy pydantic_settings"),
     ],
 )
 def test_nothing_is_loaded_that_a_start_does_not_need(module: str, strangers: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from switchlog.early import EarlyChild
-from switchlog.settings import load
+from switchlog.setting.settings import load
 from switchlog.supervisor import Supervisor
 
 

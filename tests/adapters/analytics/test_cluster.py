@@ -8,7 +8,7 @@ import pytest
 
 from adapters.analytics import tables
 from adapters.analytics.client import Warehouse
-from switchlog.warehouse import schema
+from switchlog.store.warehouse import schema
 
 
 def statements(cluster: str) -> list[str]:

@@ -13,7 +13,7 @@ from adapters.sip.gate.gate import Gate, Policy
 from adapters.sip.gate.source import SourceLimits
 from adapters.sip.message.message import Request, Response
 from domain.values import Flow
-from switchlog.certificate import client_context, server_context
+from switchlog.tls.certificate import client_context, server_context
 from tests.adapters.sip.gate.test_gate import gate
 from tests.adapters.sip.station import OPTIONS, Run, Station, dial, hang_up
 from tests.fixtures.authority import Authority

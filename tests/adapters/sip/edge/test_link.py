@@ -15,8 +15,8 @@ from adapters.sip.edge.edge import EdgeError
 from adapters.sip.edge.link import LIMITS, NEAR, Link
 from adapters.sip.edge.stream import EdgeLimits
 from adapters.sip.message.via import split_host_port
-from switchlog.certificate import client_context, server_context
-from switchlog.near import NearSockets
+from switchlog.node.near import NearSockets
+from switchlog.tls.certificate import client_context, server_context
 from tests.adapters.sip.pair import make_request
 from tests.adapters.sip.station import Run, run
 from tests.fixtures.authority import Authority

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.sip.edge.edge import EdgeError
 from domain.values import Flow
-from switchlog.certificate import client_context, server_context
+from switchlog.tls.certificate import client_context, server_context
 from tests.adapters.sip.station import OPTIONS, Run, Station, hang_up
 from tests.fixtures.authority import Authority
 

@@ -1,0 +1,1 @@
+"""The command line: a command each, all of them clients of the HTTP API but for `serve` and `ready`."""

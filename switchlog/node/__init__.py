@@ -1,0 +1,1 @@
+"""One node among others: who they are, whose each shard is, and what crosses between them."""

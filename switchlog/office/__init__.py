@@ -1,0 +1,1 @@
+"""The office: tenants, extensions and keys, from a declaration to events."""

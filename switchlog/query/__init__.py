@@ -1,0 +1,1 @@
+"""What the API reads, answered from projections, the journal and the storage."""

@@ -1,0 +1,1 @@
+"""A rebuild of projections by several processes."""

@@ -1,0 +1,1 @@
+"""The TLS contexts of the listeners, and the certificate of the first start."""
