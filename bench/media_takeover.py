@@ -105,6 +105,7 @@ class _House:
             lambda: self.pool.parted(control),
             lambda: self.pool.died(control),
             lambda: self.pool.absent(control),
+            lambda: None,
         )
 
     def _heard(self, control: str, message: FromWorker) -> None:

@@ -22,8 +22,8 @@ from media.wire import (
     Frames,
     FromWorker,
     Inventory,
-    Load,
     Measured,
+    OfWorker,
     PlayDone,
     RecordClosed,
     ToWorker,
@@ -87,7 +87,7 @@ class Control:
     def tell(self, messages: Iterable[FromWorker]) -> None:
         """Send these to whom they concern: those of a context to who put it, the others to all."""
         for message in messages:
-            if isinstance(message, (Load, Inventory)):
+            if isinstance(message, OfWorker):
                 for descriptor in list(self._connections):
                     self._send(descriptor, message)
                 continue

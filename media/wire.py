@@ -292,9 +292,19 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     late_ticks: int = 0
 
 
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """The worker does its work; said several times a second, so that one that stands still is noticed."""
+
+
+class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
+    """The worker is about to end; before it does it may be silent for a while, and write what it has recorded."""
+
+
 ToWorker = Put | Drop
+OfWorker = Inventory | Load | Alive | Leaving
+"""what is about the worker and no context"""
 FromWorker = (
-    Inventory
+    OfWorker
     | Ready
     | Refused
     | Dtmf
@@ -306,7 +316,6 @@ FromWorker = (
     | PlayDone
     | RecordClosed
     | Measured
-    | Load
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -14,12 +14,13 @@ import structlog
 from media.control import Control
 from media.cycle import TICK_S
 from media.engine import Engine
-from media.wire import Load, Put, Refused, ToWorker
+from media.wire import Alive, Leaving, Load, Put, Refused, ToWorker
 
 _log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 LOAD_EVERY_TICKS = 50
+ALIVE_EVERY_S = 0.2
 PULSE_S = TICK_S / 4
 """How long relayed packets wait at most."""
 MOST_FAILED_STEPS = 50
@@ -44,6 +45,8 @@ class Worker:
         self._failed = 0
         self._worked_s = 0.0
         self._counted_s = now()
+        self._alive_s = 0.0
+        """when it is to be said next that this worker works"""
 
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Tick until `goes_on`, asked once a second, says no. Closes what it was given."""
@@ -52,6 +55,7 @@ class Worker:
                 self.wait()
                 self.tick()
         finally:
+            self._control.tell([Leaving()])
             self._engine.close(self._now())
             self._say()
             self._control.close()
@@ -76,6 +80,7 @@ class Worker:
             heard, listened = self._control.poll(max(rest_s, 0.0), self._engine.inventory), True
             for message in heard:
                 self._obey(message)
+                self._tell_alive(self._now())  # what a dead worker had comes all at once, and takes its time
             self._say()
 
     def tick(self) -> None:
@@ -88,6 +93,7 @@ class Worker:
         self._ticks += 1
         self._say()
         ended_s = self._now()
+        self._tell_alive(ended_s)
         self._worked_s += ended_s - begun_s
         self._pulse_s = self._deadline_s + PULSE_S
         self._deadline_s = max(self._deadline_s + TICK_S, ended_s - MOST_BEHIND_TICKS * TICK_S)
@@ -124,6 +130,11 @@ class Worker:
         if self._engine.said:
             self._control.tell(self._engine.said)
             self._engine.said.clear()
+
+    def _tell_alive(self, now_s: float) -> None:
+        if now_s >= self._alive_s:
+            self._alive_s = now_s + ALIVE_EVERY_S
+            self._control.tell([Alive()])
 
     def _tell_load(self, now_s: float) -> None:
         busy = round(1000 * self._worked_s / max(now_s - self._counted_s, TICK_S))

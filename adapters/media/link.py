@@ -1,7 +1,7 @@
 """The connection to a media worker's control socket, made again whenever it is gone.
 
-What may live here: the socket, and whether the process behind it lives. What is said and what that means is the pool's
-and the performer's.
+What may live here: the socket, and whether the process behind it lives and works. What is said and what that
+means is the pool's and the performer's.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from adapters.media.heart import LOOK_EVERY_S, Heart
 from adapters.media.process import Process
-from media.wire import FrameError, Frames, FromWorker, ToWorker, frame, from_worker
+from media.wire import Alive, FrameError, Frames, FromWorker, Leaving, ToWorker, frame, from_worker
 
 _log = structlog.get_logger(__name__)
 _AGAIN_S = 0.02
@@ -31,11 +32,13 @@ class Ears(NamedTuple):
 
     heard: Callable[[FromWorker], None]
     parted: Callable[[], None]
-    """the connection has ended"""
+    """the connection has ended, not by us"""
     died: Callable[[], None]
     """and the process too: the kernel has closed all that it had open"""
     absent: Callable[[], None]
     """nobody listens; told again each time that this is found"""
+    hung: Callable[[], None]
+    """it stands still, and is killed now: nobody else could have its ports"""
 
 
 class Link:
@@ -70,28 +73,47 @@ class Link:
                     self._ears.absent()
                 else:
                     process.watch(self._writer.get_extra_info("socket"))
-                    await self._until_the_end(reader)
+                    await self._until_the_end(reader, process)
                 if await process.ends_within(_AGAIN_S):
                     self._ears.died()
 
-    async def _until_the_end(self, reader: asyncio.StreamReader) -> None:
+    async def _until_the_end(self, reader: asyncio.StreamReader, process: Process) -> None:
         assert self._writer is not None
+        heart = Heart()
+        watching = asyncio.create_task(self._watch(heart, process))
         try:
-            await self._read(reader)
+            await self._read(reader, heart)
         finally:
+            watching.cancel()
             writer, self._writer = self._writer, None
             writer.close()
-            self._ears.parted()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+        self._ears.parted()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    async def _watch(self, heart: Heart, process: Process) -> None:
+        """Rooms are silent for as long as their worker stands still, and no other can have them before it has ended."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if heart.stands_still():
+                break
+        self._ears.hung()
+        process.kill()
+
+    async def _read(self, reader: asyncio.StreamReader, heart: Heart) -> None:
         frames = Frames()
         try:
             while data := await reader.read(_CHUNK_BYTES):
+                heart.beat()
                 for body in frames.feed(data):
-                    self._ears.heard(from_worker.decode(body))
+                    self._hear(from_worker.decode(body), heart)
         except OSError:
             return
         except (FrameError, msgspec.DecodeError) as error:
             _log.error("a media worker said what is not understood: is it of another version?", reason=str(error))
+
+    def _hear(self, message: FromWorker, heart: Heart) -> None:
+        if isinstance(message, Leaving):
+            heart.excuse()
+        if not isinstance(message, Alive):
+            self._ears.heard(message)

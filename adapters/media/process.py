@@ -1,4 +1,4 @@
-"""The process at the other end of a Unix connection: whether it has ended.
+"""The process at the other end of a Unix connection: whether it has ended, and its end.
 
 What may live here: its descriptor (pidfd_open(2), Linux). It becomes readable when the process has closed all that it
 had open, its media ports too; that its connection is gone says less.
@@ -7,7 +7,9 @@ had open, its media ports too; that its connection is gone says less.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import socket
 import struct
 from typing import Self
@@ -29,13 +31,21 @@ class Process:
         self._forget()
 
     def watch(self, connection: socket.socket) -> None:
-        """The process that listens at the other end. One that has ended already, or cannot be seen, is none."""
+        """The process that listens at the other end. One that has ended already, or cannot be seen, is none; so is
+        this one."""
         self._forget()
         try:
             credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            self._descriptor = os.pidfd_open(_CREDENTIALS.unpack(credentials)[0])
+            other = _CREDENTIALS.unpack(credentials)[0]
+            self._descriptor = os.pidfd_open(other) if other != os.getpid() else -1
         except (AttributeError, OSError):
             self._descriptor = -1
+
+    def kill(self) -> None:
+        """End it, if it can be seen; it may have ended already."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
 
     async def ends_within(self, wait_s: float) -> bool:
         """Wait for its end for so long; told once. Without a process it only waits."""
@@ -45,7 +55,8 @@ class Process:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._descriptor, ended.set)
         try:
-            await asyncio.wait_for(ended.wait(), wait_s)
+            async with asyncio.timeout(wait_s):  # in Python 3.11 `wait_for` may forget that it was cancelled
+                await ended.wait()
         except TimeoutError:
             return False
         finally:

@@ -62,6 +62,7 @@ class MediaLinks:
             partial(self._parted, worker),
             partial(self._died, worker),
             partial(self._absent, worker),
+            partial(self._hung, worker),
         )
 
     def _heard(self, worker: str, message: FromWorker) -> None:
@@ -88,3 +89,6 @@ class MediaLinks:
     def _absent(self, worker: str) -> None:
         assert self.studio is not None
         self.studio.pool.absent(worker)
+
+    def _hung(self, worker: str) -> None:
+        _log.error("a media worker stands still and is killed: what it had is another one's", worker=worker)

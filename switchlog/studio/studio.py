@@ -37,7 +37,7 @@ from domain.ports import JournalError, Sealer, Stored
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import MAILBOX, MESSAGES, ROOM, Flow
-from media.wire import FromWorker, Inventory, Load, Measured, Play, Silent, ToWorker
+from media.wire import FromWorker, Inventory, Load, Measured, OfWorker, Play, Silent, ToWorker
 from switchlog.session.board import Board
 from switchlog.studio.clerk import Clerk
 from switchlog.studio.eraser import Eraser, EraserParts
@@ -151,7 +151,7 @@ class Studio:
             self.gauges.arrived(worker, message.run)
         if isinstance(message, Load):
             self.relays.ask_again(worker)
-        about = "" if isinstance(message, Inventory | Load) else message.context
+        about = "" if isinstance(message, OfWorker) else message.context
         if ContextName.of(about).kind == RELAYED:
             self.relays.heard(message)
         else:

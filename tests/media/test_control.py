@@ -11,6 +11,7 @@ import pytest
 
 from media.control import MOST_DROPPED, Control, ControlError
 from media.wire import (
+    Alive,
     Context,
     Drop,
     Dtmf,
@@ -57,9 +58,11 @@ class Client:
         self.sock.sendall(frame(message))
 
     def hear(self, count: int) -> list[FromWorker]:
+        """The next words, but for that it is alive: that may come at any time."""
         got: list[FromWorker] = []
         while len(got) < count:
-            got += [from_worker.decode(body) for body in self._frames.feed(self.sock.recv(65536))]
+            said = [from_worker.decode(body) for body in self._frames.feed(self.sock.recv(65536))]
+            got += [word for word in said if not isinstance(word, Alive)]
         return got
 
     def is_parted(self) -> bool:

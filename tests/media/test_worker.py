@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from media.control import Control
 from media.cycle import TICK_S
 from media.engine import Engine
-from media.wire import Context, Drop, FromWorker, Inventory, Load, Put, Ready, Refused, ToWorker
-from media.worker import MOST_BEHIND_TICKS, MOST_FAILED_STEPS, PULSE_S, Worker
+from media.wire import Alive, Context, Drop, FromWorker, Inventory, Leaving, Load, Put, Ready, Refused, ToWorker
+from media.worker import ALIVE_EVERY_S, MOST_BEHIND_TICKS, MOST_FAILED_STEPS, PULSE_S, Worker
 
 PUT = Put("room", 3, 1, Context(()))
 
@@ -28,9 +28,12 @@ class Fake:
         self.ticks: list[float] = []
         self.pulses: list[float] = []
         self.told: list[FromWorker] = []
+        self.alive_s: list[float] = []
+        """when it said that it is"""
         self.waiting: list[ToWorker] = []
         self.takes_s: Callable[[int], float] = lambda tick: 0.001
         self.fails: Callable[[int], bool] = lambda tick: False
+        self.put_takes_s = 0.0
         self.closed = 0
         self.worker = Worker(cast(Engine, self), cast(Control, self), lambda: self.now_s)
 
@@ -52,6 +55,7 @@ class Fake:
         return Inventory()
 
     def put(self, put: Put, now_s: float) -> None:
+        self.now_s += self.put_takes_s
         if put.rev > 3:
             raise ZeroDivisionError
         self.said.append(Ready(put.context, put.rev))
@@ -71,7 +75,11 @@ class Fake:
         return heard
 
     def tell(self, messages: Iterable[FromWorker]) -> None:
-        self.told += messages
+        for message in messages:
+            if isinstance(message, Alive):
+                self.alive_s.append(self.now_s)
+            else:
+                self.told.append(message)
 
     def run(self, ticks: int) -> None:
         for _ in range(ticks):
@@ -155,8 +163,26 @@ def test_a_tick_that_fails_is_left_out_and_too_many_on_end_are_the_end(fake: Fak
         fake.run(MOST_FAILED_STEPS)
 
 
+def test_it_says_that_it_is_alive_as_long_as_its_ticks_come_however_late(fake: Fake) -> None:
+    fake.run(100)
+    assert len(fake.alive_s) == 10
+    fake.alive_s.clear()
+    fake.takes_s = lambda tick: 2 * ALIVE_EVERY_S
+    fake.run(10)
+    assert len(fake.alive_s) == 10
+
+
+def test_much_that_it_is_told_at_once_does_not_keep_it_from_saying_that_it_is_alive(fake: Fake) -> None:
+    fake.run(1)
+    fake.waiting, fake.put_takes_s = [PUT] * 10, ALIVE_EVERY_S
+    before = len(fake.alive_s)
+    fake.worker.wait()
+    assert len(fake.alive_s) - before >= 10
+
+
 def test_it_closes_what_it_was_given_at_the_end(fake: Fake) -> None:
     answers = iter([True, False])
     fake.worker.run(lambda: next(answers))
+    assert fake.told[-1] == Leaving(), "what is written then takes its time"
     assert len(fake.ticks) == 50
     assert fake.closed == 2

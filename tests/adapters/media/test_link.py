@@ -12,7 +12,18 @@ import pytest
 import pytest_asyncio
 
 from adapters.media.link import Ears, Link
-from media.wire import LONGEST_FRAME_BYTES, Drop, Frames, FromWorker, Inventory, Load, Ready, frame, to_worker
+from media.wire import (
+    LONGEST_FRAME_BYTES,
+    Drop,
+    Frames,
+    FromWorker,
+    Inventory,
+    Leaving,
+    Load,
+    Ready,
+    frame,
+    to_worker,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -65,9 +76,8 @@ def ear() -> Ear:
 
 @pytest_asyncio.fixture
 async def link(tmp_path: Path, ear: Ear) -> AsyncIterator[Link]:
-    ears = Ears(
-        ear.told.put_nowait, lambda: ear.told.put_nowait(None), lambda: ear.told.put_nowait("dead"), ear.absent.set
-    )
+    tell = ear.told.put_nowait
+    ears = Ears(tell, lambda: tell(None), lambda: tell("dead"), ear.absent.set, lambda: tell("hung"))
     made = Link(tmp_path / "media.sock", ears)
     running = asyncio.create_task(made.run())
     yield made
@@ -124,6 +134,20 @@ async def test_what_is_too_long_for_a_frame_keeps_nothing_else_from_the_worker(
     await worker.stop()
 
 
+async def test_who_leaves_by_itself_is_not_told_that_the_worker_is_gone(tmp_path: Path, ear: Ear) -> None:
+    worker = Worker(tmp_path / "media.sock")
+    await worker.start()
+    tell = ear.told.put_nowait
+    ears = Ears(tell, lambda: tell("gone"), lambda: tell("dead"), ear.absent.set, lambda: tell("hung"))
+    running = asyncio.create_task(Link(tmp_path / "media.sock", ears).run())
+    assert await ear.next() == Inventory()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert ear.told.empty()
+    await worker.stop()
+
+
 _LISTENER = """
 import socket, sys, time
 from media.wire import Inventory, frame
@@ -156,3 +180,47 @@ async def test_a_process_that_has_ended_is_told_from_a_connection_that_has(
     assert await ear.next() is None
     assert await ear.next() == "dead"
     await process.wait()
+
+
+_SPEAKER = """
+import os, socket, sys, time
+from media.wire import Alive, Inventory, Leaving, Ready, frame
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+connection, _ = listener.accept()
+connection.sendall(frame(Inventory()))
+words = {"works": [Alive()] * 15, "hangs": [Alive()], "leaves": [Alive(), Leaving()]}[sys.argv[2]]
+for word in words:
+    connection.sendall(frame(word))
+    time.sleep(0.1)
+if sys.argv[2] == "hangs":
+    while True:
+        pass
+if sys.argv[2] == "leaves":
+    time.sleep(1.5)
+connection.sendall(frame(Ready("room", 1)))
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        ("works", [Inventory(), Ready("room", 1), "hung", None, "dead"]),
+        ("hangs", [Inventory(), "hung", None, "dead"]),
+        ("leaves", [Inventory(), Leaving(), Ready("room", 1)]),
+    ],
+)
+async def test_a_worker_that_says_nothing_any_more_is_killed(
+    tmp_path: Path, link: Link, ear: Ear, does: str, told: list[FromWorker | str | None]
+) -> None:
+    """One that is about to end may be silent: it writes what it has recorded."""
+    path = tmp_path / "media.sock"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _SPEAKER, str(path), does)
+    try:
+        assert [await asyncio.wait_for(ear.told.get(), 20) for _ in told] == told
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
