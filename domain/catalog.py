@@ -10,12 +10,14 @@ from domain.base import Event
 from domain.call import call
 from domain.conference import conference
 from domain.mailbox import mailbox
+from domain.subscription import subscription
 
 _BY_CATEGORY: Mapping[str, tuple[Iterable[type[Event]], ...]] = {
     "calls": (call.EVENTS,),
     "conferences": (conference.EVENTS,),
     "mailboxes": (mailbox.EVENTS,),
     "registrations": (registration.EVENTS,),
+    "subscriptions": (subscription.EVENTS,),
     "security": (guard.EVENTS,),
     "config": (tenant.EVENTS, extension.EVENTS, room.EVENTS, letterbox.EVENTS, apikey.EVENTS),
 }
@@ -57,4 +59,5 @@ _events, _categories = collect(_BY_CATEGORY)
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(_events)
 """Type name -> event class; former versions of a type lead to the class of now."""
 CATEGORIES: Mapping[str, str] = MappingProxyType(_categories)
-"""Type name -> `calls`, `conferences`, `mailboxes`, `registrations`, `security` or `config`."""
+"""Type name -> `calls`, `conferences`, `mailboxes`, `registrations`, `subscriptions`, `security` or
+`config`."""

@@ -43,6 +43,9 @@ class Switchboard(Protocol):
     def find(self, call: UUID) -> Call | None:
         """The live call, or None if there is none here. To be read, never changed."""
 
+    def knows(self, stream: UUID) -> bool:
+        """Whether there is such a call or subscription here."""
+
     def find_offers(self, branch: str) -> tuple[Call, ...]:
         """The live calls of which one of `offers` had this branch: peers choose it, and not all choose well."""
 

@@ -206,6 +206,10 @@ class Board:
         shard = self._shards.get(shard_of(call))
         return shard.calls.get(call) if shard else None
 
+    def knows(self, stream: UUID) -> bool:
+        shard = self._shards.get(shard_of(stream))
+        return shard is not None and (stream in shard.calls or stream in shard.subscriptions)
+
     def find_offers(self, branch: str) -> tuple[Call, ...]:
         return tuple(call for one in self._offers.find(branch) if (call := self.find(one)) is not None)
 

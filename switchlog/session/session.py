@@ -184,6 +184,7 @@ class Session:
         resumed = tuple(calls)
         self.board.resume(resumed)
         self._media.resume()
+        self._application.resume()
         self._prober.take_up(resumed, self._clock.utc())
         self._pump_soon()
 

@@ -1,5 +1,5 @@
-"""What one shard holds in memory while it is owned here. Data only: what happens to it is the board's, the hall's and
-the mailroom's."""
+"""What one shard holds in memory while it is owned here. Data only: what happens to it is the board's, the hall's, the
+mailroom's and the subscribers'."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ from domain.call.call import Call
 from domain.conference.conference import Conference
 from domain.mailbox.mailbox import Mailbox
 from domain.registration import Registration
+from domain.subscription.subscription import Subscription
 
 
 class Shard:
     """What one shard holds in memory, in the term `epoch`."""
 
-    __slots__ = ("calls", "conferences", "epoch", "mailboxes", "number", "registrations", "streams")
+    __slots__ = (
+        "calls",
+        "conferences",
+        "epoch",
+        "mailboxes",
+        "number",
+        "registrations",
+        "streams",
+        "subscribed",
+        "subscriptions",
+    )
 
     def __init__(self, number: int, epoch: int) -> None:
         self.number = number
@@ -27,6 +38,9 @@ class Shard:
         """(tenant, number) -> the conference that goes on in that room"""
         self.mailboxes: dict[tuple[str, str], Mailbox] = {}
         """(tenant, number) -> the mailbox, if anything is in it"""
+        self.subscriptions: dict[UUID, Subscription] = {}
+        self.subscribed: dict[tuple[str, str], dict[UUID, Subscription]] = {}
+        """(tenant, number) -> the same, by what they are about"""
 
     def hold(self, registration: Registration) -> None:
         """Keep a registration as long as it has bindings."""
@@ -52,6 +66,19 @@ class Shard:
             self.mailboxes[key] = mailbox
         elif self.mailboxes.get(key, mailbox).id == mailbox.id:
             self.mailboxes.pop(key, None)
+
+    def hold_subscription(self, subscription: Subscription) -> None:
+        """Keep one that goes on, or has ended and may still have to be said."""
+        self.subscriptions[subscription.id] = subscription
+        self.subscribed.setdefault((subscription.tenant, subscription.number), {})[subscription.id] = subscription
+
+    def drop_subscription(self, subscription: Subscription) -> None:
+        """Nothing is to be said about it any more."""
+        key = (subscription.tenant, subscription.number)
+        if self.subscriptions.pop(subscription.id, None) is not None:
+            del self.subscribed[key][subscription.id]
+            if not self.subscribed[key]:
+                del self.subscribed[key]
 
     def registration(self, tenant: str, number: str) -> Registration | None:
         """What goes on for an address-of-record."""

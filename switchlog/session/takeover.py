@@ -19,11 +19,13 @@ from domain.ids import shard_of
 from domain.mailbox.mailbox import Mailbox
 from domain.ports import JournalError, Stored
 from domain.registration import Registration
+from domain.subscription.subscription import Subscription
 from switchlog.session.shard import Shard
 
 _log = structlog.get_logger(__name__)
 
 Decode = Callable[[str, bytes], Event]
+_Live = Call | Conference | Mailbox | Registration | Subscription
 
 
 class Taken(NamedTuple):
@@ -59,10 +61,10 @@ def take(epochs: Mapping[int, int], streams: Iterable[Sequence[Stored]], decode:
 
 def _hold(shard: Shard, events: Sequence[Event]) -> bool:
     """Fold one stream into its shard; False if it does not fold."""
-    aggregate: Call | Conference | Mailbox | Registration | None = None
+    aggregate: _Live | None = None
     try:
         for event in events:
-            aggregate = cast("Call | Conference | Mailbox | Registration | None", event.mutate(aggregate))
+            aggregate = cast("_Live | None", event.mutate(aggregate))
         if isinstance(aggregate, Call):
             shard.calls[aggregate.id] = aggregate
         elif isinstance(aggregate, Conference):
@@ -71,6 +73,8 @@ def _hold(shard: Shard, events: Sequence[Event]) -> bool:
             shard.hold_mailbox(aggregate)
         elif isinstance(aggregate, Registration):
             shard.hold(aggregate)
+        elif isinstance(aggregate, Subscription):
+            shard.hold_subscription(aggregate)
     except Exception:  # noqa: BLE001  boundary: one stream's fault is not the others'
         _log.exception(
             "a stream of the journal does not fold and is left out: its call or bindings are lost to the phones;"

@@ -37,6 +37,7 @@ from domain.node import Roster
 from domain.ports import Credentials, Journal, Sealer
 from domain.routing.directory import Directory
 from domain.storage import Storage, StorageError
+from domain.subscription.subscription import Subscription
 from domain.values import Contact, Flow
 from media.wire import ToWorker
 from switchlog.node.crossing import Crossing, Faraway, Outward
@@ -45,6 +46,7 @@ from switchlog.node.warden import Holder
 from switchlog.session.board import Board
 from switchlog.session.outlet import Outlets, nowhere
 from switchlog.session.probe import Prober
+from switchlog.session.subscribers import Subscribers, SubscribersParts
 from switchlog.studio.clerk import Clerk
 from switchlog.studio.mailroom import BoxName
 from switchlog.studio.reel import ReelStore
@@ -141,6 +143,7 @@ class Switch(NamedTuple):
     addresses: Addresses
     board: Board
     application: Application
+    subscribers: Subscribers
     prober: Prober
     perform: Callable[[Call, tuple[Effect, ...]], None]
     crossing: Crossing | None = None
@@ -156,8 +159,12 @@ class Due(NamedTuple):
 
 def dues_of(switch: Switch) -> tuple[Due, ...]:
     """All of these parts that do."""
-    board, prober, studio = switch.board, switch.prober, switch.studio
-    dues = (Due(board.next_deadline, board.on_deadline), Due(prober.next_due, prober.on_due))
+    board, prober, subscribers, studio = switch.board, switch.prober, switch.subscribers, switch.studio
+    dues: tuple[Due, ...] = (
+        Due(board.next_deadline, board.on_deadline),
+        Due(prober.next_due, prober.on_due),
+        Due(subscribers.next_due, subscribers.on_due),
+    )
     if studio is None:
         return dues
     own = (studio.hall, studio.performer, studio.reels, studio.eraser, studio.mailroom, studio.voicemail)
@@ -201,9 +208,10 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         performer,
         probes=lambda events: prober.told(events),  # noqa: PLW0108  it is made below
         media=lambda call, effects: studio.perform(call, effects) if studio else None,
-        left=lambda shard: studio.leave(shard) if studio else None,
+        left=lambda shard: _leave(shard, application, studio),
     )
     board = _board(parts, identifiers, outlets)
+    subscribers = _subscribers(parts, hooks, board, lambda one: application.notifier.ended(one))  # noqa: PLW0108
     studio = _studio(parts, hooks, board, addresses, lambda name: application.summaries.tell(*name))
     crossing = None
     if faraway and hooks.outward:
@@ -213,6 +221,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         Parts(
             layer=layer,
             switchboard=board,
+            subscriptions=subscribers,
             identifiers=identifiers,
             performer=performer,
             peers=peers,
@@ -230,7 +239,9 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
         )
     )
     prober = Prober(parts.probe_s, board.find, application.relay.check)
-    return Switch(layer, peers, moves, addresses, board, application, prober, outlets.perform, crossing, studio)
+    return Switch(
+        layer, peers, moves, addresses, board, application, subscribers, prober, outlets.perform, crossing, studio
+    )
 
 
 def _crossing(
@@ -264,6 +275,16 @@ def _board(parts: SessionParts, identifiers: SipIdentifiers, outlets: Outlets) -
         session_s=parts.session_s,
         outlets=outlets,
     )
+
+
+def _leave(shard: int, application: Application, studio: Studio | None) -> None:
+    application.leave(shard)
+    if studio is not None:
+        studio.leave(shard)
+
+
+def _subscribers(parts: SessionParts, hooks: Hooks, board: Board, ended: Callable[[Subscription], None]) -> Subscribers:
+    return Subscribers(SubscribersParts(board, parts.node, lambda: hooks.clock().utc, hooks.chance, ended))
 
 
 def _studio(

@@ -206,6 +206,7 @@ class Exchange:
         self.board.resume(calls)
         if self.studio is not None:
             self.studio.resume()
+        self.application.resume()
         if self._media is not None:
             self._media.meet(self)
         self.prober.take_up(calls, self._utc())
@@ -230,6 +231,7 @@ class Exchange:
         self.layer, self.board, self.application = switch.layer, switch.board, switch.application
         self.moves, self.addresses, self.peers = switch.moves, switch.addresses, switch.peers
         self.crossing, self.prober, self.studio = switch.crossing, switch.prober, switch.studio
+        self.subscribers = switch.subscribers
         self._dues = dues_of(switch)
         for transport in ("udp", "tcp"):
             self.addresses.announce(transport, self.server)

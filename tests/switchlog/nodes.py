@@ -6,7 +6,7 @@ What they know of each other is always right, unless a test says what a node bel
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import cast
 
 from adapters.journal.codec import decode
@@ -16,8 +16,9 @@ from domain.ids import SHARDS, shard_of_registration
 from domain.node import Listener, Neighbour, home_of
 from domain.ports import Done, OwnershipLost, Record
 from domain.registration import Registration
+from domain.routing.directory import Directory
 from domain.values import Contact
-from tests.domain.world import START, seconds
+from tests.domain.world import START, directory, seconds
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms
 
@@ -74,8 +75,14 @@ class Nodes:
     With `mixing` each has media, those of one node the same.
     """
 
-    def __init__(self, shards: Mapping[str, Iterable[int]], *, mixing: bool = False) -> None:
-        self.journal = SharedJournal()
+    def __init__(
+        self,
+        shards: Mapping[str, Iterable[int]],
+        *,
+        mixing: bool = False,
+        directory: Callable[[], Directory] = directory,
+    ) -> None:
+        self.journal, self._directory = SharedJournal(), directory
         self.rooms = {name: RememberedRooms() for name in shards} if mixing else {}
         for name, rooms in self.rooms.items():
             rooms.has = self.rooms[home_of(name)].has if home_of(name) in self.rooms else rooms.has
@@ -107,7 +114,9 @@ class Nodes:
         clock_s = max((one.clock_s for one in self._exchanges.values()), default=0.0)
         epochs = self.journal.claim(shards, name)
         media = self.rooms.get(name)
-        exchange = Exchange(self.journal, epoch=epochs, start_s=clock_s, node=name, cluster=self, media=media)
+        exchange = Exchange(
+            self.journal, epochs, clock_s, directory=self._directory, node=name, cluster=self, media=media
+        )
         self._exchanges[name] = exchange
         self.settle()
         return exchange
@@ -136,6 +145,7 @@ class Nodes:
         exchange.board.resume(exchange.board.load(epochs, live, decode))
         if exchange.studio is not None:
             exchange.studio.resume()
+        exchange.application.resume()
         exchange.deliver()
         self.settle()
 

@@ -127,7 +127,7 @@ def test_options_inside_a_dialog_needs_the_dialog() -> None:
     assert methods(exchange.take(ALICE))[-1] == "481 OPTIONS"
 
 
-@pytest.mark.parametrize(("method", "status"), [("SUBSCRIBE", 405), ("PUBLISH", 405), ("NONSENSE", 501)])
+@pytest.mark.parametrize(("method", "status"), [("NOTIFY", 405), ("PUBLISH", 405), ("NONSENSE", 501)])
 def test_other_methods_are_refused_with_what_is_allowed(method: str, status: int) -> None:
     exchange = Exchange()
     alice, _, answered, _ = talk(exchange)

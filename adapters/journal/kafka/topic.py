@@ -72,6 +72,7 @@ _TOPIC_OF = {
     "conferences": CALLS,
     "mailboxes": CALLS,
     "registrations": REGISTRATIONS,
+    "subscriptions": CALLS,  # which only the owner of a shard reads
     "security": REGISTRATIONS,
     "config": CONFIG,
 }

@@ -14,6 +14,7 @@ from adapters.sip.application import inside, moving, registrar, whom
 from adapters.sip.application.answers import Answers
 from adapters.sip.application.cancel import Cancels
 from adapters.sip.application.change import Changes, offered_by
+from adapters.sip.application.notifier import Notifier, Watcher
 from adapters.sip.application.outgoing import Outgoing
 from adapters.sip.application.pager import Pager
 from adapters.sip.application.parts import Now, Parts
@@ -33,6 +34,7 @@ from adapters.sip.request.admission import Merged, admit
 from adapters.sip.request.home import home_of
 from adapters.sip.request.identity import caller_of
 from adapters.sip.request.route import check_route, check_secure
+from adapters.sip.request.subscription import shard_of_subscribe
 from adapters.sip.request.translate import Caller
 from adapters.sip.transaction.event import (
     AckReceived,
@@ -69,8 +71,9 @@ class Application:
         self._layer = parts.layer
         self._outgoing, self._answers = Outgoing(parts), (answers := Answers(parts))
         self.relay, self._pager = Relay(parts), Pager(parts)
-        self.summaries = Summaries(parts)
-        returning = Returning(self._outgoing, self.relay, self._pager, self.summaries)
+        self.notifier = Notifier(parts, answers)
+        self.summaries = Summaries(parts, self.notifier)
+        returning = Returning(self._outgoing, self.relay, self._pager, self.summaries, self.notifier)
         self._changes = Changes(parts)
         self._merged, self._is_ours = Merged(parts.layer.__contains__), partial(whom.is_ours, parts)
         self._spent: Use | None = None  # by the request in hand
@@ -84,6 +87,7 @@ class Application:
             "MESSAGE": self._relayed,
             "PRACK": self._prack,
             "UPDATE": self._change,
+            "SUBSCRIBE": self._subscribe,
         }
         self._events: Mapping[type[Event], Callable[[Any, Now], None]] = {
             RequestReceived: self._request,
@@ -113,6 +117,16 @@ class Application:
         """Another node's registrar has made this binding of what was `before`: the phone's calls here follow it."""
         moving.bound(self._parts, tenant, contact.flow, ((contact, before),))
         self._heard(Device(tenant, contact.device, contact.instance), contact.flow)
+
+    def resume(self) -> None:
+        """Shards were taken: tell phones what they are to be told."""
+        self._parts.subscriptions.resume()
+        self.notifier.resume()
+
+    def leave(self, shard: int) -> None:
+        """A shard is not ours any more, at least for now."""
+        self.notifier.leave(shard)
+        self.summaries.leave(shard)
 
     # --- requests
 
@@ -174,7 +188,8 @@ class Application:
             self._answer(event, registrar.granted(request, contacts, then.utc, tag, home), then)
             if ask.contacts:
                 self._heard(Device(tenant, device, ask.contacts[0].instance), event.flow)
-                self.summaries.tell(tenant, ask.number, event.flow)
+                fresh = [contact for contact, _ in registrar.made(request, before, contacts)]
+                self.summaries.bound(tenant, ask.number, fresh)
 
         try:
             parts.switchboard.register(ask, durable, self._answers.forgets(event, proof.use))
@@ -187,8 +202,7 @@ class Application:
             return
         request, parts = event.request, self._parts
         directory, shard = parts.switchboard.directory, home_of(event.request, parts.switchboard)
-        if not parts.switchboard.owns(shard):  # before a challenge: it may be one that was let in where the shard was
-            raise NotOwned(f"shard {shard} is not owned here")
+        self._check_owned(shard)
         tenant, domain = translate.tenant_of(request, directory)
         proof = self._authenticate(event, tenant, domain, now)
         if proof is None:
@@ -298,12 +312,25 @@ class Application:
             number = translate.number_of(translate.request_uri(request))
             self._pager.page(event, caller, number, self._answers.local_tag(request))
 
+    def _subscribe(self, event: RequestReceived, now: Now) -> None:
+        request, directory = event.request, self._parts.switchboard.directory
+        self._check_owned(shard_of_subscribe(request, directory, self._parts.identifiers))
+        tenant, domain = translate.tenant_of(request, directory)
+        proof = self._authenticate(event, tenant, domain, now)
+        if proof is not None:
+            self.notifier.subscribe(event, Watcher(tenant, proof.device), self._answers.forgets(event, proof.use))
+
     def _unconfirmed(self, event: Unconfirmed, now: Now) -> None:
         if (found := offered_by(self._parts, event.key)) is not None:
             call, leg = found
             self._outgoing.tell(call, ProgressUnconfirmed(event.key.branch, f"leg:{leg}", leg))
 
     # --- parts
+
+    def _check_owned(self, shard: int) -> None:
+        """Before a challenge: it may be one that was let in where the shard was. Raises NotOwned."""
+        if not self._parts.switchboard.owns(shard):
+            raise NotOwned(f"shard {shard} is not owned here")
 
     def _dialog(self, request: Request) -> tuple[Call, Leg]:
         found = inside.dialog_of(self._parts, request)
@@ -340,6 +367,7 @@ class Application:
     def _heard(self, device: Device, flow: Flow) -> None:
         if self._parts.peers.heard(device, flow):
             self._parts.device_back(device)
+            self.notifier.back(device)
 
     def _answer(self, event: RequestReceived, response: Response, now: Now) -> None:
         self._layer.respond(event.key, response, now.monotonic)

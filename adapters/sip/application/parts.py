@@ -20,6 +20,7 @@ from adapters.sip.gate.gate import Unwitnessed, Witness
 from adapters.sip.transaction.layer import TransactionLayer
 from domain.call.call import Call
 from domain.ports import Credentials, Sealer
+from domain.subscription.port import Subscriptions
 from domain.switchboard import Switchboard
 
 
@@ -44,6 +45,7 @@ class Parts(NamedTuple):
 
     layer: TransactionLayer
     switchboard: Switchboard
+    subscriptions: Subscriptions
     identifiers: SipIdentifiers
     performer: Performer
     peers: Peers

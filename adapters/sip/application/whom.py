@@ -46,17 +46,17 @@ def instance_of_caller(parts: Parts, request: Request, tenant: str, number: str)
 
 
 def names_call(switchboard: Switchboard, identifiers: SipIdentifiers, tag: str) -> bool:
-    """Whether a To tag is ours and of a call that we have, or may have once its shard is claimed.
+    """Whether a To tag is ours and of a call or subscription that we have, or may have once its shard is claimed.
 
-    Nobody else can make one, and one that somebody kept is worth nothing once its call is forgotten.
+    Nobody else can make one, and one that somebody kept is worth nothing once that is forgotten.
     """
     leg = identifiers.leg_of_tag(tag)
-    call = call_of_leg(leg) if leg is not None else None
-    return call is not None and (switchboard.find(call) is not None or not switchboard.owns(shard_of(call)))
+    stream = call_of_leg(leg) if leg is not None else None
+    return stream is not None and (switchboard.knows(stream) or not switchboard.owns(shard_of(stream)))
 
 
 def belongs(switchboard: Switchboard, identifiers: SipIdentifiers, request: Request) -> bool:
-    """Whether a request names a dialog or an offer of a call; not whether it may. Raises MessageError."""
+    """Whether a request names a dialog of ours or an offer of a call; not whether it may. Raises MessageError."""
     if request.method == "CANCEL":
         return bool(switchboard.find_offers(request.via.branch))
     return names_call(switchboard, identifiers, request.to.tag)

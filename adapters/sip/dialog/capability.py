@@ -5,10 +5,13 @@ What may live here: closed sets and the header values made of them. No decisions
 
 from __future__ import annotations
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "MESSAGE", "PRACK", "UPDATE")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "MESSAGE", "PRACK", "UPDATE", "SUBSCRIBE")
 """Served, in the order in which Allow names them (RFC 3261 20.5)."""
-REGISTERED = frozenset({*METHODS, "NOTIFY", "PUBLISH", "PUT", "REFER", "SUBSCRIBE"})
+REGISTERED = frozenset({*METHODS, "NOTIFY", "PUBLISH", "PUT", "REFER"})
 """Methods that have an RFC: one of these that is not served is 405, any other word is 501 (21.4.6, 21.5.2)."""
+MESSAGE_SUMMARY = "message-summary"
+PACKAGES = (MESSAGE_SUMMARY,)
+"""What a phone may subscribe to, for Allow-Events (RFC 6665 section 8.2.2)."""
 RELIABLE = "100rel"
 TIMER = "timer"
 OPTION_TAGS: tuple[str, ...] = (RELIABLE, TIMER)
@@ -21,6 +24,7 @@ ENCODINGS = ("identity",)
 """Content codings, for Accept-Encoding (20.2)."""
 
 ALLOW = ", ".join(METHODS)
+ALLOW_EVENTS = ", ".join(PACKAGES)
 SUPPORTED = ", ".join(OPTION_TAGS)
 ACCEPT = ", ".join(BODIES)
 ACCEPT_ENCODING = ", ".join(ENCODINGS)

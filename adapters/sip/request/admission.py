@@ -13,6 +13,7 @@ from adapters.sip.dialog.capability import (
     ACCEPT,
     ACCEPT_ENCODING,
     ALLOW,
+    ALLOW_EVENTS,
     BODIES,
     ENCODINGS,
     METHODS,
@@ -110,6 +111,8 @@ def explain(response: Response, request: Request) -> None:
     if status == 415 or (status == 200 and request.method == "OPTIONS"):
         response.add("Accept", ACCEPT)
         response.add("Accept-Encoding", ACCEPT_ENCODING)
+    if status == 489 or (status == 200 and request.method == "OPTIONS"):
+        response.add("Allow-Events", ALLOW_EVENTS)
     if status == 422:
         response.add("Min-SE", str(LEAST_S))
     if status == 420 and (tags := unsupported(request)):

@@ -12,6 +12,7 @@ from adapters.sip.message.error import NotAllowed
 from adapters.sip.message.message import MessageError, Request
 from adapters.sip.request import translate
 from adapters.sip.request.home import home_of
+from adapters.sip.request.subscription import shard_of_subscribe
 from adapters.sip.transaction.key import ServerKey, server_key
 from domain.ids import call_of_leg, shard_of, shard_of_registration
 from domain.switchboard import Switchboard
@@ -32,6 +33,8 @@ class Places:
         try:
             if request.method == "REGISTER":
                 return self._of_register(request)
+            if request.method == "SUBSCRIBE":
+                return shard_of_subscribe(request, self._switchboard.directory, self._identifiers)
             leg = self._identifiers.leg_of_tag(request.to.tag)
             if leg is not None:
                 return shard_of(call_of_leg(leg))

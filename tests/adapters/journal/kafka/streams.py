@@ -20,11 +20,14 @@ from domain.letterbox import Letterbox, letterbox_id
 from domain.mailbox.input import Begin, Delete, Drop, Erase, GiveUpMail, Hear, Mail, Renew
 from domain.ports import Record
 from domain.room import Room, room_id
+from domain.subscription.input import Fail, Refresh
+from domain.subscription.subscription import Why
 from domain.tenant import Tenant, Wanted, tenant_id
 from domain.values import STRIP_ALL, Ability
 from tests.domain.conference.meeting import CLOSED, Meeting
 from tests.domain.history import ENDS, KINDS, play
 from tests.domain.mailbox.letters import Letters
+from tests.domain.subscription.watching import DIALOG, begun
 from tests.domain.test_call_voicemail import Voiced
 from tests.domain.world import START
 from tests.projections.histories import bindings, moved, plain_call, record
@@ -46,6 +49,7 @@ def streams(count: int) -> Iterator[tuple[int, list[Record]]]:
     yield _stream(moved(Voiced(0).events, count + 2))
     for events in (_guarded(), _tenant(), _extension(), _key(), _room(), _conference(), _letterbox(), _mailbox()):
         yield _stream(events)
+    yield _stream(_subscription())
 
 
 def _stream(events: tuple[Event, ...]) -> tuple[int, list[Record]]:
@@ -162,3 +166,11 @@ def _key() -> tuple[Event, ...]:
     return (
         ApiKey.Created(apikey_id("k1"), 1, START, _CONTEXT, originator_topic=ApiKey.TOPIC, key_id="k1", role="analyst"),
     )
+
+
+def _subscription() -> tuple[Event, ...]:
+    watch = begun()
+    watch.taken()
+    watch.play(Refresh("c", "a", DIALOG, 600))
+    watch.play(Fail("c", "a", Why.SILENT))
+    return tuple(watch.events)
