@@ -18,12 +18,7 @@ SPOKEN_S = 13.0
 
 async def events(server: Server, kind: str, count: int = 1) -> list[dict[str, Any]]:
     """All events of this type, once there are so many."""
-    async with server.client() as client, asyncio.timeout(20):
-        while True:
-            found: list[dict[str, Any]] = (await client.get("/v1/events", params={"type": kind})).json()["items"]
-            if len(found) >= count:
-                return found
-            await asyncio.sleep(0.05)
+    return await server.items(f"/v1/events?type={kind}", lambda found: len(found) >= count)
 
 
 async def metric(server: Server, name: str) -> float:

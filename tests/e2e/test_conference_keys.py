@@ -38,13 +38,12 @@ async def is_spoken_to(call: PhoneCall) -> None:
 
 async def until(server: Server, *types: str) -> None:
     """Wait until exactly these events of conferences have happened, in this order."""
-    found: list[str] = []
-    async with asyncio.timeout(20), server.client() as client:
-        while found != list(types):
-            answer = await client.get("/v1/events", params={"tenant": "acme", "limit": 1000})
-            named = [one["type"].split(".") for one in answer.json()["items"]]
-            found = [name[1] for name in named if name[0] == "conference"]
-            await asyncio.sleep(0.05)
+
+    def happened(events: list[dict[str, Any]]) -> bool:
+        named = [one["type"].split(".") for one in events]
+        return [name[1] for name in named if name[0] == "conference"] == list(types)
+
+    await server.items("/v1/events?tenant=acme&limit=1000", happened)
 
 
 async def test_a_pin_is_asked_for_in_words_and_typed_in_each_way(server: Server, phones: Phones) -> None:

@@ -23,14 +23,13 @@ ALICE_HZ, BOB_HZ = TONES_HZ["1001"], TONES_HZ["1002"]
 ALWAYS = {"mode": "always", "layout": "stereo"}
 
 
-async def finished(server: Server, client: httpx.AsyncClient, count: int = 1) -> list[dict[str, Any]]:
+async def finished(server: Server, count: int = 1) -> list[dict[str, Any]]:
     """The recordings once this many are over, the oldest first."""
-    async with asyncio.timeout(20):
-        while True:
-            items = (await client.get("/v1/recordings")).raise_for_status().json()["items"]
-            if len(items) >= count and all("stopped_at" in one for one in items):
-                return [*reversed(items)]
-            await asyncio.sleep(0.1)
+
+    def over(items: list[dict[str, Any]]) -> bool:
+        return len(items) >= count and all("stopped_at" in one for one in items)
+
+    return [*reversed(await server.items("/v1/recordings", over))]
 
 
 async def sound(client: httpx.AsyncClient, item: dict[str, Any]) -> tuple[int, Samples]:
@@ -68,7 +67,7 @@ async def test_each_side_is_recorded_apart(server: Server, phones: Phones, speak
     await asyncio.sleep(2)  # so much is to be recorded
     await out.hang_up()
     async with server.client() as client:
-        (item,) = await finished(server, client)
+        (item,) = await finished(server)
         assert (item["tenant"], item["from_number"], item["to_number"]) == ("acme", "1001", "1002")
         assert (item["layout"], item["by"], item["reason"]) == ("stereo", "policy", "")
         rate_hz, (left, right) = await sound(client, item)
@@ -91,7 +90,7 @@ async def test_on_demand_with_a_masked_stretch(server: Server, phones: Phones) -
     alice, bob = await phone(server, phones, "baresip", "1001"), await phone(server, phones, "pjsua", "1002")
     out, incoming = await connect(alice, bob, "1002")
     async with server.client() as client:
-        (call,) = (await client.get("/v1/calls")).json()["items"]
+        (call,) = await server.items("/v1/calls", bool)
 
         async def wish(name: str, changed: bool = True) -> None:
             answer = await client.post(f"/v1/calls/{call['call_id']}/recording/{name}")
@@ -107,7 +106,7 @@ async def test_on_demand_with_a_masked_stretch(server: Server, phones: Phones) -
         await wish("unmask")
         await asyncio.sleep(2)
         await wish("stop")
-        (item,) = await finished(server, client)
+        (item,) = await finished(server)
         rate_hz, (left, right) = await sound(client, item)
         silent = np.flatnonzero((left == 0) & (right == 0))
         begin, end = silent[0], silent[-1]
@@ -122,12 +121,12 @@ async def test_on_demand_with_a_masked_stretch(server: Server, phones: Phones) -
         )
         await both_hear(out, ALICE_HZ, incoming, BOB_HZ)
         await out.hang_up()
-        first, second = await finished(server, client, 2)
+        first, second = await finished(server, 2)
         assert (first["by"][:4], second["by"][:4]) == ("api:", "leg:")
         assert (await client.delete(f"/v1/recordings/{first['recording']}")).json() == {"erased": True}
         assert (await client.get(f"/v1/recordings/{first['recording']}/audio")).status_code == 404
         await server.rows("SELECT 1 FROM call_events WHERE type LIKE 'call.recording_erased%'", bool)
-        assert await finished(server, client, 1) == [second]
+        assert await finished(server, 1) == [second]
     masked = server.query("SELECT 1 FROM call_events WHERE type LIKE 'call.recording_masked%'")
     assert len(masked) == 2
 
@@ -144,7 +143,7 @@ async def test_a_recording_outlives_its_processes(server: Server, phones: Phones
     await asyncio.sleep(1)
     await incoming.hang_up()
     async with server.client() as client:
-        (item,) = await finished(server, client)
+        (item,) = await finished(server)
         rate_hz, (left, right) = await sound(client, item)
         assert item["duration_ms"] > 2000
         only(middle(left, rate_hz, 0.2), rate_hz, ALICE_HZ, BOB_HZ)
@@ -166,7 +165,7 @@ async def test_a_recording_goes_on_after_its_server_was_away(server: Server, pho
     await asyncio.sleep(1)
     await out.hang_up()
     async with server.client() as client:
-        (item,) = await finished(server, client)
+        (item,) = await finished(server)
         rate_hz, (left, right) = await sound(client, item)
         assert item["reason"] == ""
         only(middle(left, rate_hz, 0.2), rate_hz, ALICE_HZ, BOB_HZ)

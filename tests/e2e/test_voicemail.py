@@ -36,22 +36,12 @@ def with_box(ring_s: int = 30, **fields: Any) -> dict[str, Any]:
 
 async def happens(server: Server, kind: str, times: int = 1, timeout_s: float = 20) -> None:
     """So many events of this type are in the journal."""
-    found = 0
-    async with server.client() as client, asyncio.timeout(timeout_s):
-        while found < times:
-            answer = await client.get("/v1/events", params={"after": "0", "type": kind})
-            found = len(answer.json()["items"])
-            await asyncio.sleep(0.05)
+    await server.items(f"/v1/events?after=0&type={kind}", lambda found: len(found) >= times, timeout_s)
 
 
 async def messages(server: Server, count: int, timeout_s: float = 20) -> list[dict[str, Any]]:
     """The messages of the mailbox, once there are so many."""
-    found: list[dict[str, Any]] = []
-    async with server.client() as client, asyncio.timeout(timeout_s):
-        while len(found) != count:
-            found = (await client.get(BOX, params=ACME)).json()["items"]
-            await asyncio.sleep(0.05)
-    return found
+    return await server.items(f"{BOX}?tenant=acme", lambda found: len(found) == count, timeout_s)
 
 
 async def said(server: Server, message: str) -> tuple[bytes, tuple[float, ...], float]:

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,12 +31,6 @@ async def server(tmp_path: Path, broker: Broker) -> AsyncIterator[Server]:
         yield one
 
 
-async def get(server: Server, path: str) -> list[dict[str, Any]]:
-    async with server.client() as client:
-        items: list[dict[str, Any]] = (await client.get(path)).json()["items"]
-        return items
-
-
 async def shared(server: Server) -> None:
     """Until the workers have all the shards between them, and the edge has none."""
     rows: dict[str, int] = {}
@@ -52,8 +45,8 @@ async def shared(server: Server) -> None:
 
 async def worker_of_call(server: Server) -> str:
     """The process that holds the one call."""
-    (call,) = await get(server, "/v1/calls")
-    events = await get(server, f"/v1/events?stream={call['call_id']}")
+    (call,) = await server.items("/v1/calls", bool)
+    events = await server.items(f"/v1/events?stream={call['call_id']}", bool)
     return f"sessions-{number_of(events[-1]['data']['context']['node'])}"
 
 
@@ -108,9 +101,9 @@ async def test_a_room_is_at_one_worker_and_its_audio_outlives_that(server: Serve
     calls = await enter(server, phones, "1001", "1002")
     await all_hear_the_others(calls)
     await shared(server)
-    (room,) = await get(server, "/v1/conferences")
+    (room,) = await server.items("/v1/conferences", bool)
     assert [one["number"] for one in room["members"]] == ["1001", "1002"]
-    events = await get(server, f"/v1/events?stream={room['conference_id']}")
+    events = await server.items(f"/v1/events?stream={room['conference_id']}", bool)
     await server.replace_role(f"sessions-{number_of(events[-1]['data']['context']['node'])}")
     await all_hear_each_other_again(calls)
     assert [change.state for call in calls.values() for change in call.changes].count("answered") == 2

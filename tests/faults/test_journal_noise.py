@@ -94,12 +94,8 @@ async def parked(server: Server, enough: int) -> list[dict[str, Any]]:
 
 
 async def call_id(server: Server) -> UUID:
-    async with server.client() as client:
-        async with asyncio.timeout(20):  # the view follows the journal
-            while not (items := (await client.get("/v1/calls")).json()["items"]):
-                await asyncio.sleep(0.02)
-        (one,) = items
-        return UUID(one["call_id"])
+    (one,) = await server.items("/v1/calls", bool)
+    return UUID(one["call_id"])
 
 
 async def exact(server: Server, calls: int, takeovers: int) -> None:
@@ -132,11 +128,11 @@ async def test_noise_in_every_topic_stops_nobody(server: Server, stranger: Stran
         ("registrations", f"registrations-{places[1][1]}"),
     }
     assert len(found) == 12 and all(row["reason"] for row in found)
+    listed = await server.items("/v1/projections", lambda listed: all(one["parked"] == 4 for one in listed))
+    assert all(f"-{shard}" in one["detail"] for one in listed[:2]), listed
     async with server.client() as client:
         metrics = (await client.get("/metrics")).text
-        assert "switchlog_journal_unreadable_total 12.0" in metrics and "parked_records 12.0" in metrics
-        listed = (await client.get("/v1/projections")).json()["items"]
-        assert all(one["parked"] == 4 and f"-{shard}" in one["detail"] for one in listed[:2]), listed
+    assert "switchlog_journal_unreadable_total 12.0" in metrics and "parked_records 12.0" in metrics
     await server.replace_role("sessions")
     await up.end()
     again = await RawCall(up.caller, up.callee).connect()
