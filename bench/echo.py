@@ -9,7 +9,7 @@ import time
 from typing import NamedTuple
 
 from bench.measure import TreeCpu
-from tests.fixtures.server import free_ports
+from tests.fixtures.ports import free_ports
 
 LABEL = "bare uvloop echo of as many datagrams"
 _WINDOW = 8

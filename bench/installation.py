@@ -17,7 +17,8 @@ from adapters.sip.message.message import Response
 from adapters.sip.message.parser import parse
 from bench.measure import TreeCpu, settle
 from bench.sipp import Load
-from tests.fixtures.server import PASSWORD, Server, free_ports, tenant
+from tests.fixtures.ports import free_ports
+from tests.fixtures.server import PASSWORD, Server, tenant
 
 USERS = 200
 """Extensions that take turns under load."""

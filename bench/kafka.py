@@ -28,8 +28,10 @@ from bench.measure import TreeCpu, percentile, settle
 from bench.table import Row
 from cluster import installation
 from cluster.broker import Broker
+from cluster.properties import Ports
 from domain.ids import SHARDS, shard_of
 from domain.ports import Record
+from tests.fixtures.ports import free_ports
 
 YARDSTICK = "bare kafka-python loop, same records, settings and transactions, a commit a batch"
 _BARE_TURNS = 500
@@ -40,7 +42,7 @@ _TURNS_TAKEN = 12
 @contextmanager
 def broker(folder: Path) -> Iterator[Broker]:
     """A broker of its own, started. Raises `cluster.jars.Unavailable` without Java or Maven."""
-    one = installation.broker(folder)
+    one = installation.broker(folder, Ports(*free_ports(2)))
     try:
         one.start()
         yield one

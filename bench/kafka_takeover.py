@@ -20,7 +20,8 @@ from bench.installation import CALLEE, USERS, numbers, register, users
 from bench.kafka_replay import bare_reading
 from bench.sipp import CALL, Load
 from bench.table import Row
-from tests.fixtures.server import Server, free_ports, tenant
+from tests.fixtures.ports import free_ports
+from tests.fixtures.server import Server, tenant
 
 RATE = 50
 _ROUNDS = 5

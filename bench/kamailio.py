@@ -17,7 +17,8 @@ from bench.measure import TreeCpu, settle
 from bench.signalling import Load, Measured, calls, registers, worst
 from bench.sipp import Stats
 from bench.table import Missing, Row
-from tests.fixtures.server import PASSWORD, free_ports
+from tests.fixtures.ports import free_ports
+from tests.fixtures.server import PASSWORD
 
 Play = Callable[[Target, Load], Awaitable[Stats]]
 Beside = Callable[[str | None, Path, str, Measured], Awaitable[Row | Missing]]

@@ -22,7 +22,7 @@ from bench.measure import percentile
 from bench.media_phones import CODECS, HOST, SUITE
 from bench.table import Row
 from media.wire import Context, Frames, Leg, Put, Ready, Sdes, frame, from_worker
-from tests.media.party import free_port
+from tests.fixtures.ports import free_pairs
 
 YARDSTICK = "bare loop: same socket calls, bare numpy mix"
 UNIT = "% of a core"
@@ -81,7 +81,7 @@ def worker(shape: Shape, seconds: float) -> Cost:
         words = [sys.executable, "-m", "bench.media_worker", "--control", str(control)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
             try:
-                ports = free_ports(len(remotes))
+                ports = free_pairs(len(remotes))
                 with connected(control) as client:
                     put(client, shape, ports, remotes)
                     begin(speakers, ports)
@@ -103,7 +103,7 @@ def floor(legs: int, seconds: float) -> float:
             assert process.stdin is not None
             assert process.stdout is not None
             try:
-                ports = free_ports(len(remotes))
+                ports = free_pairs(len(remotes))
                 process.stdin.write(json.dumps([ports, remotes]) + "\n")
                 process.stdin.flush()
                 process.stdout.readline()
@@ -126,13 +126,6 @@ def phones(shape: Shape, gaps: bool = False) -> Iterator[tuple[subprocess.Popen[
             yield process, json.loads(process.stdout.readline())
         finally:
             process.kill()
-
-
-def free_ports(count: int) -> list[int]:
-    ports: dict[int, None] = {}
-    while len(ports) < count:
-        ports[free_port()] = None
-    return list(ports)
 
 
 def begin(phones: subprocess.Popen[str], ports: Sequence[int]) -> None:

@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.measure import mean, percentile
-from bench.media import Shape, connected, free_ports, put
+from bench.media import Shape, connected, put
 from bench.media_phones import HOST
 from bench.table import Row
 from media import g711, rtp
+from tests.fixtures.ports import free_pairs
 
 PAIRS = 8
 WANTED_MS = 60.0
@@ -78,7 +79,7 @@ def row(seconds: float) -> Row:
         with subprocess.Popen([sys.executable, "-m", "media", "--control", str(control)]) as worker:
             try:
                 with connected(control) as client:
-                    ports = free_ports(len(sockets))
+                    ports = free_pairs(len(sockets))
                     put(client, Shape(len(sockets), PAIRS), ports, [sock.getsockname()[1] for sock in sockets])
                     for sock, port in zip(sockets, ports, strict=True):
                         sock.connect((HOST, port))

@@ -18,9 +18,10 @@ from pathlib import Path
 from adapters.media.link import Ears, Link
 from adapters.media.pool import Pool, Terms
 from bench.measure import mean, percentile
-from bench.media import SETTLE_S, Shape, begin, contexts, free_ports, phones
+from bench.media import SETTLE_S, Shape, begin, contexts, phones
 from bench.table import Row
 from media.wire import FromWorker, Inventory, Load, Ready
+from tests.fixtures.ports import free_pairs
 
 WANTED_MS = 500.0
 _AFTER_S = 2.0
@@ -66,7 +67,7 @@ async def _lead(
     house = _House(controls)
     try:
         await house.until(lambda: house.there == len(controls))
-        ports = free_ports(shape.legs)
+        ports = free_pairs(shape.legs)
         for name, context in contexts(shape, ports, remotes).items():
             house.pool.put(name, context)
         await house.until(lambda: house.ready == shape.rooms)

@@ -13,7 +13,7 @@ from bench.installation import IDLE_USERS, ROLES, USERS, Installation, users
 from bench.measure import private_bytes
 from bench.sipp import CALL, REGISTER
 from bench.table import Row
-from tests.fixtures.server import free_ports
+from tests.fixtures.ports import free_ports
 
 REGISTRATION_BAR_KB, CALL_BAR_KB = 12.0, 40.0
 _FORGET_S = 40

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bench.installation import Installation, users
 from bench.sipp import CALL
 from bench.table import Row
-from tests.fixtures.server import free_ports
+from tests.fixtures.ports import free_ports
 
 RATE = 50
 _ASK_EVERY_S = 0.01

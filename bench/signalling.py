@@ -14,7 +14,7 @@ from bench.installation import Cost, Installation, Meter, Target, users
 from bench.measure import mean, percentile
 from bench.sipp import Stats
 from bench.table import Row
-from tests.fixtures.server import free_ports
+from tests.fixtures.ports import free_ports
 
 REGISTER_PAIRS = 2
 """Datagrams in, each with one out: REGISTER, 401, REGISTER, 200."""

@@ -17,7 +17,7 @@ from bench.sipp import CALL, Stats
 from bench.table import Row
 from tests.adapters.analytics.generation import create_generation, publish
 from tests.fixtures import clickhouse
-from tests.fixtures.server import free_ports
+from tests.fixtures.ports import free_ports
 
 ASK_EVERY_S = 0.02
 _GIVE_UP_S = 20

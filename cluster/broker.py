@@ -274,7 +274,7 @@ def _admin(bootstrap: str, **options: int) -> Iterator[KafkaAdminClient]:
 
 
 def free_ports(nodes: int) -> list[Ports]:
-    """Ports that nobody uses now, below those that the system gives to clients.
+    """Ports that nobody uses now, just below those that the system gives to clients.
 
     A client that asks a dead broker's port again and again would else be given that very port some time: it would
     then talk to itself, and the broker could not come back.
@@ -282,7 +282,7 @@ def free_ports(nodes: int) -> list[Ports]:
     begin = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     found: list[int] = []
     while len(found) < 2 * nodes:
-        port = random.randrange(max(1024, begin // 2), begin)
+        port = random.randrange(begin - begin // 16, begin)
         if port not in found and not _accepts(port) and is_free(port):
             found.append(port)
     return [Ports(client, controller) for client, controller in zip(found[::2], found[1::2], strict=True)]

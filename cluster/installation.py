@@ -20,14 +20,14 @@ from cluster.properties import Ports
 _KEYS = Path(__file__).parents[1] / "deploy" / "keys.sh"
 
 
-def broker(folder: Path, ports: Ports | None = None, data: Path | None = None) -> Broker:
+def broker(folder: Path, ports: Ports, data: Path | None = None) -> Broker:
     """A node that is a cluster of its own, not started. Raises Unavailable where there is no Kafka to be had."""
-    return Broker(installed(), folder, [ports] if ports else free_ports(1), data=data)
+    return Broker(installed(), folder, [ports], data=data)
 
 
-def brokers(folder: Path, ports: Sequence[Ports] | None = None, data: Path | None = None) -> Brokers:
-    """Three nodes, not started. Raises Unavailable where there is no Kafka to be had."""
-    return Brokers(installed(), folder, ports or free_ports(3), data)
+def brokers(folder: Path, ports: Sequence[Ports], data: Path | None = None) -> Brokers:
+    """A node at each of these ports, not started. Raises Unavailable where there is no Kafka to be had."""
+    return Brokers(installed(), folder, ports, data)
 
 
 def installed(folder: Path = HERE) -> Kafka:

@@ -15,7 +15,7 @@ from cluster import installation
 from cluster.broker import Broker, BrokerError, free_ports, members
 from tests.cluster.client import create, held, put
 from tests.cluster.patience import until
-from tests.fixtures.broker import fresh_prefix, had
+from tests.fixtures.broker import fresh_ports, fresh_prefix, had
 
 
 def test_it_takes_records_and_gives_them_back(broker: Broker) -> None:
@@ -61,13 +61,18 @@ def test_one_with_a_full_disk_ends_itself_and_comes_back_once_there_is_room(lone
 
 
 def test_none_is_left_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
-    had(lambda: installation.broker(tmp_path))
+    own = fresh_ports()
+    had(lambda: installation.broker(tmp_path, own))
     code = (
-        "import sys, pathlib; from cluster import installation; one = installation.broker(pathlib.Path(sys.argv[1])); "
+        "import sys, pathlib; from cluster import installation; from cluster.properties import Ports; "
+        "one = installation.broker(pathlib.Path(sys.argv[1]), Ports(*map(int, sys.argv[2:]))); "
         "one.spawn(); print(one.pid, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(tmp_path), *map(str, own)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as parent:
         assert parent.stdout is not None
         process = psutil.Process(int(parent.stdout.readline()))
@@ -78,7 +83,7 @@ def test_none_is_left_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
 
 
 def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
-    one = had(lambda: installation.broker(tmp_path))
+    one = had(lambda: installation.broker(tmp_path, fresh_ports()))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=another\n")
     with pytest.raises(BrokerError, match="(?s)node 1 ended: .*Stored node id 7 doesn't match"):
@@ -88,7 +93,7 @@ def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.socket() as other:
-        (free,) = free_ports(1)
+        free = fresh_ports()
         other.bind(("127.0.0.1", free.controller))
         other.listen()
         one = had(lambda: installation.broker(tmp_path, free))
@@ -103,7 +108,7 @@ def test_one_that_runs_is_not_started_again(broker: Broker) -> None:
 
 
 def test_nothing_is_asked_of_one_that_does_not_run(tmp_path: Path) -> None:
-    one = had(lambda: installation.broker(tmp_path))
+    one = had(lambda: installation.broker(tmp_path, fresh_ports()))
     one.kill()
     one.stop()
     with pytest.raises(BrokerError, match="does not run"):

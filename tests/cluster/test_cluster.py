@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import httpx
 import psutil
 
 from cluster import installation
-from cluster.broker import Brokers, free_ports, is_free
+from cluster.broker import Brokers, is_free
 from cluster.cluster import Cluster
 from cluster.properties import Ports
 from cluster.topology import FIRST_BROKER, NODES, Node, broker_ports, nodes
@@ -22,7 +21,8 @@ from switchlog.cli.client import local_api
 from switchlog.setting.settings import Settings, load
 from tests.cluster.patience import until
 from tests.e2e.talk import both_hear, connect
-from tests.fixtures.broker import had, in_memory
+from tests.fixtures.broker import fresh_ports, had, in_memory
+from tests.fixtures.ports import free_ports, held
 from tests.phones.factory import all_stopped
 from tests.phones.phone import Phone
 
@@ -30,8 +30,8 @@ ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "cluster")
 READY_S = 120.0
 END_S = 90.0
-_HIGHEST = 20_000
-"""Of shifts: all ports stay below those that the system gives to clients."""
+_SHIFTS = range(5000, 10_000, 100)
+"""All ports but those for media are where tests have theirs."""
 
 
 def node(name: str, folder: Path, script: str) -> Node:
@@ -45,9 +45,8 @@ def told(shift: int = 0) -> dict[str, Settings]:
 
 
 def free_shift() -> int:
-    """One by which nobody uses any of the ports."""
-    while True:
-        shift = random.randrange(1000, _HIGHEST)
+    """One by which all the ports are ours, of which others get none."""
+    for shift in _SHIFTS:
         settings = [told(shift)[name] for name in NODES]
         wanted = [*(one.sip_udp for one in settings), *(one.sip_tls for one in settings)]
         wanted += [
@@ -56,8 +55,10 @@ def free_shift() -> int:
             told(shift)["clickhouse"].clickhouse_listen,
         ]
         ports = [int(one.rpartition(":")[2]) for one in wanted]
-        if all(map(is_free, chain(ports, *broker_ports(shift)))):
+        ports += chain(*broker_ports(shift))
+        if held(ports) and all(map(is_free, ports)):
             return shift
+    raise AssertionError("everywhere is somebody")
 
 
 def test_ports_and_settings_are_as_the_docs_say() -> None:
@@ -98,7 +99,7 @@ def test_who_was_killed_comes_back_and_who_cannot_run_is_the_end_of_all(tmp_path
         return len(path.read_text()) if path.exists() else 0
 
     with in_memory("cluster") as data:
-        brokers = had(lambda: installation.brokers(tmp_path, data=data))
+        brokers = had(lambda: installation.brokers(tmp_path, [fresh_ports() for _ in range(3)], data))
         whole = Cluster(brokers, [node(name, tmp_path, script) for name in "ab"], said.append, away_s=0)
         try:
             whole.start()
@@ -144,12 +145,12 @@ def test_a_port_in_use_ends_it_with_the_reason(tmp_path: Path) -> None:
     had(installation.installed)
     with socket.socket() as other:
         (free,) = free_ports(1)
-        other.bind(("127.0.0.1", free.client))
+        other.bind(("127.0.0.1", free))
         other.listen()
-        command = [*COMMAND, "--data", str(tmp_path), "--shift", str(free.client - FIRST_BROKER)]
+        command = [*COMMAND, "--data", str(tmp_path), "--shift", str(free - FIRST_BROKER)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
-    assert done.stderr == f"port {free.client} is in use, and node 1 needs it\n"
+    assert done.stderr == f"port {free} is in use, and node 1 needs it\n"
 
 
 async def test_phones_of_both_nodes_talk_and_all_ends_with_one_signal(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from tests.deploy.files import DEPLOY
 from tests.deploy.test_compose import CLUSTER, ONE_NODE, composed, roles, servers, told
 from tests.deploy.test_metrics import OF_NODES
 from tests.fixtures.broker import fresh_journal
-from tests.fixtures.server import ADMIN_KEY, free_ports, tenant
+from tests.fixtures.ports import free_ports
+from tests.fixtures.server import ADMIN_KEY, tenant
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 60.0

@@ -17,7 +17,8 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 
 from tests.faults.caller import Caller
-from tests.fixtures.server import PASSWORD, Server, free_ports
+from tests.fixtures.ports import free_ports
+from tests.fixtures.server import PASSWORD, Server
 
 RUN_S = 60
 needs_sipp = pytest.mark.skipif(shutil.which("sipp") is None, reason="sipp is not installed (Debian: sip-tester)")

@@ -18,7 +18,8 @@ from aiosmtpd.controller import Controller
 
 from media.tone import levels
 from tests.e2e.talk import LOUD_DBFS, QUIET_DBFS, TONES_HZ, phone
-from tests.fixtures.server import Server, free_ports, tenant
+from tests.fixtures.ports import free_ports
+from tests.fixtures.server import Server, tenant
 from tests.phones.call import PhoneCall
 from tests.phones.factory import Phones
 from tests.phones.phone import Phone

@@ -21,8 +21,9 @@ from tests.faults.topics import no_gap_and_no_fork
 from tests.fixtures.broker import fresh_journal
 from tests.fixtures.clickhouse import ClickHouse
 from tests.fixtures.nodes import Nodes, listed, sharing
+from tests.fixtures.ports import free_ports
 from tests.fixtures.relay import Relay
-from tests.fixtures.server import free_ports, tenant
+from tests.fixtures.server import tenant
 
 NUMBERS = ("1001", "1002", "1003", "1004", "1005", "1006")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.e2e.test_conference import all_hear_each_other_again, all_hear_the_others, enter, with_room
 from tests.faults.crowd import crowd
+from tests.fixtures.ports import media_range
 from tests.fixtures.server import Server
 from tests.phones.factory import Phones
 
@@ -17,7 +18,7 @@ CROWD_ROOM = "7001"
 
 async def test_a_hundred_legs_outlive_every_process(tmp_path: Path, phones: Phones) -> None:
     """Three real phones in one room, the others in another one, all of them at the worker that is killed."""
-    server = Server.at(tmp_path, MEDIA_PORTS="17000-17999")
+    server = Server.at(tmp_path, MEDIA_PORTS=media_range(10))
     declared = with_room(numbers=("1001", "1002", "1003", "2000"))
     declared["conferences"].append({"number": CROWD_ROOM, "announce": "none"})
     try:

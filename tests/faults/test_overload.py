@@ -12,7 +12,8 @@ import pytest
 from bench.sipp import REGISTER, Load
 from tests.faults.caller import Caller, call
 from tests.faults.flood import callee, flood
-from tests.fixtures.server import PASSWORD, Server, free_ports, running, tenant
+from tests.fixtures.ports import free_ports
+from tests.fixtures.server import PASSWORD, Server, running, tenant
 
 NUMBERS = [str(number) for number in range(1001, 1041)]
 RATE, SECONDS = 1500, 5

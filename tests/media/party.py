@@ -19,13 +19,13 @@ from media.demux import Kind, kind
 from media.engine import Engine
 from media.pcm import Samples
 from media.play import Library
-from media.port import PortTakenError, open_pair
 from media.record import Recorder
 from media.source import Sources
 from media.srtp import Srtp
 from media.wire import Codec, Context, FromWorker, Leg, Measured, Put, Sdes
+from tests.fixtures.ports import HOST as HOST
+from tests.fixtures.ports import free_pair
 
-HOST = "127.0.0.1"
 PCMU, PCMA, G722 = Codec("PCMU", 0), Codec("PCMA", 8), Codec("G722", 9)
 OPUS, L16 = Codec("opus", 96, 48000, 2), Codec("L16", 97, 16000)
 LEVEL_DBFS = -13.0
@@ -54,7 +54,7 @@ class Phone:
     """datagrams that were no RTP"""
 
     def __post_init__(self) -> None:
-        self.sock.bind((HOST, 0))
+        self.sock.bind((HOST, free_pair()))
         self.sock.setblocking(False)
         self.srtp = Srtp(self.keys) if self.keys is not None else None
         self._at = 0
@@ -143,7 +143,7 @@ class Stage:
     phones: list[Phone] = field(default_factory=list)
 
     def phone(self, codec: Codec = PCMU, frequency_hz: float = 0.0, **more: object) -> Phone:
-        one = Phone(free_port(), codec, frequency_hz, **more)  # type: ignore[arg-type]
+        one = Phone(free_pair(), codec, frequency_hz, **more)  # type: ignore[arg-type]
         self.phones.append(one)
         return one
 
@@ -204,14 +204,3 @@ def stage(rows: int = 16, seed: int = 1) -> Iterator[Stage]:
 def theirs(keys: Sdes | None) -> Sdes | None:
     """The keys of the other side."""
     return None if keys is None else Sdes(keys.suite, keys.remote_key, keys.local_key)
-
-
-def free_port() -> int:
-    """The lower of two ports that nobody uses now, below those that the system gives to clients."""
-    while True:
-        number = random.randrange(10_000, 30_000, 2)
-        try:
-            open_pair(HOST, number).close()
-        except PortTakenError:
-            continue
-        return number

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from media.wire import Context, Inventory, Load, Put, Ready
-from tests.media.party import Phone, free_port
+from tests.fixtures.ports import free_pair
+from tests.media.party import Phone
 from tests.media.test_control import Client
 
 TIMEOUT_S = 10.0
@@ -60,7 +61,7 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
 
 @pytest.fixture
 def phones() -> Iterator[tuple[Phone, Phone]]:
-    made = Phone(free_port(), frequency_hz=A_HZ), Phone(free_port(), frequency_hz=B_HZ)
+    made = Phone(free_pair(), frequency_hz=A_HZ), Phone(free_pair(), frequency_hz=B_HZ)
     yield made
     for phone in made:
         phone.sock.close()

@@ -132,7 +132,7 @@ class BaresipPhone:
         root.propagate = False
 
     def _extra_config(self) -> str:
-        lines = [f"sip_listen {self.options.own_address}"]
+        lines = [f"sip_listen {self.options.own_address}", "rtp_ports {}-{}".format(*self.options.rtp_ports)]
         if self.options.tls_ca is not None:
             lines += [f"sip_cafile {self.options.tls_ca}", "sip_verify_server yes"]
         else:

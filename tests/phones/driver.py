@@ -22,6 +22,7 @@ import numpy as np
 
 from media.pcm import Samples
 from media.tone import tone
+from tests.fixtures.ports import PHONE_PORTS
 
 CLOCK_RATE_HZ = 8000
 
@@ -62,6 +63,11 @@ class Options:
     @property
     def own_address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def rtp_ports(self) -> tuple[int, int]:
+        """The first and the last one for audio."""
+        return self.port + 2, self.port + PHONE_PORTS - 1
 
     def target(self, number: str) -> str:
         """A number as a URI of the phone's own domain; a URI is taken as it is."""

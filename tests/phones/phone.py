@@ -16,7 +16,6 @@ import asyncio
 import json
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -25,10 +24,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.fixtures.ports import phone_ports
 from tests.phones.call import TIMEOUT_S, PhoneCall, PhoneError, StateChange
 from tests.phones.driver import CLOCK_RATE_HZ, Options
 
-__all__ = ["Phone", "PhoneCall", "PhoneError", "Registration", "StateChange", "free_port"]
+__all__ = ["Phone", "PhoneCall", "PhoneError", "Registration", "StateChange"]
 
 KINDS = ("pjsua", "baresip")
 TRANSPORTS = ("udp", "tcp", "tls")
@@ -44,25 +44,6 @@ class Registration:
     reason: str
     monotonic_s: float
     utc: datetime
-
-
-def free_port() -> int:
-    """A port free for UDP and TCP, with the next one free for TCP too (baresip listens there for TLS)."""
-    for _ in range(50):
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-            socket.socket() as tcp,
-            socket.socket() as tls,
-        ):
-            udp.bind(("127.0.0.1", 0))
-            port = int(udp.getsockname()[1])
-            try:
-                tcp.bind(("127.0.0.1", port))
-                tls.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
-    raise PhoneError("no free pair of ports on 127.0.0.1")
 
 
 class Phone:
@@ -93,7 +74,6 @@ class Phone:
         domain: str = "127.0.0.1",
         proxy: str | None = None,
         transport: str = "udp",
-        port: int = 0,
         srtp: bool = False,
         srtp_wish: bool = False,
         dtls: bool = False,
@@ -118,7 +98,7 @@ class Phone:
             domain=domain,
             proxy=proxy,
             transport=transport,
-            port=port or free_port(),
+            port=phone_ports(),
             srtp=srtp,
             srtp_wish=srtp_wish,
             dtls=dtls,

@@ -80,6 +80,8 @@ def account_config(options: Options, transport: int) -> Any:
         config.callConfig.timerMinSESec = config.callConfig.timerSessExpiresSec = options.session_s
     config.natConfig.sipOutboundUse = int(options.outbound)
     config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    first, last = options.rtp_ports
+    config.mediaConfig.transportConfig.port, config.mediaConfig.transportConfig.portRange = first, last - first
     config.mediaConfig.lockCodecEnabled = False
     otherwise = pj.PJMEDIA_SRTP_OPTIONAL if options.srtp_wish else pj.PJMEDIA_SRTP_DISABLED
     config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY if options.srtp else otherwise

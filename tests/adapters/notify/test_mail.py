@@ -15,7 +15,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from adapters.notify.address import parse
 from adapters.notify.mail import Mailer, MailError, MailRefused, Note, written
-from tests.fixtures.server import free_ports
+from tests.fixtures.ports import free_ports
 
 WAVE = b"RIFF" + bytes(4000)
 NOTE = Note(

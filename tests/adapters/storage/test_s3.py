@@ -12,8 +12,8 @@ from adapters.storage.s3 import S3Storage
 from domain.storage import MissingFileError, Storage, StorageError
 from tests.conformance.storage import StorageConformance, kept
 from tests.conformance.storage import given_file as given_file
+from tests.fixtures.ports import free_ports
 from tests.fixtures.s3 import S3Server, s3_server
-from tests.fixtures.server import free_ports
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from switchlog.cli import app as cli
 from switchlog.cli.demo import demo_text
 from switchlog.setting.settings import load
 from tests.api.fakes import SOUND, FakeCommands, FakeKeys, FakeMessages, FakeQueries, FakeRecordings, key_of
+from tests.fixtures.ports import free_ports
 from tests.switchlog.offices import Desk
 
 
@@ -310,8 +311,7 @@ def test_exit_codes_of_a_server_that_says_no(site: Site, run: Run, monkeypatch: 
 def test_a_server_that_is_not_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWITCHLOG_DATA", str(tmp_path))
     assert run("calls").code == 3
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     monkeypatch.setenv("SWITCHLOG_URL", f"http://127.0.0.1:{port}")
     assert run("calls").code == 2, "an address without a key"
     monkeypatch.setenv("SWITCHLOG_API_KEY", "k")

@@ -31,7 +31,7 @@ from switchlog.store.journal import JournalReader, open_reader
 from switchlog.store.warehouse import schema
 from tests.fixtures.broker import fresh_journal
 from tests.fixtures.clickhouse import url_of
-from tests.fixtures.server import free_ports
+from tests.fixtures.ports import free_ports
 
 CALLS = 300
 WAIT_S = 60.0

@@ -20,14 +20,14 @@ from adapters.journal.kafka.journal import KafkaJournal
 from adapters.journal.kafka.membership import Membership
 from adapters.journal.kafka.reader import KafkaReader
 from cluster import installation
-from cluster.broker import Broker, free_ports
+from cluster.broker import Broker
 from cluster.properties import HOST, Ports
 from domain.node import Neighbour
 from domain.ports import JournalError
 from tests.adapters.journal.kafka.company import NODE_S, Ear
 from tests.conformance.record import appended, record, stream
 from tests.fixtures.authority import Authority
-from tests.fixtures.broker import had, in_memory
+from tests.fixtures.broker import fresh_ports, had, in_memory
 
 USER, PASSWORD = "switchlog", "a password"
 _LOGIN = "org.apache.kafka.common.security"
@@ -79,7 +79,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     keystore = folder / "broker.pem"
     cert, key = ours.issue("broker")
     keystore.write_bytes(key.read_bytes() + cert.read_bytes())
-    own, more = free_ports(2)
+    own, more = fresh_ports(), fresh_ports()
     with in_memory("guarded") as data:
         told = properties(own, more, keystore, ours)
         broker = had(lambda: Broker(installation.installed(), folder, [own], data=data, more=told))
