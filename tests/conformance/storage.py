@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.storage import MissingFileError, Storage, StorageError, StoredFile
@@ -69,13 +69,17 @@ class StorageConformance:
         assert kept(storage, "acme/a") == b"shorter"
         assert list(storage.list()) == [StoredFile("acme/a", 7)]
 
-    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(start=st.integers(0, len(CONTENT) + 9), length=st.none() | st.integers(0, len(CONTENT) + 9))
-    def test_any_part_can_be_read(self, storage: Storage, given_file: Path, start: int, length: int | None) -> None:
-        if not list(storage.list("acme/parts")):
-            storage.put("acme/parts/a", given_file)
-        end = None if length is None else start + length
-        assert b"".join(storage.open("acme/parts/a", start, length)) == CONTENT[start:end]
+    def test_any_part_can_be_read(self, storage: Storage, given_file: Path) -> None:
+        storage.put("acme/a", given_file)
+
+        # one of its own for each storage: Hypothesis refuses one that two classes inherit and run in one process
+        @settings(max_examples=20)
+        @given(start=st.integers(0, len(CONTENT) + 9), length=st.none() | st.integers(0, len(CONTENT) + 9))
+        def read(start: int, length: int | None) -> None:
+            end = None if length is None else start + length
+            assert b"".join(storage.open("acme/a", start, length)) == CONTENT[start:end]
+
+        read()
 
     def test_what_is_not_there_is_missing(self, storage: Storage, given_file: Path) -> None:
         storage.put("acme/folder/a", given_file)

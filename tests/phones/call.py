@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 State = Literal["ringing", "early", "answered", "held", "ended"]
 
 TIMEOUT_S = 10.0
+TONE_WITHIN_HZ = 4.0
+"""So far a tone may seem to be from what it is: each frame that comes too late on a busy machine is a step in it."""
 
 
 class PhoneError(AssertionError):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from media.tone import tones
+from tests.phones.call import TONE_WITHIN_HZ
 from tests.phones.factory import Phones
 from tests.phones.phone import Phone, PhoneCall
 
@@ -35,8 +36,8 @@ async def connect(a: Phone, b: Phone) -> tuple[PhoneCall, PhoneCall]:
 async def assert_talking(out: PhoneCall, into: PhoneCall) -> None:
     """Each side hears the other's tone and nothing else."""
     heard_by_caller, heard_by_callee = await asyncio.gather(out.heard(0.8), into.heard(0.8))
-    assert tones(heard_by_caller, 8000) == pytest.approx((CALLEE_HZ,), abs=1)
-    assert tones(heard_by_callee, 8000) == pytest.approx((CALLER_HZ,), abs=1)
+    assert tones(heard_by_caller, 8000) == pytest.approx((CALLEE_HZ,), abs=TONE_WITHIN_HZ)
+    assert tones(heard_by_callee, 8000) == pytest.approx((CALLER_HZ,), abs=TONE_WITHIN_HZ)
 
 
 @MAKERS
@@ -57,8 +58,8 @@ async def test_two_phones_talk_hold_and_resume(
     await into.hang_up()
     await out.state("ended")
     assert (out.ended[0], into.ended[0]) == (200, 200)
-    assert tones(await out.recording(), 8000) == pytest.approx((CALLEE_HZ,), abs=1)
-    assert tones(await into.recording(), 8000) == pytest.approx((CALLER_HZ,), abs=1)
+    assert tones(await out.recording(), 8000) == pytest.approx((CALLEE_HZ,), abs=TONE_WITHIN_HZ)
+    assert tones(await into.recording(), 8000) == pytest.approx((CALLER_HZ,), abs=TONE_WITHIN_HZ)
 
 
 @MAKERS
@@ -89,7 +90,7 @@ async def test_early_media_is_heard_before_the_answer(phones: Phones, caller: st
     out = await a.dial(b.uri())
     into = await b.incoming()
     await out.state("early")
-    assert tones(await out.heard(0.8), 8000) == pytest.approx((CALLEE_HZ,), abs=1)
+    assert tones(await out.heard(0.8), 8000) == pytest.approx((CALLEE_HZ,), abs=TONE_WITHIN_HZ)
     assert out.first("answered") is None
     await into.answer()
     await out.state("answered")

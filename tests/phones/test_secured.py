@@ -4,7 +4,7 @@ import pytest
 
 from media.tone import tones
 from tests.phones.answerer import Answerer, answering
-from tests.phones.call import PhoneCall
+from tests.phones.call import TONE_WITHIN_HZ, PhoneCall
 from tests.phones.factory import Phones
 
 pytestmark = pytest.mark.asyncio
@@ -15,8 +15,8 @@ PHONE_HZ, OURS_HZ = 440, 700
 async def talk_and_end(ours: Answerer, call: PhoneCall) -> None:
     """Each hears the other's tone and nothing else, then the phone hangs up."""
     assert ours.media is not None
-    assert tones(await ours.media.hear(50), 8000) == pytest.approx((PHONE_HZ,), abs=1)
-    assert tones(await call.heard(0.8), 8000) == pytest.approx((OURS_HZ,), abs=1)
+    assert tones(await ours.media.hear(50), 8000) == pytest.approx((PHONE_HZ,), abs=TONE_WITHIN_HZ)
+    assert tones(await call.heard(0.8), 8000) == pytest.approx((OURS_HZ,), abs=TONE_WITHIN_HZ)
     await call.hang_up()
     await call.state("ended")
 
