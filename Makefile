@@ -33,7 +33,7 @@ cluster: setup  ## start three Kafka brokers and two nodes on them in ./data-clu
 	@exec $(BIN)/python -m cluster --data $(CLUSTER_DATA)
 
 test: $(VENV)/.made-test  ## run all tests, with real phones, a real Kafka broker and the real ClickHouse engine
-	@scripts/debian.sh sipp=sip-tester sipsak=sipsak espeak-ng=espeak-ng java=default-jre-headless mvn=maven promtool=prometheus || echo "make test: goes on without them" >&2
+	@scripts/debian.sh sipp=sip-tester sipsak=sipsak baresip=baresip-core espeak-ng=espeak-ng java=default-jre-headless mvn=maven promtool=prometheus || echo "make test: goes on without them" >&2
 	@if [ -n "$(PYTEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(PYTEST_ARGS); fi; status=0; set -x; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%) || status=$$?; \
 	$(BIN)/python -m pytest $(ALONE) || status=$$?; exit $$status

@@ -22,6 +22,7 @@ from tests.fixtures.ports import free_ports
 from tests.fixtures.server import Server, tenant
 from tests.phones.call import PhoneCall
 from tests.phones.factory import Phones
+from tests.phones.lamp import has_lamps, lamp
 from tests.phones.phone import Phone
 
 BOX = "/v1/mailboxes/1002/messages"
@@ -112,6 +113,45 @@ async def test_a_message_is_heard_by_phone(server: Server, phones: Phones) -> No
     await told(bob, "Voice-Message: 0/1")
     (row,) = await server.rows("SELECT * FROM cdr WHERE to_number = '1002' AND final", lambda rows: len(rows) == 1)
     assert (row["disposition"], row["answered_by"]) == ("voicemail", "1002")
+
+
+@has_lamps
+async def test_the_lamps_of_two_makers_go_on_and_off(tmp_path: Path, phones: Phones) -> None:
+    """Both phones have subscribed; the server is killed while the lamps are lit, and they go off all the same."""
+    (port,) = free_ports(1)
+    server = Server.at(tmp_path, SIP_DIGEST="MD5")
+    await server.start()
+    try:
+        declared = with_box(ring_s=2, pinless=True)
+        declared["extensions"][1]["devices"] = [{"username": "1002-desk", "password": "right-1002-desk"}]
+        await server.apply(declared)
+        alice = await phone(server, phones, "pjsua", "1001")
+        bob = await phone(server, phones, "pjsua", "1002", summaries=True)
+        async with lamp(tmp_path / "desk", "1002-desk", "right-1002-desk", port, server.udp) as desk:
+            for one in (bob, desk):
+                await one.summary("Messages-Waiting: no")
+            call = await alice.dial("1002")
+            await leave(call, server)
+            await call.hang_up()
+            for one in (bob, desk):
+                await one.summary("Messages-Waiting: yes")
+            await server.kill()
+            await server.start()
+            listening = await bob.dial("*97")
+            await happens(server, "mailbox.message_heard")
+            await listening.hang_up()
+            for one in (bob, desk):
+                await one.summary("Voice-Message: 0/1")
+                await one.summary("Messages-Waiting: no")
+            (message,) = await messages(server, 1)
+            async with server.client() as client:
+                assert (await client.delete(f"{BOX}/{message['message']}", params=ACME)).status_code == 200
+            for one in (bob, desk):
+                await one.summary("Voice-Message: 0/0")
+            unasked = bob.trace().count("Subscription-State: terminated")
+            assert unasked <= 1, "it registers before it subscribes; then it is told by its subscription alone"
+    finally:
+        await server.stop()
 
 
 @pytest.mark.parametrize("role", ["media", "sessions"])

@@ -4,7 +4,7 @@ A driver is a process that is one phone. Its first line on stdin is the options;
 command `{"id": n, "do": name, ...}`, answered by `{"re": n, "ok": true, ...}` or `{"re": n, "ok": false,
 "error": text}`. Whatever happens is a line `{"event": name, "monotonic_s": ..., "utc": ..., ...}`:
 `ready`, `registration` (status, reason), `incoming` (call, remote, sip_call_id), `state` (call, state, by,
-status, reason). Standard output is kept for these lines alone: what a stack prints goes to stderr.
+status, reason), `summary` (text). Standard output is kept for these lines alone: what a stack prints goes to stderr.
 """
 
 import json
@@ -35,6 +35,7 @@ class Options:
     a handshake (baresip only). `codecs` are those that it has, the preferred one first, of
     PCMU, PCMA, G722 and opus (baresip only).
     `keys` says how pressed keys are told: "event" in RTP (RFC 4733), "info" in SIP, or "sound" alone (pjsua only).
+    `summaries` has it subscribe to how many messages there are (RFC 3842; pjsua only).
     `outbound` asks for flows (RFC 5626); `prack` requires that progress be acknowledged (RFC 3262), and `session_s`
     lets sessions last that long (RFC 4028; 0 leaves them alone). These are pjsua's only.
     """
@@ -59,6 +60,7 @@ class Options:
     session_s: int
     codecs: tuple[str, ...]
     keys: str
+    summaries: bool
 
     @property
     def own_address(self) -> str:

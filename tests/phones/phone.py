@@ -57,6 +57,8 @@ class Phone:
         self.flushed: set[int] = set()
         self.registrations: list[Registration] = []
         self.events: list[dict[str, Any]] = []
+        self.summaries: list[str] = []
+        """what it was told of messages, by its subscription"""
         self._incoming: list[PhoneCall] = []
         self._process = process
         self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -87,6 +89,7 @@ class Phone:
         session_s: int = 0,
         codecs: tuple[str, ...] = ("PCMU", "PCMA"),
         keys: str = "event",
+        summaries: bool = False,
         timeout_s: float = 20.0,
     ) -> "Phone":
         """A phone that is up (not yet registered). Without a proxy it neither registers nor needs one."""
@@ -113,18 +116,21 @@ class Phone:
             session_s=session_s,
             codecs=codecs,
             keys=keys,
+            summaries=summaries,
         )
         process = await _spawn(kind, Path(options.folder))
-        phone = cls(kind, options, process)
+        return await cls(kind, options, process)._begun(timeout_s)
+
+    async def _begun(self, timeout_s: float) -> "Phone":
         try:
-            phone._write({name: getattr(options, name) for name in Options.__slots__})
-            await phone.until(lambda: phone._seen("ready") or phone._seen("failed"), timeout_s, "ready")
-            if phone._seen("failed"):
-                raise phone.error("the phone could not start")
+            self._write({name: getattr(self.options, name) for name in Options.__slots__})
+            await self.until(lambda: self._seen("ready") or self._seen("failed"), timeout_s, "ready")
+            if self._seen("failed"):
+                raise self.error("the phone could not start")
         except BaseException:
-            await phone.stop()
+            await self.stop()
             raise
-        return phone
+        return self
 
     @property
     def address(self) -> str:
@@ -160,6 +166,10 @@ class Phone:
     async def register(self) -> None:
         """Send a REGISTER now; the outcome is told by `registered` and `registration`."""
         await self.command("register", on=True)
+
+    async def summary(self, words: str, timeout_s: float = TIMEOUT_S) -> None:
+        """The newest summary of messages has these words."""
+        await self.until(lambda: bool(self.summaries) and words in self.summaries[-1], timeout_s, f"a summary: {words}")
 
     async def unregister(self) -> None:
         await self.command("register", on=False)
@@ -276,6 +286,8 @@ class Phone:
                 self._incoming.append(call)
             case "state":
                 self._take_state(self._call(message["call"]), message)
+            case "summary":
+                self.summaries.append(message["text"])
             case "flushed":
                 self.flushed.add(message["call"])
 

@@ -156,6 +156,11 @@ class _Account(pj.Account):  # type: ignore[misc]
     def onRegState(self, prm: Any) -> None:
         self.phone.line.event("registration", status=prm.code, reason=prm.reason or "", expires_s=prm.expiration)
 
+    def onMwiInfo(self, prm: Any) -> None:
+        message = prm.rdata.wholeMsg
+        if message.startswith("NOTIFY "):
+            self.phone.line.event("summary", text=message)
+
     def onIncomingCall(self, prm: Any) -> None:
         call = self.phone.adopt(lambda number: _Call(self.phone, number, prm.callId))
         info = call.getInfo()

@@ -78,6 +78,7 @@ def account_config(options: Options, transport: int) -> Any:
     if options.session_s:
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_REQUIRED
         config.callConfig.timerMinSESec = config.callConfig.timerSessExpiresSec = options.session_s
+    config.mwiConfig.enabled = options.summaries
     config.natConfig.sipOutboundUse = int(options.outbound)
     config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
     first, last = options.rtp_ports
