@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from api import conferences, mailboxes, nodes, operation, problem, reading, recordings, writing
+from api import conferences, mailboxes, media, nodes, operation, problem, reading, recordings, writing
 from api.ports import Commands, KeyCheck, Messages, Queries, Recordings
 
 VERSION = "1"
@@ -30,6 +30,7 @@ def create_app(
     app.include_router(reading.router)
     app.include_router(writing.router)
     app.include_router(nodes.router)
+    app.include_router(media.router)
     app.include_router(conferences.router)
     app.include_router(recordings.router)
     app.include_router(mailboxes.router)

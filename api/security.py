@@ -18,7 +18,7 @@ _OF_CALLS = _TENANT_READS | {"conferences"}
 _OF_RECORDINGS = frozenset({"recordings", "record"})
 _OF_HOUSE = frozenset({"events", "apply", "export", "erase"})
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    Role.OPERATOR: _OF_CALLS | _OF_RECORDINGS | _OF_HOUSE | {"mailboxes", "keys", "projections", "nodes"},
+    Role.OPERATOR: _OF_CALLS | _OF_RECORDINGS | _OF_HOUSE | {"mailboxes", "keys", "projections", "nodes", "media"},
     Role.TENANT_ADMIN: _OF_CALLS | _OF_RECORDINGS | _OF_HOUSE | {"mailboxes"},
     Role.SUPERVISOR: _OF_CALLS | _OF_RECORDINGS,
     Role.ANALYST: frozenset({"cdr"}),

@@ -47,6 +47,9 @@ class Container(Protocol):
     def finish(self) -> str | None:
         """Do a slice of the work of making it whole and durable; when all is done, SHA-256 of its WAV in hex."""
 
+    def leave(self) -> None:
+        """Close it so that another writer goes on with it, all that was written in it."""
+
     def abandon(self) -> None:
         """Close it as it is."""
 
@@ -157,6 +160,9 @@ class WaveFile:
         self._part.publish()
         return self._hash.hexdigest()
 
+    def leave(self) -> None:
+        self._part.close()
+
     def abandon(self) -> None:
         self._part.close()
 
@@ -210,6 +216,10 @@ class SealedFile:
             return None
         self._part.publish()
         return self._hash.hexdigest()
+
+    def leave(self) -> None:
+        self._conclude()  # who goes on with it takes the last chunk out again
+        self._part.close()
 
     def abandon(self) -> None:
         self._part.close()

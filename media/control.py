@@ -25,7 +25,9 @@ from media.wire import (
     Measured,
     OfWorker,
     PlayDone,
+    Put,
     RecordClosed,
+    Retire,
     ToWorker,
     frame,
     to_worker,
@@ -134,10 +136,11 @@ class Control:
         except (OSError, FrameError, msgspec.DecodeError):
             self._part(descriptor)
         for message in heard:
-            self._own(message, descriptor)
+            if not isinstance(message, Retire):
+                self._own(message, descriptor)
         return heard
 
-    def _own(self, message: ToWorker, descriptor: int) -> None:
+    def _own(self, message: Put | Drop, descriptor: int) -> None:
         if descriptor not in self._connections:
             return
         self._owners[message.context] = descriptor

@@ -19,7 +19,7 @@ from media.room import Room, Rooms, StaleError
 from media.srtp import Srtp
 from media.stream import Stream, UnfitLegError, agreement_of, check, keys_of
 from media.studio import Studio
-from media.wire import Drop, Dtls, FromWorker, Inventory, Keyed, Leg, Put, Ready, Refused
+from media.wire import Drop, Dtls, FromWorker, Inventory, Keyed, Left, Leg, Put, Ready, Refused
 
 
 class NoPlaceError(Exception):
@@ -57,6 +57,11 @@ class Engine:
         """How many there are."""
         return self._rows - len(self._free)
 
+    @property
+    def contexts(self) -> int:
+        """How many there are, those included that are about to be elsewhere."""
+        return len(self._rooms.here) + self._studio.leaving
+
     def inventory(self) -> Inventory:
         """What there is."""
         keyed = (self._keyed(stream) for stream in self._legs.values() if isinstance(stream.leg.secure, Dtls))
@@ -83,6 +88,7 @@ class Engine:
             self._cycle.arrange(self._rooms.here.values())
         self._cycle.run(now_s)
         self.said += self._studio.closed()
+        self.said += self._studio.left()
 
     def close(self, now_s: float) -> None:
         """End everything, in order: legs are measured, ports let go.
@@ -91,8 +97,7 @@ class Engine:
         takes no more.
         """
         for room in list(self._rooms.here.values()):
-            room.recordings.clear()
-            self.drop(Drop(room.name, room.epoch), now_s)
+            self.drop(Drop(room.name, room.epoch, moves=True), now_s)
         self.said += self._studio.close()
         self._network.close_all()
 
@@ -116,7 +121,7 @@ class Engine:
             self.said.append(Ready(put.context, put.rev))
 
     def drop(self, drop: Drop, now_s: float) -> None:
-        """End a context, if it is here; its recordings are closed, its legs measured."""
+        """End a context, if it is here; its recordings are closed, unless it `moves`, and its legs measured."""
         self._cycle.settle()
         try:
             room = self._rooms.drop(drop.context, drop.epoch)
@@ -124,10 +129,15 @@ class Engine:
             self.said.append(Refused(drop.context, 0, str(error)))
             return
         if room is not None:
-            self._studio.clear(room)
+            if drop.moves:
+                self._studio.leave(room)
+            else:
+                self._studio.clear(room)
             for stream in room.streams.values():
                 self._leave(stream, now_s)
             self._changed = True
+        elif drop.moves:
+            self.said.append(Left(drop.context))
 
     def _change(self, put: Put, room: Room | None, now_s: float) -> None:
         wanted = self._checked(put)

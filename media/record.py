@@ -78,8 +78,14 @@ class Recording:
             self._hand_over(last=True)
             self._over = True
 
-    def _hand_over(self, last: bool = False) -> None:
-        piece = _Piece(self, self._lost, self._buffer[:, : self._filled], last)
+    def leave(self) -> None:
+        """Another worker goes on with the file: once it `ended` here."""
+        if not self._over:
+            self._hand_over(last=True, leaves=True)
+            self._over = True
+
+    def _hand_over(self, last: bool = False, leaves: bool = False) -> None:
+        piece = _Piece(self, self._lost, self._buffer[:, : self._filled], last, leaves)
         if self._recorder.take(piece):
             self._lost = 0
             self._begin()
@@ -108,6 +114,8 @@ class _Piece(NamedTuple):
     lost: int
     samples: NDArray[np.int16]
     last: bool = False
+    leaves: bool = False
+    """the last one here, and not of the file"""
 
 
 class Recorder:
@@ -222,7 +230,9 @@ class _Writer:
         except Exception as error:  # noqa: BLE001  boundary: one file's fault is not the others'
             self._end(recording, _reason(error))
         else:
-            if piece.last:
+            if piece.leaves:
+                self._leave(recording)
+            elif piece.last:
                 self._end(recording)
 
     def _end(self, recording: Recording, reason: str = "") -> None:
@@ -232,6 +242,14 @@ class _Writer:
             self._tell(recording, 0, "", reason)
         else:
             self._finishing.append(_Finishing(recording, file.container, reason))
+
+    def _leave(self, recording: Recording) -> None:
+        file = self._open.pop(recording)
+        try:
+            file.container.leave()
+        except Exception:  # noqa: BLE001  boundary: as above; what is there by now is gone on with
+            file.container.abandon()
+        recording.ended = True
 
     def _contain(self, recording: Recording) -> _File:
         container = self._make(Path(recording.record.path), recording.track, recording.record.key)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from media.play import Library, Playback
 from media.record import Recorder, Recording
 from media.room import Room
-from media.wire import Play, Record, RecordClosed
+from media.wire import Left, Play, Record, RecordClosed
 
 
 class Studio:
@@ -20,6 +20,8 @@ class Studio:
     def __init__(self, library: Library, recorder: Recorder) -> None:
         self._library = library
         self._recorder = recorder
+        self._leaving: dict[str, list[Recording]] = {}
+        """files of contexts that move to other workers, as long as they are written here"""
 
     def furnish(self, room: Room) -> None:
         """Let there be in a room what is desired: what is there already goes on, of a mix of another rate too."""
@@ -36,6 +38,27 @@ class Studio:
         for recording in room.recordings.values():
             recording.close()
         room.recordings.clear()
+
+    def leave(self, room: Room) -> None:
+        """A context is over here, and goes on elsewhere; `left` tells when."""
+        for recording in room.recordings.values():
+            recording.leave()
+        self._leaving[room.name] = list(room.recordings.values())
+        room.recordings.clear()
+
+    @property
+    def leaving(self) -> int:
+        """How many contexts `left` has not told yet."""
+        return len(self._leaving)
+
+    def left(self) -> list[Left]:
+        """Contexts of which no file is written here any more."""
+        if not self._leaving:
+            return []
+        found = [name for name, recordings in self._leaving.items() if all(one.ended for one in recordings)]
+        for name in found:
+            del self._leaving[name]
+        return [Left(name) for name in found]
 
     def closed(self) -> list[RecordClosed]:
         """Files that are whole by now."""

@@ -148,6 +148,12 @@ class Drop(msgspec.Struct, frozen=True, tag="drop"):
 
     context: str
     epoch: int
+    moves: bool = False
+    """another worker goes on with it: recordings are left to be gone on with, and `Left` says when that may begin"""
+
+
+class Retire(msgspec.Struct, frozen=True, tag="retire"):
+    """The worker shall end, once others have what it has."""
 
 
 # --- from the worker
@@ -164,6 +170,8 @@ class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
     keyed: tuple[Keyed, ...] = ()
     run: str = ""
     """names this process: another one in its place has measured nothing of what was before"""
+    retires: bool = False
+    """as `Retiring` says"""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -183,6 +191,12 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     rev: int
     reason: str
     leg: str = ""
+
+
+class Left(msgspec.Struct, frozen=True, tag="left"):
+    """A context that moves is not here any more: its ports are closed, and its files are nobody's."""
+
+    context: str
 
 
 class Dtmf(msgspec.Struct, frozen=True, tag="dtmf"):
@@ -296,17 +310,22 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """The worker does its work; said several times a second, so that one that stands still is noticed."""
 
 
+class Retiring(msgspec.Struct, frozen=True, tag="retiring"):
+    """The worker ends soon, or once it has nothing any more: what it has should go to others."""
+
+
 class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
-    """The worker is about to end; before it does it may be silent for a while, and write what it has recorded."""
+    """The worker ends now; before it does it may be silent for a while, and write what it has recorded."""
 
 
-ToWorker = Put | Drop
-OfWorker = Inventory | Load | Alive | Leaving
+ToWorker = Put | Drop | Retire
+OfWorker = Inventory | Load | Alive | Retiring | Leaving
 """what is about the worker and no context"""
 FromWorker = (
     OfWorker
     | Ready
     | Refused
+    | Left
     | Dtmf
     | Latched
     | Keyed

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from media.control import Control
 from media.cycle import TICK_S
 from media.engine import Engine
-from media.wire import Alive, Leaving, Load, Put, Refused, ToWorker
+from media.wire import Alive, Inventory, Leaving, Load, Put, Refused, Retire, Retiring, ToWorker
 
 _log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -25,6 +26,8 @@ PULSE_S = TICK_S / 4
 """How long relayed packets wait at most."""
 MOST_FAILED_STEPS = 50
 """Of ticks, and of what is done between them: one that fails is left out."""
+RETIRE_S = 20.0
+"""So long it waits at its end for others to take what it has; the rest they take when it has ended."""
 IDLE_S = 0.002
 """So much time there must be for a step of what can wait."""
 MOST_BEHIND_TICKS = 10
@@ -47,11 +50,13 @@ class Worker:
         self._counted_s = now()
         self._alive_s = 0.0
         """when it is to be said next that this worker works"""
+        self._until_s: float | None = None
+        """when it ends at last, once it retires"""
 
     def run(self, goes_on: Callable[[], bool]) -> None:
-        """Tick until `goes_on`, asked once a second, says no. Closes what it was given."""
+        """Tick until `goes_on`, asked once a second, says no and others have what was here. It closes what it has."""
         try:
-            while self._ticks % LOAD_EVERY_TICKS or goes_on():
+            while not self._is_over(goes_on):
                 self.wait()
                 self.tick()
         finally:
@@ -77,7 +82,7 @@ class Worker:
             rest_s = (min(self._deadline_s, self._pulse_s) if relays else self._deadline_s) - now_s
             if rest_s > IDLE_S and self._do(self._engine.idle, now_s):
                 rest_s = 0.0
-            heard, listened = self._control.poll(max(rest_s, 0.0), self._engine.inventory), True
+            heard, listened = self._control.poll(max(rest_s, 0.0), self._inventory), True
             for message in heard:
                 self._obey(message)
                 self._tell_alive(self._now())  # what a dead worker had comes all at once, and takes its time
@@ -105,6 +110,9 @@ class Worker:
         return True
 
     def _obey(self, message: ToWorker) -> None:
+        if isinstance(message, Retire):
+            self._retire()
+            return
         try:
             if isinstance(message, Put):
                 self._engine.put(message, self._now())
@@ -114,6 +122,22 @@ class Worker:
             _log.error("a context could not be changed", context=message.context, exc_info=True)
             rev = message.rev if isinstance(message, Put) else 0
             self._engine.said.append(Refused(message.context, rev, f"a fault of this worker: {type(error).__name__}"))
+
+    def _retire(self) -> None:
+        """End, once nobody is connected or nothing is here any more."""
+        if self._until_s is None:
+            self._until_s = self._now() + RETIRE_S
+            self._control.tell([Retiring()])
+
+    def _is_over(self, goes_on: Callable[[], bool]) -> bool:
+        if self._until_s is None and self._ticks % LOAD_EVERY_TICKS == 0 and not goes_on():
+            self._retire()
+        if self._until_s is None:
+            return False
+        return not (self._engine.contexts and self._control.connected) or self._now() >= self._until_s
+
+    def _inventory(self) -> Inventory:
+        return replace(self._engine.inventory(), retires=self._until_s is not None)
 
     def _do(self, step: Callable[[float], Result], now_s: float) -> Result | None:
         """Do a step of all contexts; when too many fail on end, a spare may do better."""

@@ -17,7 +17,7 @@ import structlog
 
 from adapters.media.heart import LOOK_EVERY_S, Heart
 from adapters.media.process import Process
-from media.wire import Alive, FrameError, Frames, FromWorker, Leaving, ToWorker, frame, from_worker
+from media.wire import Alive, FrameError, Frames, FromWorker, Leaving, Retire, ToWorker, frame, from_worker
 
 _log = structlog.get_logger(__name__)
 _AGAIN_S = 0.02
@@ -58,7 +58,8 @@ class Link:
         try:
             writer.write(frame(message))
         except FrameError as error:
-            _log.error("a media worker cannot be told of a context", context=message.context, reason=str(error))
+            context = "" if isinstance(message, Retire) else message.context
+            _log.error("a media worker cannot be told of a context", context=context, reason=str(error))
             return
         if writer.transport.get_write_buffer_size() > _MOST_UNSENT_BYTES:
             writer.transport.abort()

@@ -10,13 +10,15 @@ Several processes may have the same workers: each says what shall be in its own 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from media.wire import Context, Drop, Inventory, Load, Put, ToWorker
+from adapters.media.staff import Staff
+from media.wire import Context, Drop, Inventory, Left, Load, Put, Retire, ToWorker
 
-_FULL = 1 << 30
-"""How many legs a worker takes that does not say."""
+_MOVES_AT_ONCE = 4
+"""So many contexts at a time leave a worker that ends: each is silent until another one has it."""
 
 
 class Terms(NamedTuple):
@@ -33,12 +35,14 @@ class Terms(NamedTuple):
 class _Held:
     """A context as it shall be; `worker` is empty as long as there is none for it."""
 
-    __slots__ = ("desired", "epoch", "rev", "worker")
+    __slots__ = ("desired", "epoch", "moves", "rev", "worker")
 
     def __init__(self, desired: Context, worker: str = "", rev: int = 0) -> None:
         self.desired = desired
         self.worker, self.rev = worker, rev
         self.epoch = 0
+        self.moves = False
+        """whether its worker was told to leave it to another one, and has not said that it did"""
 
 
 class _Stray(NamedTuple):
@@ -58,16 +62,10 @@ class Pool:
         `workers` are those that there may be: nothing is taken from one to another before it is known what each has.
         """
         self._terms, self._send = terms, send
-        self._awaited = set(workers)
-        self._has_spare = len(self._awaited) > 1
-        self._dead: set[str] = set()
+        self._staff = Staff(workers)
         self._held: dict[str, _Held] = {}
         self._strays: dict[str, _Stray] = {}
-        self._there: dict[str, int] = {}
-        """workers that have said what they hold -> how many legs they take"""
-        self._load: dict[str, Load] = {}
-        """what each said last of itself, whoever put the legs that it has"""
-        self._late_ticks = self._takeovers = 0
+        self._takeovers = self._moves = 0
 
     def __contains__(self, context: str) -> bool:
         return context in self._held
@@ -75,11 +73,11 @@ class Pool:
     @property
     def there(self) -> bool:
         """Whether any worker is."""
-        return bool(self._there)
+        return bool(self._staff.there)
 
     def has(self, worker: str) -> bool:
         """Whether a worker is there."""
-        return worker in self._there
+        return worker in self._staff
 
     def put(self, context: str, desired: Context) -> int:
         """A context shall be so from now on; returns the `rev` by which its worker will speak of that.
@@ -92,8 +90,8 @@ class Pool:
             held = self._held[context] = _Held(desired, stray.worker, stray.rev) if stray else _Held(desired)
         held.desired = desired
         held.rev += 1
-        if not held.worker and not self._awaited:
-            held.worker = self._choose()
+        if not held.worker and self._staff.is_known:
+            held.worker = self._staff.best(self._legs())
         self._say(context, held)
         return held.rev
 
@@ -103,8 +101,8 @@ class Pool:
         if epoch is None:
             return
         # one that was put by another process before the shard came here may be anywhere
-        for worker in (held.worker,) if held is not None else tuple(self._there):
-            if worker in self._there:
+        for worker in (held.worker,) if held is not None else self._staff.there:
+            if worker in self._staff:
                 self._send(worker, Drop(context, epoch))
 
     def leave(self, shard: int) -> None:
@@ -126,8 +124,7 @@ class Pool:
 
     def arrived(self, worker: str, inventory: Inventory) -> None:
         """A worker is there, with these contexts: each of our shards is made what it shall be, or dropped."""
-        self._there[worker] = inventory.capacity_legs or _FULL
-        self._dead.discard(worker)
+        self._staff.arrived(worker, inventory)
         self._strays = {context: stray for context, stray in self._strays.items() if stray.worker != worker}
         for context, rev, epoch in inventory.contexts:
             held = self._held.get(context)
@@ -143,36 +140,48 @@ class Pool:
                 self._send(worker, Drop(context, epoch))
         for context, held in self._held.items():
             if held.worker == worker:
+                held.moves = False
                 held.rev += 1
                 self._say(context, held)
-        self._known(worker)
+        self._known()
+        self._move_on()
 
     def absent(self, worker: str) -> None:
         """A worker is not there, and so has nothing."""
-        self._known(worker)
+        self._staff.absent(worker)
+        self._known()
 
     def parted(self, worker: str) -> None:
         """A worker cannot be heard. What it makes of its contexts is not known."""
-        self._there.pop(worker, None)
-        self._load.pop(worker, None)
+        self._staff.parted(worker)
 
     def died(self, worker: str) -> None:
         """A worker is no more, and its ports are free: another one that is there takes all that it had."""
-        self.parted(worker)
-        self._dead.add(worker)
-        self._awaited.discard(worker)
+        self._staff.died(worker)
         self._strays = {context: stray for context, stray in self._strays.items() if stray.worker != worker}
         self._place()
 
     def loaded(self, worker: str, load: Load) -> None:
         """A worker says, once a second, how busy it is; when it does so again, all have been heard that there are."""
-        if worker not in self._there:
+        if worker in self._staff:
+            self._staff.loaded(worker, load)
+            self._known()
+
+    def retires(self, worker: str) -> None:
+        """A worker ends once it has nothing any more: what it has goes to others, one after the other."""
+        self._staff.retires(worker)
+        self._move_on()
+
+    def left(self, worker: str, message: Left) -> None:
+        """A worker says that another one may have a context now."""
+        held = self._held.get(message.context)
+        if held is None or not held.moves or held.worker != worker:
             return
-        if worker in self._load:
-            self._awaited.clear()
-            self._place()
-        self._load[worker] = load
-        self._late_ticks += load.late_ticks
+        held.moves, held.worker = False, self._staff.heir(self._legs())
+        held.rev += 1
+        self._moves += 1
+        self._say(message.context, held)
+        self._move_on()
 
     def worker_of(self, context: str) -> str:
         """The worker that has it, be it away; empty if there is none."""
@@ -187,44 +196,63 @@ class Pool:
     def metrics(self) -> dict[str, float]:
         """Numbers of the workers that are there; of loads the highest."""
         return {
-            "media_workers": float(len(self._there)),
+            **self._staff.metrics(),
             "media_contexts": float(len(self._held)),
-            "media_legs": float(sum(map(self._legs_of, self._there))),
-            "media_pressure": max((one.busy / 1000 for one in self._load.values()), default=0.0),
-            "media_late_ticks_total": float(self._late_ticks),
             "media_takeovers_total": float(self._takeovers),
+            "media_moves_total": float(self._moves),
         }
+
+    def said_of(self, worker: str) -> dict[str, Any]:
+        """A worker as operators see it; `contexts` are ours."""
+        contexts = sum(held.worker == worker for held in self._held.values())
+        return {**self._staff.said_of(worker), "contexts": contexts}
+
+    def retire(self, worker: str) -> bool:
+        """Let a worker end that is there, once others have what it has; whether there is another one for that."""
+        if worker not in self._staff.retiring and not self._staff.others(worker):
+            return False
+        self._send(worker, Retire())
+        return True
 
     # --- parts
 
-    def _legs_of(self, worker: str) -> int:
-        load = self._load.get(worker)
-        return load.legs if load else 0
-
-    def _known(self, worker: str) -> None:
-        self._awaited.discard(worker)
-        if not self._awaited:
+    def _known(self) -> None:
+        if self._staff.is_known:
             self._place()
+
+    def _move_on(self) -> None:
+        """Let those that end leave some more of what they have, as long as there is another one for it."""
+        if not self._staff.heir({}):
+            return
+        for worker in self._staff.retiring:
+            theirs = [(context, held) for context, held in self._held.items() if held.worker == worker]
+            waiting = [(context, held) for context, held in theirs if not held.moves]
+            for context, held in waiting[: max(0, _MOVES_AT_ONCE - len(theirs) + len(waiting))]:
+                epoch = self._epoch(context)
+                if epoch is not None:
+                    held.moves = True
+                    self._send(worker, Drop(context, epoch, moves=True))
 
     def _place(self) -> None:
         """Find workers for what has none: what one that died had stays together."""
         heirs: dict[str, str] = {}
         for context, held in self._held.items():
-            if self._awaited if not held.worker else held.worker not in self._dead:
+            if not (self._staff.is_dead(held.worker) if held.worker else self._staff.is_known):
                 continue
-            worker = heirs.get(held.worker) or (self._heir() if held.worker else self._choose())
+            choose = self._staff.heir if held.worker else self._staff.best
+            worker = heirs.get(held.worker) or choose(self._legs())
             if not worker:
                 continue
             if held.worker and held.worker not in heirs:
                 heirs[held.worker] = worker
                 self._takeovers += 1
-            held.worker = worker
+            held.worker, held.moves = worker, False
             held.rev += 1
             self._say(context, held)
 
     def _say(self, context: str, held: _Held) -> None:
         epoch = self._epoch(context)
-        if epoch is None or held.worker not in self._there:
+        if epoch is None or held.moves or held.worker not in self._staff:
             return
         held.epoch = epoch
         self._send(held.worker, Put(context, held.rev, epoch, held.desired))
@@ -233,28 +261,15 @@ class Pool:
         """In the term in which they were put: who has said something since is not disturbed."""
         for context in strays:
             stray = self._strays.pop(context)
-            if stray.worker in self._there:
+            if stray.worker in self._staff:
                 self._send(stray.worker, Drop(context, stray.epoch))
 
     def _epoch(self, context: str) -> int | None:
         return self._terms.epoch(self._terms.shard(context))
 
-    def _choose(self) -> str:
-        """The worker that has most room left, but for the last idle one: that is the spare. Empty if none is there."""
-        room = self._room()
-        idle = [worker for worker in sorted(room) if room[worker] == self._there[worker]]
-        spare = idle[-1] if idle and self._has_spare and len(room) > 1 else ""
-        return max((worker for worker in sorted(room) if worker != spare), key=room.__getitem__, default="")
-
-    def _heir(self) -> str:
-        """The worker that takes over: the one with the fewest legs. Empty if none is there."""
-        room = self._room()
-        return max(sorted(room, reverse=True), key=room.__getitem__, default="")
-
-    def _room(self) -> dict[str, int]:
-        """How many legs more each worker that is there can take."""
-        legs = dict.fromkeys(self._there, 0)
+    def _legs(self) -> Counter[str]:
+        """How many each worker has of ours."""
+        legs: Counter[str] = Counter()
         for held in self._held.values():
-            if held.worker in legs:
-                legs[held.worker] += len(held.desired.legs)
-        return {worker: most - max(legs[worker], self._legs_of(worker)) for worker, most in self._there.items()}
+            legs[held.worker] += len(held.desired.legs)
+        return legs

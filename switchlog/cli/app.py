@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from switchlog.cli import call, conference, declare, look, mailbox, node, projection, ready, recording
+from switchlog.cli import call, conference, declare, look, mailbox, media, node, projection, ready, recording
 from switchlog.cli.client import MISUSED, NO, CliError
 from switchlog.cli.output import Json, note, print_json, print_table
 from switchlog.early import FIRST, EarlyChild
@@ -29,6 +29,7 @@ app.add_typer(conference.app, name="conferences")
 app.add_typer(recording.app, name="recordings")
 app.add_typer(mailbox.app, name="mailboxes")
 app.add_typer(node.app, name="nodes")
+app.add_typer(media.app, name="media")
 app.command()(look.registrations)
 app.command()(look.cdr)
 app.command()(look.events)

@@ -11,14 +11,14 @@ from adapters.command.local import Command, Handler
 from domain.declaration import Document
 from domain.ids import SHARDS
 from domain.refusal import Refusal
-from switchlog.desk import mailbox, recording, room
+from switchlog.desk import mailbox, media, recording, room
 from switchlog.office.office import Applied, Office
 from switchlog.session.session import Session
 
 
 def handlers(office: Office, session: Session, node: str) -> Mapping[str, Handler]:
-    """`ping`, `metrics`, `apply`, `export`, `keys.create`, those about conferences, mailboxes and recordings, and
-    `nodes` of one that is alone; each may raise Refusal."""
+    """`ping`, `metrics`, `apply`, `export`, `keys.create`, those about conferences, mailboxes, recordings and media
+    workers, and `nodes` of one that is alone; each may raise Refusal."""
 
     async def ping(command: Command) -> dict[str, Any]:
         if session.trouble:
@@ -58,4 +58,5 @@ def handlers(office: Office, session: Session, node: str) -> Mapping[str, Handle
         **room.handlers(session, office.directory),
         **recording.handlers(session),
         **mailbox.handlers(session, office.directory),
+        **media.handlers(session),
     }

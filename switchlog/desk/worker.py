@@ -59,7 +59,12 @@ def handlers(inner: Mapping[str, Handler], workers: Mapping[str, Client]) -> Map
         asked = await asyncio.gather(*(ask(one, command) for one in workers), return_exceptions=True)
         return together([await inner["metrics"](command), *(one for one in asked if isinstance(one, dict))])
 
-    return {**inner, "ping": ping, "metrics": metrics}
+    async def media(command: Command) -> Any:
+        """Asked of one: all have the same media workers, and are told by those what they are to know."""
+        name, client = next(iter(workers.items()))
+        return await client.call(command.name, command.args, command.actor, f"{command.id}:{name}")
+
+    return {**inner, "ping": ping, "metrics": metrics, "media": media, "media.drain": media}
 
 
 def together(several: list[dict[str, float]]) -> dict[str, float]:

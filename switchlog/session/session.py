@@ -84,12 +84,12 @@ class Session:
         )
         outlets = (self._edge.send, self._fail, self._closed, self._pump_soon)
         self.nodes = Nodes(parts.roster, *outlets, parts.near) if parts.roster else None
-        self._media = MediaLinks(parts.media, self._pump_soon)
+        self.media = MediaLinks(parts.media, self._pump_soon)
         switch = wire(parts, self._hooks())
         self._send = self.nodes.connect(switch) if self.nodes else self._edge.send
         self._layer, self._peers, self._addresses = switch.layer, switch.peers, switch.addresses
         self._application, self._perform, self._prober = switch.application, switch.perform, switch.prober
-        self.studio = self._media.studio = switch.studio
+        self.studio = self.media.studio = switch.studio
         self.board, self._dues = switch.board, dues_of(switch)
         self.warden = self._new_warden(parts)
         self._open = self._pumping = False
@@ -111,7 +111,7 @@ class Session:
             new_call=new_call,
             witness=self._sentry,
             outward=self.nodes.outward if self.nodes else None,
-            media_send=self._media.send,
+            media_send=self.media.send,
             work=Aside(self._spawn, self._pump_soon),
         )
 
@@ -183,7 +183,7 @@ class Session:
         """Say what is owed and arm the timers: after a start, as after a take-over. Then `open`."""
         resumed = tuple(calls)
         self.board.resume(resumed)
-        self._media.resume()
+        self.media.resume()
         self._application.resume()
         self._prober.take_up(resumed, self._clock.utc())
         self._pump_soon()
@@ -191,7 +191,7 @@ class Session:
     async def open(self) -> None:
         """Hear the phones. Not before `resume`: a request that was taken before a restart would count as a new one."""
         self._open = True
-        self._media.serve(self._spawn)
+        self.media.serve(self._spawn)
         await self._edge.open()
 
     async def close(self) -> None:
@@ -215,7 +215,7 @@ class Session:
         """Numbers for `/metrics`."""
         edge = {f"sip_{name}_total": float(count) for name, count in asdict(self._edge.counters).items()}
         nodes = self.nodes.metrics() if self.nodes else {}
-        return edge | dict(self._sentry.metrics()) | self._counts() | self._media.metrics() | nodes
+        return edge | dict(self._sentry.metrics()) | self._counts() | self.media.metrics() | nodes
 
     def _counts(self) -> dict[str, float]:
         layer = self._layer
@@ -343,7 +343,7 @@ class Session:
 
     def _pump(self) -> None:
         """Send what the layer holds; tell it of streams that are gone; arm the next timer."""
-        self._media.flush()
+        self.media.flush()
         self._pumping = False
         for flow, data in self._layer.to_send():
             if not self._send(flow, data):

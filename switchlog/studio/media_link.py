@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from adapters.media.link import Ears, Link
+from domain.refusal import Refusal
 from media.wire import FromWorker, ToWorker
 from switchlog.studio.studio import MediaSettings, Studio
 
@@ -52,6 +53,25 @@ class MediaLinks:
     def metrics(self) -> dict[str, float]:
         """Numbers for `/metrics`."""
         return self.studio.metrics() if self.studio is not None else {}
+
+    def workers(self) -> list[dict[str, Any]]:
+        """All that there are to be, by their numbers from 1."""
+        if self.studio is None:
+            return []
+        pool = self.studio.pool
+        return [{"worker": number, **pool.said_of(worker)} for number, worker in enumerate(self._links, 1)]
+
+    def drain(self, number: int) -> dict[str, Any]:
+        """Let a worker end once others have what it has; how it is. Raises Refusal."""
+        names = list(self._links)
+        if self.studio is None or not 0 < number <= len(names):
+            raise Refusal("missing", f"there is no media worker {number}: there are {len(names)}", field="worker")
+        pool, worker = self.studio.pool, names[number - 1]
+        if not pool.has(worker):
+            raise Refusal("conflict", f"media worker {number} is not there at the moment", field="worker")
+        if not pool.retire(worker):
+            raise Refusal("conflict", f"no other media worker is there that could have what {number} has: ask again")
+        return {"worker": number, **pool.said_of(worker), "draining": True}
 
     def send(self, worker: str, message: ToWorker) -> None:
         self._links[worker].send(message)

@@ -37,7 +37,7 @@ from domain.ports import JournalError, Sealer, Stored
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import MAILBOX, MESSAGES, ROOM, Flow
-from media.wire import FromWorker, Inventory, Load, Measured, OfWorker, Play, Silent, ToWorker
+from media.wire import FromWorker, Inventory, Left, Load, Measured, OfWorker, Play, Retiring, Silent, ToWorker
 from switchlog.session.board import Board
 from switchlog.studio.clerk import Clerk
 from switchlog.studio.eraser import Eraser, EraserParts
@@ -149,6 +149,10 @@ class Studio:
             return
         if isinstance(message, Inventory):
             self.gauges.arrived(worker, message.run)
+        if isinstance(message, Retiring):
+            self.pool.retires(worker)
+        if isinstance(message, Left):
+            self.pool.left(worker, message)
         if isinstance(message, Load):
             self.relays.ask_again(worker)
         about = "" if isinstance(message, OfWorker) else message.context

@@ -39,6 +39,9 @@ MEMBER: dict[str, Any] = {
 }  # fmt: skip
 
 
+MEDIA_WORKER: dict[str, Any] = {"there": True, "draining": False, "legs": 3, "pressure": 0.2, "contexts": 1}
+
+
 def key_of(role: Role, tenant: str | None = None) -> str:
     return f"key-{role}-{tenant or 'all'}"
 
@@ -151,6 +154,18 @@ class FakeCommands:
         self.states: list[dict[str, Any]] = []
         self.left = 0
         """shards that a drained node has still"""
+        self.draining: set[int] = set()
+        """media workers that have something still"""
+
+    def _operated(self, name: str, args: Mapping[str, Any]) -> Any:
+        match name:
+            case "nodes":
+                return [{"name": "a", "link": "", "draining": False, "shards": 65, "calls": 2, "lag": 0}]
+            case "media":
+                return [{**MEDIA_WORKER, "worker": one, "draining": one in self.draining} for one in (1, 2)]
+            case "media.drain":
+                return {**MEDIA_WORKER, "worker": args["worker"], "draining": True}
+        return {"name": args["name"], "draining": name == "nodes.drain", "shards": self.left}
 
     async def call(self, name: str, args: Mapping[str, Any], actor: str, command_id: str) -> Any:
         self.asked.append((name, dict(args), actor, command_id))
@@ -164,10 +179,8 @@ class FakeCommands:
                 return {"tenants": [{"slug": args["tenant"] or "acme", "extensions": []}]}
             case "keys.create":
                 return {"id": "k1", "key": "switchlog_k1_x", "role": args["role"], "tenant": args["tenant"]}
-            case "nodes":
-                return [{"name": "a", "link": "", "draining": False, "shards": 65, "calls": 2, "lag": 0}]
-            case "nodes.drain" | "nodes.resume":
-                return {"name": args["name"], "draining": name == "nodes.drain", "shards": self.left}
+            case "nodes" | "nodes.drain" | "nodes.resume" | "media" | "media.drain":
+                return self._operated(name, args)
             case "conferences" | "conferences.change" | "recordings.steer" | "recordings.erase":
                 return _steered(args)
             case "projections.list":

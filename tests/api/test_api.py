@@ -32,6 +32,7 @@ ROUTES = {
     "keys": ("POST", "/v1/keys"),
     "projections": ("GET", "/v1/projections"),
     "nodes": ("GET", "/v1/nodes"),
+    "media": ("GET", "/v1/media"),
     "conferences": ("GET", "/v1/conferences"),
     "recordings": ("GET", "/v1/recordings"),
     "erase": ("DELETE", f"/v1/recordings/{UUID(int=1)}-1"),
@@ -288,6 +289,14 @@ async def test_nodes_are_listed_drained_and_resumed(site: Site) -> None:
         answer = await site.ask("POST", f"/v1/nodes/a.example/{what}")
         assert answer.json() == {"name": "a.example", "draining": draining, "shards": 0}
     assert (await site.ask("POST", "/v1/nodes/a/burn")).status_code == 422
+
+
+async def test_media_workers_are_listed_and_drained(site: Site) -> None:
+    assert [one["worker"] for one in await site.items("/v1/media")] == [1, 2]
+    answer = await site.ask("POST", "/v1/media/2/drain")
+    assert (answer.json()["worker"], answer.json()["draining"]) == (2, True)
+    assert (await site.ask("POST", "/v1/media/one/drain")).status_code == 422
+    assert (await site.ask("POST", "/v1/media/2/drain", key_of(Role.SUPERVISOR, "acme"))).status_code == 403
 
 
 async def test_conferences_are_listed_and_changed(site: Site) -> None:

@@ -65,6 +65,15 @@ class Client:
             got += [word for word in said if not isinstance(word, Alive)]
         return got
 
+    def hear_until(self, word: FromWorker) -> bool:
+        """Whether it comes, whatever comes before it."""
+        try:
+            while word not in self.hear(1):
+                pass
+        except TimeoutError:
+            return False
+        return True
+
     def is_parted(self) -> bool:
         try:
             return self.sock.recv(1) == b""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from media.wire import Drop, Latched, Measured, Ready, Refused
-from tests.media.party import LEVEL_DBFS, PCMA, Stage
+from media.wire import Drop, Latched, Left, Measured, Ready, Record, RecordClosed, Refused
+from tests.media.party import LEVEL_DBFS, PCMA, Stage, stage
 
 A_HZ, B_HZ, C_HZ = 400.0, 700.0, 1100.0
 ODD_HZ = 435.0
@@ -184,3 +185,28 @@ def test_a_clock_that_drifts_leaves_no_clicks(made: Stage, extra: int) -> None:
     steepest = 2 * np.pi * ODD_HZ / 8000 * 32767 * 10 ** (LEVEL_DBFS / 20)
     assert np.abs(np.diff(heard)).max() < 1.5 * steepest
     assert b.levels(ODD_HZ, last_s=0.4) == pytest.approx([LEVEL_DBFS], abs=1.0)
+
+
+def test_a_context_that_moves_is_left_when_its_ports_and_files_are_free(made: Stage, tmp_path: Path) -> None:
+    a, b = made.phone(frequency_hz=A_HZ), made.phone(frequency_hz=B_HZ)
+    record = Record("r", str(tmp_path / "a.wav"))
+    made.put([a.leg("a"), b.leg("b")], records=(record,))
+    made.run(1.5)
+    made.engine.drop(Drop("room", 1, moves=True), made.now_s)
+    made.engine.drop(Drop("elsewhere", 1, moves=True), made.now_s)
+    assert made.engine.contexts == 1
+    while made.engine.contexts:
+        made.tick()
+    assert made.words(Left) == [Left("elsewhere"), Left("room")]
+    assert made.words(RecordClosed) == []
+    with stage(seed=2) as other:
+        other.phones = made.phones
+        assert other.put([a.leg("a"), b.leg("b")], records=(record,)) == Ready("room", 1)
+        other.run(0.5)
+        assert (a.tones(), b.tones()) == ((B_HZ,), (A_HZ,))
+        other.engine.drop(Drop("room", 1), other.now_s)
+        while not other.words(RecordClosed):
+            other.tick()
+        (closed,) = other.words(RecordClosed)
+        other.phones = []
+    assert closed.duration_ms == 2000

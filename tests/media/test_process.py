@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from media.wire import Context, Inventory, Load, Put, Ready
+from media.wire import Context, Drop, Inventory, Left, Load, Put, Ready, Retiring
 from tests.fixtures.ports import free_pair
 from tests.media.party import Phone
 from tests.media.test_control import Client
@@ -130,6 +130,27 @@ def test_it_tells_its_load_and_ends_by_sigterm(worker: Worker) -> None:
     worker.process.send_signal(signal.SIGTERM)
     assert worker.process.wait(TIMEOUT_S) == 0
     assert not worker.path.exists()
+
+
+def test_by_sigterm_it_waits_for_another_worker_to_take_its_rooms(
+    worker: Worker, phones: tuple[Phone, Phone], tmp_path: Path
+) -> None:
+    client = worker.connect()
+    client.say(room(phones))
+    talk(phones, 5)
+    worker.process.send_signal(signal.SIGTERM)
+    assert client.hear_until(Retiring())
+    talk(phones, 5)
+    client.say(Drop("room", 1, moves=True))
+    assert client.hear_until(Left("room"))
+    spare = Worker(tmp_path / "spare")
+    try:
+        other = spare.connect()
+        other.say(room(phones))
+        assert other.hear_until(Ready("room", 1))
+    finally:
+        spare.close()
+    assert worker.process.wait(TIMEOUT_S) == 0
 
 
 def test_without_parent_it_lives_while_somebody_is_connected(tmp_path: Path) -> None:

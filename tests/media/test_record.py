@@ -75,6 +75,9 @@ class Storage:
         self._act()
         return hashlib.sha256(self.data).hexdigest()
 
+    def leave(self) -> None:
+        self._act()
+
     def abandon(self) -> None:
         self.abandoned = True
 
@@ -254,6 +257,25 @@ def test_what_was_not_closed_is_left_to_be_gone_on_with(tmp_path: Path) -> None:
     recording.close()
     assert [one.duration_ms for one in recorded(second)] == [3000]
     assert (parse(path.read_bytes()).samples == np.concatenate([tone(440, 2.0), tone(880, 1.0)])).all()
+
+
+@KEYS
+def test_what_another_worker_goes_on_with_has_all_that_was_said_here(tmp_path: Path, key: bytes) -> None:
+    """To the frame: what is not a whole second yet waits in memory as long as nobody leaves."""
+    record, sound, path = Record("r", str(tmp_path / "a"), key=key), tone(440, 1.52), tmp_path / "a"
+    for last, frames in ((False, sound[: 66 * 160]), (True, sound[66 * 160 :])):
+        recorder = Recorder()
+        recording = recorder.open("room", record, 8000)
+        write(recording, frames)
+        if last:
+            recording.close()
+        else:
+            recording.leave()
+        closed = recorded(recorder)
+        assert (len(closed), recording.ended) == (last, True)
+    stored = path.read_bytes()
+    opened = SealedWave(key, len(stored), lambda at, length: stored[at : at + length]) if key else None
+    assert (parse(opened.read(0, len(opened)) if opened else stored).samples == sound).all()
 
 
 @KEYS

@@ -11,8 +11,22 @@ from structlog.testing import capture_logs
 from media.control import Control
 from media.cycle import TICK_S
 from media.engine import Engine
-from media.wire import Alive, Context, Drop, FromWorker, Inventory, Leaving, Load, Put, Ready, Refused, ToWorker
-from media.worker import ALIVE_EVERY_S, MOST_BEHIND_TICKS, MOST_FAILED_STEPS, PULSE_S, Worker
+from media.wire import (
+    Alive,
+    Context,
+    Drop,
+    FromWorker,
+    Inventory,
+    Leaving,
+    Load,
+    Put,
+    Ready,
+    Refused,
+    Retire,
+    Retiring,
+    ToWorker,
+)
+from media.worker import ALIVE_EVERY_S, MOST_BEHIND_TICKS, MOST_FAILED_STEPS, PULSE_S, RETIRE_S, Worker
 
 PUT = Put("room", 3, 1, Context(()))
 
@@ -23,7 +37,7 @@ class Fake:
     def __init__(self) -> None:
         self.now_s = 100.0
         self.said: list[FromWorker] = []
-        self.legs = 7
+        self.legs = self.contexts = 7
         self.relays = False
         self.ticks: list[float] = []
         self.pulses: list[float] = []
@@ -34,6 +48,7 @@ class Fake:
         self.takes_s: Callable[[int], float] = lambda tick: 0.001
         self.fails: Callable[[int], bool] = lambda tick: False
         self.put_takes_s = 0.0
+        self.inventories: list[Inventory] = []
         self.closed = 0
         self.worker = Worker(cast(Engine, self), cast(Control, self), lambda: self.now_s)
 
@@ -68,8 +83,11 @@ class Fake:
 
     # --- as a control socket
 
+    connected = 1
+
     def poll(self, timeout_s: float, inventory: Callable[[], Inventory]) -> list[ToWorker]:
         heard, self.waiting = self.waiting, []
+        self.inventories.append(inventory())
         if not heard:
             self.now_s += timeout_s
         return heard
@@ -180,8 +198,36 @@ def test_much_that_it_is_told_at_once_does_not_keep_it_from_saying_that_it_is_al
     assert len(fake.alive_s) - before >= 10
 
 
+def test_before_it_ends_it_waits_for_others_to_take_what_it_has(fake: Fake) -> None:
+    def pass_on(tick: int) -> float:
+        fake.contexts -= tick % 10 == 0
+        return 0.001
+
+    fake.takes_s = pass_on
+    fake.worker.run(lambda: False)
+    assert (fake.contexts, len(fake.ticks)) == (0, 70)
+    assert fake.told[0] == Retiring()
+    assert fake.told[-1] == Leaving()
+
+
+def test_it_does_not_wait_for_ever(fake: Fake) -> None:
+    fake.worker.run(lambda: False)
+    assert fake.now_s == pytest.approx(100.0 + RETIRE_S, abs=2 * TICK_S)
+
+
+def test_it_ends_when_it_is_told_so_and_newcomers_learn_it(fake: Fake) -> None:
+    fake.waiting = [Retire()]
+    fake.run(1)
+    assert fake.told == [Retiring()]
+    assert [one.retires for one in fake.inventories] == [False, True]
+    fake.contexts = 0
+    fake.worker.run(lambda: True)
+    assert len(fake.ticks) == 1
+
+
 def test_it_closes_what_it_was_given_at_the_end(fake: Fake) -> None:
     answers = iter([True, False])
+    fake.connected = 0
     fake.worker.run(lambda: next(answers))
     assert fake.told[-1] == Leaving(), "what is written then takes its time"
     assert len(fake.ticks) == 50

@@ -26,6 +26,7 @@ from media.wire import (
     Put,
     Ready,
     Refused,
+    Retire,
     ToWorker,
 )
 from switchlog.studio.studio import Studio
@@ -68,6 +69,7 @@ class RememberedRooms:
     def told(self, worker: str, message: ToWorker) -> None:
         assert worker == WORKER
         assert self.there
+        assert not isinstance(message, Retire)
         before = self.has.get(message.context)
         assert before is None or message.epoch >= before.epoch
         if isinstance(message, Drop):

@@ -24,7 +24,7 @@ from domain.values import MediaPolicy
 from media.container import contain
 from media.part import part_of
 from media.wav import Track
-from media.wire import Dtmf, PlayDone, Record, RecordClosed, ToWorker
+from media.wire import Dtmf, PlayDone, Record, RecordClosed, Retire, ToWorker
 from switchlog.studio.reel import ReelStore
 from switchlog.studio.sealed_wave import open_wave
 from tests.domain.world import directory, new_call, with_media
@@ -46,6 +46,7 @@ class Recorders(RememberedRooms):
     def told(self, worker: str, message: ToWorker) -> None:
         before = self.records
         super().told(worker, message)
+        assert not isinstance(message, Retire)
         for gone in before.keys() - self.records.keys():
             self._close(message.context, before[gone])
 

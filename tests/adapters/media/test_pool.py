@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.media.pool import Pool, Terms
-from media.wire import Codec, Context, Drop, Inventory, Leg, Put, ToWorker
+from media.wire import Codec, Context, Drop, Inventory, Left, Leg, Put, Retire, ToWorker
 
 EPOCH = 7
 OURS = Terms(lambda context: 0, lambda shard: EPOCH, lambda shard: True)
@@ -25,33 +25,50 @@ class Workers:
         self.has: dict[str, dict[str, Put]] = {name: {} for name in names}
         self.connected: set[str] = set()
         self.told: list[tuple[str, ToWorker]] = []
+        self.retiring: set[str] = set()
+        self.leaving: list[tuple[str, Left]] = []
+        """what workers are about to say of contexts that move"""
         self._capacity_legs = capacity_legs
 
     def connect(self, name: str) -> None:
         self.connected.add(name)
         held = tuple((put.context, put.rev, put.epoch) for put in self.has[name].values())
-        self.pool.arrived(name, Inventory(held, self._capacity_legs))
+        self.pool.arrived(name, Inventory(held, self._capacity_legs, retires=name in self.retiring))
+
+    def leave(self) -> None:
+        """The next context that moves is to be had."""
+        name, left = self.leaving.pop(0)
+        self.pool.left(name, left)
 
     def part(self, name: str) -> None:
+        self.leaving = [(worker, left) for worker, left in self.leaving if worker != name]
         self.connected.discard(name)
         self.pool.parted(name)
 
     def die(self, name: str) -> None:
         self.part(name)
         self.has[name].clear()
+        self.retiring.discard(name)
         self.pool.died(name)
 
     def forget(self) -> None:
         """The sessions process was killed: another one begins with nothing."""
         self.connected.clear()
+        self.leaving.clear()
         self.pool = Pool(OURS, self._told, self._known)
 
     def _told(self, name: str, message: ToWorker) -> None:
         assert name in self.connected
         self.told.append((name, message))
         held = self.has[name]
+        if isinstance(message, Retire):
+            self.retiring.add(name)
+            self.pool.retires(name)
+            return
         if isinstance(message, Drop):
             held.pop(message.context, None)
+            if message.moves:
+                self.leaving.append((name, Left(message.context)))
             return
         before = held.get(message.context)
         assert before is None or (message.epoch, message.rev) > (before.epoch, before.rev), "it would be refused"
@@ -126,7 +143,7 @@ def test_what_another_worker_has_meanwhile_is_dropped() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "drop", "connect", "part", "die", "forget"]),
+        st.sampled_from(["put", "drop", "connect", "part", "die", "forget", "retire", "leave"]),
         st.sampled_from(["one", "two"]),
         st.sampled_from(["x", "y", "z"]),
         st.sampled_from(["a", "ab", "b"]),
@@ -151,6 +168,10 @@ def happened(workers: Workers, steps: list[tuple[str, str, str, str]]) -> dict[s
             workers.part(worker)
         elif step == "die":
             workers.die(worker)
+        elif step == "retire" and worker in workers.connected:
+            workers.pool.retire(worker)
+        elif step == "leave" and workers.leaving:
+            workers.leave()
         elif step == "forget":  # the sessions process was killed: another one knows the contexts by its events
             workers.forget()
             for context_name, desired in wanted.items():
@@ -164,5 +185,58 @@ def test_whatever_happens_the_workers_end_up_with_what_shall_be(steps: list[tupl
     wanted = happened(workers, steps)
     for worker in set(workers.has) - workers.connected:
         workers.connect(worker)
+    while workers.leaving:
+        workers.leave()
     assert workers.desired == wanted
     assert sum(map(len, workers.has.values())) == len(wanted), "each at one worker"
+
+
+def drained() -> Workers:
+    """Two workers; the first has six rooms and has been told to end."""
+    workers = Workers("one")
+    workers.connect("one")
+    for name in "abcdef":
+        workers.pool.put(name, context(name))
+    workers.has["two"] = {}
+    workers.connect("two")
+    assert workers.pool.retire("one")
+    return workers
+
+
+def test_what_a_worker_has_that_ends_goes_to_another_one_a_few_at_a_time() -> None:
+    workers = drained()
+    assert (set(workers.has["one"]), set(workers.has["two"])) == (set("ef"), set()), "four are being closed"
+    workers.pool.put("b", context("b", "x"))
+    workers.pool.put("new", context("y"))
+    workers.leave()
+    assert (set(workers.has["one"]), set(workers.has["two"])) == (set("f"), {"a", "new"})
+    while workers.leaving:
+        workers.leave()
+    assert (set(workers.has["one"]), set(workers.has["two"])) == (set(), {*"abcdef", "new"})
+    assert workers.has["two"]["b"].desired == context("b", "x")
+    assert workers.pool.metrics()["media_moves_total"] == 6
+    assert workers.pool.said_of("one") == {
+        "there": True, "draining": True, "legs": 0, "pressure": 0.0, "contexts": 0
+    }  # fmt: skip
+
+
+def test_a_worker_that_dies_while_it_is_left_loses_nothing() -> None:
+    workers = drained()
+    workers.die("one")
+    assert set(workers.has["two"]) == set("abcdef")
+    workers.connect("one")
+    workers.pool.put("new", context("y"))
+    assert set(workers.has["one"]) == {"new"}, "it is another process, which does not end"
+
+
+def test_the_only_worker_is_not_told_to_end_and_keeps_what_it_has_if_it_does() -> None:
+    workers = Workers("one")
+    workers.connect("one")
+    workers.pool.put("room", context("a"))
+    assert not workers.pool.retire("one")
+    workers.pool.retires("one")
+    assert set(workers.has["one"]) == {"room"}
+    workers.has["two"] = {}
+    workers.connect("two")
+    workers.leave()
+    assert set(workers.has["two"]) == {"room"}

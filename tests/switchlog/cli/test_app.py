@@ -24,6 +24,7 @@ from api.app import create_app
 from domain.apikey import Role
 from domain.refusal import Refusal
 from switchlog.cli import app as cli
+from switchlog.cli import media
 from switchlog.cli.demo import demo_text
 from switchlog.setting.settings import load
 from tests.api.fakes import SOUND, FakeCommands, FakeKeys, FakeMessages, FakeQueries, FakeRecordings, key_of
@@ -359,3 +360,22 @@ def test_the_demo_file_can_be_applied(tmp_path: Path, journal: str, rooms: int) 
     desk.apply(demo_text(load(environment={}, journal=journal, node="a")))
     assert desk.office.directory().tenant_of("demo.example") == "demo"
     assert len(desk.office.directory().rooms) == rooms
+
+
+def test_a_media_worker_is_drained_until_it_has_ended(site: Site, run: Run) -> None:
+    head, first, _ = run("media").out.splitlines()
+    assert head.split() == ["worker", "there", "draining", "contexts", "legs", "pressure"]
+    assert first.split() == ["1", "yes", "no", "1", "3", "0.2"]
+    ended = run("media", "drain", "2")
+    assert (ended.code, ended.err.splitlines()[-1]) == (0, "media worker 2 has ended, and is started again")
+    assert site.commands.asked[-2][:2] == ("media.drain", {"worker": 2})
+    assert json.loads(run("media", "drain", "2", "--json").out)["worker"] == 2
+
+
+def test_a_media_worker_that_is_not_empty_in_time_is_the_answer_no(
+    site: Site, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.commands.draining.add(2)
+    monkeypatch.setattr(media, "_PATIENCE_S", 0.0)
+    ended = run("media", "drain", "2")
+    assert (ended.code, ended.err.splitlines()[-1]) == (1, "media worker 2 has 1 rooms and calls left")

@@ -107,6 +107,12 @@ async def test_a_node_works_if_all_its_processes_do() -> None:
         (await carry_out(broken, ASKED)).unfold()
 
 
+async def test_media_workers_are_those_of_any_of_its_processes() -> None:
+    asked = edge(None, [{"worker": 1}], [{"worker": 1}])
+    for name in ("media", "media.drain"):
+        assert (await carry_out(asked, Command("3", name, {"worker": 1}, "system"))).unfold() == [{"worker": 1}]
+
+
 async def test_the_metrics_of_a_node_are_those_of_all_its_processes() -> None:
     asked = edge(
         {"node_calls": 0.0, "sip_pressure": 0.5, "sip_lane_age_seconds": 0.1},
