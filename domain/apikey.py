@@ -5,14 +5,13 @@ The key itself is never in an event; only its hash is kept, outside the journal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
 from domain import base
-from domain.base import Aggregate, Event
+from domain.base import Aggregate, Event, fact
 from domain.ids import CONFIG_SHARD, named_stream_id
 from domain.refusal import Refusal
 
@@ -77,7 +76,7 @@ class ApiKey(Aggregate):
         self.role = ""
         self.tenant = ""
 
-    @dataclass(frozen=True)
+    @fact
     class Created(base.Created):
         """The key opens the API from now on."""
 

@@ -6,9 +6,8 @@ not given; these bases refuse instead, because the core has no clock and no chan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, TypeVar, dataclass_transform
 from uuid import UUID
 
 import msgspec
@@ -31,7 +30,19 @@ class Context(msgspec.Struct, frozen=True):
     epoch: int
 
 
-@dataclass(frozen=True)
+_E = TypeVar("_E", bound=type[AggregateEvent])
+
+
+@dataclass_transform(frozen_default=True)
+def fact(event: _E) -> _E:
+    """Tells type checkers that an event is a frozen dataclass, which the library's metaclass has made of it already.
+
+    `@dataclass` would make it once more, at every start of every process.
+    """
+    return event
+
+
+@fact
 class Event(AggregateEvent):
     """A fact about one aggregate. Fields are values that encode to JSON and decode to equals."""
 
@@ -43,7 +54,7 @@ class Event(AggregateEvent):
         raise TypeError(f"{cls.__qualname__} needs an explicit timestamp: the domain has no clock")
 
 
-@dataclass(frozen=True)
+@fact
 class Created(CanInitAggregate[UUID], Event):
     """The first fact about an aggregate; `originator_topic` names the aggregate's class."""
 
@@ -66,8 +77,13 @@ class Aggregate(BaseAggregate[UUID]):
     Subclasses declare their fields in an `__init__` without parameters and change them in `Event.apply` only.
     """
 
-    class Event(Event):
-        """The base that the library looks for; never triggered itself."""
+    Event = Event
+    """The base of events that the library looks for."""
+
+    def __init_subclass__(cls) -> None:
+        """All aggregates share one base of events: for one of its own the library would make each event once more."""
+        cls.Event = Event
+        super().__init_subclass__()
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -6,14 +6,13 @@ the credential has changed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from domain import base
-from domain.base import Aggregate, Event, Step
+from domain.base import Aggregate, Event, Step, fact
 from domain.ids import CONFIG_SHARD, named_stream_id
 from domain.values import DIRECT, MediaPolicy
 
@@ -54,7 +53,7 @@ class Extension(Aggregate):
         self.devices: tuple[Device, ...] = ()
         self.media = DIRECT
 
-    @dataclass(frozen=True)
+    @fact
     class Created(base.Created):
         """The number can be called from now on."""
 
@@ -75,7 +74,7 @@ class Extension(Aggregate):
             aggregate.devices = self.devices
             aggregate.media = self.media
 
-    @dataclass(frozen=True)
+    @fact
     class Changed(Event):
         """The extension is declared otherwise; the fields are the whole new declaration."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.base import Aggregate, Context, Created, Event
+from domain.base import Aggregate, Context, Created, Event, fact
 from domain.ids import named_stream_id
 
 WINDOW = timedelta(minutes=1)
@@ -30,7 +30,7 @@ class Guard(Aggregate):
         self.day = ""
         self.failures = 0
 
-    @dataclass(frozen=True)
+    @fact
     class Opened(Created):
         """The first attempt of a day; `day` is its date in UTC."""
 
@@ -42,7 +42,7 @@ class Guard(Aggregate):
             aggregate.tenant = self.context.tenant
             aggregate.day = self.day
 
-    @dataclass(frozen=True)
+    @fact
     class AuthenticationsFailed(Event):
         """`count` requests came with credentials that are wrong, from `since` to before `until`, from `sources`
         addresses (IPv6: networks of /64)."""

@@ -5,13 +5,12 @@ The PIN is sealed: whoever reads the journal alone cannot hear the messages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
 
 from domain import base
-from domain.base import Aggregate, Event, Step
+from domain.base import Aggregate, Event, Step, fact
 from domain.ids import CONFIG_SHARD, named_stream_id
 
 DEFAULT_MESSAGE_S = 180
@@ -52,7 +51,7 @@ class Letterbox(Aggregate):
         self.number = ""
         self.wanted = Wanted()
 
-    @dataclass(frozen=True)
+    @fact
     class Created(base.Created):
         """Messages are taken for the number from now on."""
 
@@ -66,7 +65,7 @@ class Letterbox(Aggregate):
             aggregate.number = self.number
             aggregate.wanted = self.wanted
 
-    @dataclass(frozen=True)
+    @fact
     class Changed(Event):
         """The mailbox is declared otherwise."""
 

@@ -6,10 +6,9 @@ What a REGISTER makes of them is decided in `registering`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.base import Aggregate, Created, Event, Step
+from domain.base import Aggregate, Created, Event, Step, fact
 from domain.values import Contact
 
 EXPIRED_KEPT = timedelta(days=365)
@@ -36,7 +35,7 @@ class Registration(Aggregate):
         """The bindings that hold at `now`, oldest first."""
         return tuple(contact for contact in self.contacts.values() if contact.expires_at > now)
 
-    @dataclass(frozen=True)
+    @fact
     class Opened(Created):
         """The address-of-record was used for the first time."""
 
@@ -48,7 +47,7 @@ class Registration(Aggregate):
             aggregate.tenant = self.context.tenant
             aggregate.number = self.number
 
-    @dataclass(frozen=True)
+    @fact
     class ContactBound(Event):
         """A device can be reached at `contact`, newly or again.
 
@@ -71,7 +70,7 @@ class Registration(Aggregate):
                 aggregate.forget((self.replaces, self.contact.uri))
             aggregate.contacts[key] = self.contact
 
-    @dataclass(frozen=True)
+    @fact
     class ContactsRemoved(Event):
         """Bindings ended; `reason` is `unregistered`, `expired` or `replaced`.
 

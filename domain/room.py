@@ -5,12 +5,11 @@ PINs are sealed: whoever reads the journal alone cannot come in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
 from domain import base
-from domain.base import Aggregate, Event, Step
+from domain.base import Aggregate, Event, Step, fact
 from domain.ids import CONFIG_SHARD, named_stream_id
 
 NOTHING, TONES, WORDS = "none", "tones", "words"
@@ -52,7 +51,7 @@ class Room(Aggregate):
         self.name, self.pin, self.moderator_pin = name, pin, moderator_pin
         self.language, self.announce = language, announce
 
-    @dataclass(frozen=True)
+    @fact
     class Created(base.Created):
         """The number can be called from now on."""
 
@@ -71,7 +70,7 @@ class Room(Aggregate):
             aggregate.number = self.number
             aggregate.furnish(self.name, self.pin, self.moderator_pin, self.language, self.announce)
 
-    @dataclass(frozen=True)
+    @fact
     class Changed(Event):
         """The room is declared otherwise; the fields are the whole new declaration."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
 from domain import base
-from domain.base import Aggregate, Event, Step
+from domain.base import Aggregate, Event, Step, fact
 from domain.ids import CONFIG_SHARD, named_stream_id
 from domain.values import STRIP_ALL, IdentityPolicy
 
@@ -48,7 +47,7 @@ class Tenant(Aggregate):
         self.language = ""
         self.voicemail = ""
 
-    @dataclass(frozen=True)
+    @fact
     class Created(base.Created):
         """A customer is served from now on."""
 
@@ -74,7 +73,7 @@ class Tenant(Aggregate):
             aggregate.language = self.language
             aggregate.voicemail = self.voicemail
 
-    @dataclass(frozen=True)
+    @fact
     class Changed(Event):
         """The customer is declared otherwise; the fields are the whole new declaration."""
 

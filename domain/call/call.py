@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
 
-from domain.base import Aggregate, Created, Event
+from domain.base import Aggregate, Created, Event, fact
 from domain.call.event import early, ending, media, passing, progress, quality, recording, redirect, relay, session
 from domain.call.leg import Leg, LegState, Progress, Rung
 from domain.call.measure import Way
@@ -154,7 +153,7 @@ class Call(Aggregate):
         busy = self.state is CallState.RENEGOTIATING or self.answer_owed or self.unaccepted
         return "crossed" if busy or (self.refresh is not None and not self.refresh.done) else ""
 
-    @dataclass(frozen=True)
+    @fact
     class Offered(Created):
         """A caller asked for a number; `secure` asks for TLS on every way."""
 
@@ -195,7 +194,7 @@ class Call(Aggregate):
             }
             aggregate.state = CallState.RINGING
 
-    @dataclass(frozen=True)
+    @fact
     class Routed(Event):
         """The routing engine decided; the plan says what and why."""
 
@@ -207,7 +206,7 @@ class Call(Aggregate):
         def apply(self, aggregate: Call) -> None:
             aggregate.voicemail = Voicemail(self.plan.mailbox)
 
-    @dataclass(frozen=True)
+    @fact
     class LegsDialed(Event):
         """Devices are offered the call, until `ring_until`."""
 
@@ -236,7 +235,7 @@ class Call(Aggregate):
                     epoch=self.context.epoch,
                 )
 
-    @dataclass(frozen=True)
+    @fact
     class LegRinging(Event):
         """A device alerts its user; `sdp` is early media or empty.
 
@@ -268,7 +267,7 @@ class Call(Aggregate):
 
     ProgressConfirmed: TypeAlias = progress.ProgressConfirmed
 
-    @dataclass(frozen=True)
+    @fact
     class LegsFailed(Event):
         """Devices that will not answer, each with its cause."""
 
@@ -283,7 +282,7 @@ class Call(Aggregate):
                 if aggregate.early is not None and aggregate.early.leg == leg:
                     aggregate.refuse_early(EARLY_OVER, self.timestamp)
 
-    @dataclass(frozen=True)
+    @fact
     class Connected(Event):
         """A device answered; the others' offers are taken back. Both parties hear each other from now on."""
 

@@ -6,14 +6,13 @@ is known to the calls: a member is a leg of one, and that call's events hold its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 import msgspec
 
 from domain import base
-from domain.base import Aggregate, Created
+from domain.base import Aggregate, Created, fact
 from domain.values import Cause
 
 
@@ -58,7 +57,7 @@ class Conference(Aggregate):
         """For events only."""
         self.members[leg] = msgspec.structs.replace(self.members[leg], **fields)
 
-    @dataclass(frozen=True)
+    @fact
     class Opened(Created):
         """Somebody comes to a room that was empty."""
 
@@ -70,7 +69,7 @@ class Conference(Aggregate):
             aggregate.tenant = self.context.tenant
             aggregate.number = self.number
 
-    @dataclass(frozen=True)
+    @fact
     class Arrived(base.Event):
         """A call reached the room: its caller hears nobody yet, and nobody hears it."""
 
@@ -83,7 +82,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.members[self.leg] = Member(self.leg, self.number, self.name, self.timestamp)
 
-    @dataclass(frozen=True)
+    @fact
     class PinRefused(base.Event):
         """What a member typed is no PIN of this room."""
 
@@ -94,7 +93,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.change(self.leg, tries=aggregate.members[self.leg].tries + 1)
 
-    @dataclass(frozen=True)
+    @fact
     class Joined(base.Event):
         """A member and all others hear each other from now on."""
 
@@ -106,7 +105,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.change(self.leg, standing=Standing.INSIDE, moderator=self.moderator)
 
-    @dataclass(frozen=True)
+    @fact
     class Muted(base.Event):
         """Nobody hears a member any more, until it is `Unmuted`."""
 
@@ -117,7 +116,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.change(self.leg, muted=True)
 
-    @dataclass(frozen=True)
+    @fact
     class Unmuted(base.Event):
         """A member is heard again."""
 
@@ -128,7 +127,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.change(self.leg, muted=False)
 
-    @dataclass(frozen=True)
+    @fact
     class Deafened(base.Event):
         """A member hears nobody any more, until it is `Undeafened`."""
 
@@ -139,7 +138,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.change(self.leg, deaf=True)
 
-    @dataclass(frozen=True)
+    @fact
     class Undeafened(base.Event):
         """A member hears the others again."""
 
@@ -150,7 +149,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.change(self.leg, deaf=False)
 
-    @dataclass(frozen=True)
+    @fact
     class Announced(base.Event):
         """Something is said aloud to a member, or to all (`leg` is empty); `language` is empty for the room's."""
 
@@ -160,7 +159,7 @@ class Conference(Aggregate):
         text: str
         language: str = ""
 
-    @dataclass(frozen=True)
+    @fact
     class Locked(base.Event):
         """Nobody but a moderator comes in any more."""
 
@@ -169,7 +168,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.locked = True
 
-    @dataclass(frozen=True)
+    @fact
     class Unlocked(base.Event):
         """Others may come in again."""
 
@@ -178,7 +177,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.locked = False
 
-    @dataclass(frozen=True)
+    @fact
     class Expelled(base.Event):
         """A member has to go: kicked, without a PIN, or too late. Its call is ended for the reason `why`."""
 
@@ -190,7 +189,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             aggregate.change(self.leg, standing=Standing.EXPELLED, why=self.why)
 
-    @dataclass(frozen=True)
+    @fact
     class Left(base.Event):
         """A member's call is over."""
 
@@ -201,7 +200,7 @@ class Conference(Aggregate):
         def apply(self, aggregate: Conference) -> None:
             del aggregate.members[self.leg]
 
-    @dataclass(frozen=True)
+    @fact
     class Closed(base.Event):
         """The last one has left. Who comes now begins another conference."""
 

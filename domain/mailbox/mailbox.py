@@ -6,13 +6,12 @@ file in the storage, sealed with a key of its own, which is itself sealed in the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
 from domain import base
-from domain.base import Aggregate, Created
+from domain.base import Aggregate, Created, fact
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -68,7 +67,7 @@ class Mailbox(Aggregate):
         """For events only."""
         self.messages[message] = msgspec.structs.replace(self.messages[message], **fields)
 
-    @dataclass(frozen=True)
+    @fact
     class Opened(Created):
         """There was nothing in it, and now somebody leaves a message."""
 
@@ -79,7 +78,7 @@ class Mailbox(Aggregate):
         def apply(self, aggregate: Mailbox) -> None:
             aggregate.tenant, aggregate.number = self.context.tenant, self.number
 
-    @dataclass(frozen=True)
+    @fact
     class RecordingBegun(base.Event):
         """A caller heard the tone and is recorded. The name of the message is that of its leg."""
 
@@ -94,7 +93,7 @@ class Mailbox(Aggregate):
             message = Message(self.message, self.number, self.name, self.key, self.timestamp)
             aggregate.messages[self.message] = message
 
-    @dataclass(frozen=True)
+    @fact
     class RecordingDropped(base.Event):
         """Nothing became of it, for this reason."""
 
@@ -106,7 +105,7 @@ class Mailbox(Aggregate):
         def apply(self, aggregate: Mailbox) -> None:
             del aggregate.messages[self.message]
 
-    @dataclass(frozen=True)
+    @fact
     class MessageLeft(base.Event):
         """A message is in the storage, whole. `mail` says that somebody is to be told by mail."""
 
@@ -128,7 +127,7 @@ class Mailbox(Aggregate):
                 left_at=self.timestamp,
             )
 
-    @dataclass(frozen=True)
+    @fact
     class MessageHeard(base.Event):
         """It is not new any more."""
 
@@ -139,7 +138,7 @@ class Mailbox(Aggregate):
         def apply(self, aggregate: Mailbox) -> None:
             aggregate.change(self.message, heard=True)
 
-    @dataclass(frozen=True)
+    @fact
     class MessageRenewed(base.Event):
         """It counts as new again."""
 
@@ -150,7 +149,7 @@ class Mailbox(Aggregate):
         def apply(self, aggregate: Mailbox) -> None:
             aggregate.change(self.message, heard=False)
 
-    @dataclass(frozen=True)
+    @fact
     class MessageMailed(base.Event):
         """A mail server took the mail about it."""
 
@@ -161,7 +160,7 @@ class Mailbox(Aggregate):
         def apply(self, aggregate: Mailbox) -> None:
             aggregate.change(self.message, mail=False)
 
-    @dataclass(frozen=True)
+    @fact
     class MailGivenUp(base.Event):
         """No mail about it can be sent, for this reason."""
 
@@ -173,7 +172,7 @@ class Mailbox(Aggregate):
         def apply(self, aggregate: Mailbox) -> None:
             aggregate.change(self.message, mail=False)
 
-    @dataclass(frozen=True)
+    @fact
     class MessageDeleted(base.Event):
         """Nobody hears it any more; its file is to be erased. `why` is `asked` or `expired`."""
 
@@ -185,7 +184,7 @@ class Mailbox(Aggregate):
         def apply(self, aggregate: Mailbox) -> None:
             aggregate.change(self.message, deleted=True, mail=False)
 
-    @dataclass(frozen=True)
+    @fact
     class MessageErased(base.Event):
         """Its file is gone."""
 
@@ -196,7 +195,7 @@ class Mailbox(Aggregate):
         def apply(self, aggregate: Mailbox) -> None:
             del aggregate.messages[self.message]
 
-    @dataclass(frozen=True)
+    @fact
     class Closed(base.Event):
         """Nothing is in it any more. With the next message another stream begins."""
 

@@ -6,12 +6,11 @@ state and of what there is to tell (`owed`), so that it can be said after a rest
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from domain import base
-from domain.base import Aggregate, Created
+from domain.base import Aggregate, Created, fact
 from domain.call.leg import CSEQ_JUMP
 from domain.values import Dialog, Flow
 
@@ -71,7 +70,7 @@ class Subscription(Aggregate):
         that left no event."""
         return CSEQ_JUMP * (epoch - self.began_in) + self.version
 
-    @dataclass(frozen=True)
+    @fact
     class Begun(Created):
         """A phone asked to be told of `package` about `number`. `event_id` is what it calls that (RFC 6665 8.2.1)."""
 
@@ -90,7 +89,7 @@ class Subscription(Aggregate):
             aggregate.asked = self.originator_version
             aggregate.began_in = self.context.epoch
 
-    @dataclass(frozen=True)
+    @fact
     class Refreshed(base.Event):
         """The phone asked again, perhaps from another place."""
 
@@ -103,7 +102,7 @@ class Subscription(Aggregate):
             aggregate.dialog, aggregate.expires_at = self.dialog, self.expires_at
             aggregate.asked = self.originator_version
 
-    @dataclass(frozen=True)
+    @fact
     class Told(base.Event):
         """The phone has taken what it was told at a version of this stream."""
 
@@ -115,7 +114,7 @@ class Subscription(Aggregate):
         def apply(self, aggregate: Subscription) -> None:
             aggregate.told_at, aggregate.told = self.at, self.what
 
-    @dataclass(frozen=True)
+    @fact
     class Ended(base.Event):
         """It is over. If its phone need not know that by itself it is told so."""
 

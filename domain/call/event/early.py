@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.leg import Rung
 from domain.call.state import EarlyChange
 from domain.values import Cause, Dialog, Transaction
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class EarlyOffered(Event):
     """A party offered other media in the early dialog that stands for `leg`; it is passed on from `by` to `to`."""
 
@@ -43,7 +42,7 @@ class EarlyOffered(Event):
         )
 
 
-@dataclass(frozen=True)
+@fact
 class EarlyAgreed(Event):
     """The other party took the offer; `sdp` is its answer."""
 
@@ -62,7 +61,7 @@ class EarlyAgreed(Event):
         aggregate.early = msgspec.structs.replace(change, answer=self.sdp, at=self.timestamp)
 
 
-@dataclass(frozen=True)
+@fact
 class EarlyRefused(Event):
     """The offer was not taken, or could not be passed on; the media stay as they were."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.leg import CSEQ_JUMP, LegState
 from domain.call.state import CallState, EndedLeg, Fork
 from domain.values import EARLY_OVER, Cause, Dialog, Transaction
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class LegHungUp(Event):
     """A leg answered when the call no longer wanted it; its dialog is confirmed and ended."""
 
@@ -36,7 +35,7 @@ class LegHungUp(Event):
         aggregate.late_at = self.timestamp
 
 
-@dataclass(frozen=True)
+@fact
 class ForkHungUp(Event):
     """A second device behind one leg answered (its offer was forked on the way): confirmed and ended."""
 
@@ -53,7 +52,7 @@ class ForkHungUp(Event):
         aggregate.late_at = self.timestamp
 
 
-@dataclass(frozen=True)
+@fact
 class Ended(Event):
     """The interaction is over.
 
@@ -97,7 +96,7 @@ class Ended(Event):
         aggregate.state = CallState.ENDED
 
 
-@dataclass(frozen=True)
+@fact
 class Closed(Event):
     """What was still expected after the end never came, of the legs `missing`: the call's record is final."""
 

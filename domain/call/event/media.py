@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.state import CallState, Renegotiation
 from domain.call.terms import ENDLESS, Terms
 from domain.values import Cause, Dialog, Transaction
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class RenegotiationRequested(Event):
     """A party offered other media; it is passed on to the other party.
 
@@ -58,7 +57,7 @@ class RenegotiationRequested(Event):
         aggregate.state = CallState.RENEGOTIATING
 
 
-@dataclass(frozen=True)
+@fact
 class CounterOffered(Event):
     """The party that was asked for an offer made one; it is passed on, and the asking one owes its answer."""
 
@@ -86,7 +85,7 @@ class CounterOffered(Event):
         aggregate.answer_owed = self.by
 
 
-@dataclass(frozen=True)
+@fact
 class AnswerGiven(Event):
     """The caller, who had made no offer, answered the one that came with the callee's answer."""
 
@@ -101,7 +100,7 @@ class AnswerGiven(Event):
         aggregate.agreed_at = self.timestamp
 
 
-@dataclass(frozen=True)
+@fact
 class Renegotiated(Event):
     """Both parties agreed on other media; `held_by` are the legs that hold the other one from now on.
 
@@ -136,7 +135,7 @@ class Renegotiated(Event):
         aggregate.state = CallState.TALKING
 
 
-@dataclass(frozen=True)
+@fact
 class RenegotiationWithdrawn(Event):
     """An offer of other media is taken back from `to` before it was answered: by who made it, or, for the reason `why`
     that is told to who made it, because `to` takes too long for an answer that is due at once."""
@@ -154,7 +153,7 @@ class RenegotiationWithdrawn(Event):
         aggregate.renegotiation = msgspec.structs.replace(pending, withdrawn=True, refusal=self.why)
 
 
-@dataclass(frozen=True)
+@fact
 class RenegotiationRetried(Event):
     """The other party wants its session to last longer: it is offered the same once more, under `terms`."""
 
@@ -175,7 +174,7 @@ class RenegotiationRetried(Event):
         )
 
 
-@dataclass(frozen=True)
+@fact
 class RenegotiationRefused(Event):
     """The other party did not take the offer; the media stay as they were.
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.base import Event
+from domain.base import Event, fact
 
 if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class RequestSent(Event):
     """A request that changes nothing in the call goes to leg `to`; `cseq` is its number there.
 

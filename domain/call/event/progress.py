@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.leg import Rung
 from domain.values import Transaction
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class ProgressConfirmed(Event):
     """The caller confirmed what it was told of a dialled leg; `sdp` answers an offer that the leg made with it."""
 

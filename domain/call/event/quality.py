@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.measure import Figures, Way
 
 if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class LegMeasured(Event):
     """A stream between the phone of `leg` and our media ended, at the end of the call or before; or its worker did.
 
@@ -28,7 +27,7 @@ class LegMeasured(Event):
         aggregate.expected = tuple(leg for leg in aggregate.expected if leg != self.leg)
 
 
-@dataclass(frozen=True)
+@fact
 class AudioLost(Event):
     """For `missing_ms` by now no audio has gone between a phone and our media that should go, in this direction."""
 
@@ -43,7 +42,7 @@ class AudioLost(Event):
         aggregate.audio_losses += 1
 
 
-@dataclass(frozen=True)
+@fact
 class AudioRestored(Event):
     """That audio goes again, or is not expected to any more, as of a phone that holds."""
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.recording import Kept, Recording
 
 if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class RecordingStarted(Event):
     """What both parties say is recorded from now on: each on its side (`stereo`, the caller on the left) or `mixed`.
 
@@ -36,7 +35,7 @@ class RecordingStarted(Event):
         aggregate.recordings = (*aggregate.recordings, begun)
 
 
-@dataclass(frozen=True)
+@fact
 class RecordingAnnounced(Event):
     """Both parties have been told in this language that they are recorded; or could not be, for the reason `why`."""
 
@@ -50,7 +49,7 @@ class RecordingAnnounced(Event):
         _change(aggregate, self.recording, notice="")
 
 
-@dataclass(frozen=True)
+@fact
 class RecordingMasked(Event):
     """From now on the file has silence in place of what is said, or no longer."""
 
@@ -64,7 +63,7 @@ class RecordingMasked(Event):
         _change(aggregate, self.recording, masked=self.masked)
 
 
-@dataclass(frozen=True)
+@fact
 class RecordingPaused(Event):
     """From now on nothing is added to the file, or again."""
 
@@ -78,7 +77,7 @@ class RecordingPaused(Event):
         _change(aggregate, self.recording, paused=self.paused)
 
 
-@dataclass(frozen=True)
+@fact
 class RecordingEnded(Event):
     """Nothing is added any more, although the call goes on."""
 
@@ -91,7 +90,7 @@ class RecordingEnded(Event):
         _change(aggregate, self.recording, over=True)
 
 
-@dataclass(frozen=True)
+@fact
 class RecordingStopped(Event):
     """Its file is in the storage, or there is none, for the reason that `kept` says."""
 
@@ -104,7 +103,7 @@ class RecordingStopped(Event):
         aggregate.recordings = tuple(one for one in aggregate.recordings if one.id != self.recording)
 
 
-@dataclass(frozen=True)
+@fact
 class RecordingErased(Event):
     """Its file is no more, because of `why`: `retention`, or somebody's wish."""
 

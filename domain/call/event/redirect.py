@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.leg import LegState
 from domain.call.state import Voicemail
 from domain.values import EARLY_OVER, Cause
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class Redirected(Event):
     """A device will not answer but names others (SIP 3xx); `targets` are the numbers that are called next, in order."""
 
@@ -31,7 +30,7 @@ class Redirected(Event):
         aggregate.alternatives = (*self.targets, *aggregate.alternatives)
 
 
-@dataclass(frozen=True)
+@fact
 class TurnedToMailbox(Event):
     """Nobody will answer, for the reason that `state` is: `busy` or `away`. Offers to the legs `withdrawn` are taken
     back, and media that went through us for the two parties do so no more; what is dialled next is the mailbox

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.relay import Relay, RelayPlace
 
 if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class RelayRequested(Event):
     """The call's media are to go through us, because of `why` (see `domain.call.relay.Relay`)."""
 
@@ -27,7 +26,7 @@ class RelayRequested(Event):
         aggregate.relay = Relay(self.why, self.encrypted, self.timestamp)
 
 
-@dataclass(frozen=True)
+@fact
 class MediaRelayed(Event):
     """Our ends of the call's media are open: whoever is told of media from now on is told of these."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.base import Event
+from domain.base import Event, fact
 from domain.call.leg import LegState, Renewal
 from domain.call.state import Refresh
 from domain.call.terms import Terms
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from domain.call.call import Call
 
 
-@dataclass(frozen=True)
+@fact
 class SessionRefreshed(Event):
     """A leg's session goes on under `terms`, with the same media.
 
@@ -52,7 +51,7 @@ class SessionRefreshed(Event):
             )
 
 
-@dataclass(frozen=True)
+@fact
 class RefreshRequested(Event):
     """We ask a leg to let its session go on; at once (`prompt`), or as a new invitation with the same media."""
 
@@ -69,7 +68,7 @@ class RefreshRequested(Event):
         aggregate.refresh = Refresh(self.leg, self.dialog, sdp, self.prompt, leg.terms, self.timestamp)
 
 
-@dataclass(frozen=True)
+@fact
 class RefreshDeferred(Event):
     """A leg did not let its session go on this time; it is asked again at `retry_at`, under `terms`."""
 
@@ -85,7 +84,7 @@ class RefreshDeferred(Event):
         aggregate.refresh = None
 
 
-@dataclass(frozen=True)
+@fact
 class LegRedialed(Event):
     """A device that wants longer sessions is offered the call once more, with its wish granted.
 
