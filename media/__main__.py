@@ -16,9 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
-
-from media import memory
+from media import log, memory
 from media.batch import Network
 from media.control import Control, ControlError
 from media.engine import Engine
@@ -75,15 +73,7 @@ def main(argv: Sequence[str]) -> int:
     memory.keep()
     parent = os.getppid()
     wanted = arguments(argv)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log.configure()
     try:
         control = Control(wanted.control, secrets.token_hex(8))
     except ControlError as error:

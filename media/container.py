@@ -23,7 +23,7 @@ from media.sealed import (
     SealedWave,
     Sealing,
 )
-from media.wav import HEAD_BYTES, LONGEST_DATA_BYTES, Track, WaveError, head, track_of
+from media.track import HEAD_BYTES, LONGEST_DATA_BYTES, Track, WaveError, head, track_of
 
 _SLICE_BYTES = 1 << 18
 

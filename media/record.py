@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from media.container import Container, ContainerError, contain
 from media.pcm import Samples
 from media.resample import Resampler
-from media.wav import Track
+from media.track import Track
 from media.wire import Record, RecordClosed
 
 FRAMES_PER_S = 50

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from media.wav import HEAD_BYTES, Track, head
+from media.track import HEAD_BYTES, Track, head
 
 KEY_BYTES = 32
 SALT_BYTES = 32

@@ -5,15 +5,14 @@ What may live here: files of bytes by name. A name stands for its content: anoth
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
-
 MOST_BYTES = 256 << 20
 """So much is kept in each folder of one: whoever has words said that were never said before must not fill the disk."""
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Shelf:
@@ -38,7 +37,7 @@ class Shelf:
             _put(path, made)
             _tidy(path.parent, self._most_bytes)
         except OSError as error:
-            _log.warning("a sound cannot be kept", path=str(path), reason=error.strerror)
+            _log.warning("a sound cannot be kept", extra={"path": str(path), "reason": error.strerror})
         return made
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from media import ogg, sealed, wav
+from media import ogg, sealed, track, wav
 from media.pcm import Samples, clipped
 from media.resample import resampled
 
@@ -76,7 +76,7 @@ def from_content(content: bytes, to_hz: int, gain_db: float, key: bytes = b"") -
     """Of a whole file. Raises SoundError."""
     try:
         return from_samples(*_parsed(content, key), to_hz, gain_db)
-    except (ogg.OggError, sealed.SealedError, wav.WaveError) as error:
+    except (ogg.OggError, sealed.SealedError, track.WaveError) as error:
         raise SoundError(str(error)) from error
 
 

@@ -10,12 +10,11 @@ What may live here: that grammar, and what is heard instead where something is m
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-
-import structlog
 
 from media.music import CLOCK_RATE_HZ, hold_music
 from media.progress import progress_tone
@@ -35,7 +34,7 @@ SUFFIXES = (".wav", ".opus", ".ogg")
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Sources:
@@ -114,7 +113,7 @@ class Sources:
     def _tell_once(self, reason: str) -> None:
         if reason not in self._told and len(self._told) < 100:
             self._told.add(reason)
-            _log.warning("words are not spoken: a tone is heard", reason=reason)
+            _log.warning("words are not spoken: a tone is heard", extra={"reason": reason})
 
 
 def _kept_as(text: str, tag: str) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 
 from media.pcm import Samples, clipped
 from media.tone import FULL_SCALE
-from media.wav import WaveError, parse, wave
+from media.track import WaveError
+from media.wav import parse, wave
 
 PROGRAM = "espeak-ng"
 LEVEL_DBFS = -24.0

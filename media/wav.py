@@ -1,4 +1,4 @@
-"""WAV files (RIFF/WAVE; Microsoft, "Multimedia Programming Interface and Data Specifications 1.0"): reading, and heads.
+"""WAV files (RIFF/WAVE; Microsoft, "Multimedia Programming Interface and Data Specifications 1.0"): read and written.
 
 What may live here: bytes to samples and back. No files, no rates but the file's own.
 """
@@ -13,21 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.pcm import Samples, clipped
+from media.track import FORMAT, MOST_CHANNELS, PCM, RATES_HZ, Track, WaveError, head
 
-HEAD_BYTES = 44
-LONGEST_DATA_BYTES = 2**32 - 1 - HEAD_BYTES
-"""Lengths have 32 bits."""
-MOST_CHANNELS = 8
-RATES_HZ = (1_000, 384_000)
-
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_FORMAT = struct.Struct("<HHIIHH")
-_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_FLOAT, _EXTENSIBLE = 3, 0xFFFE
 _FULL_SCALE = 32768.0
-
-
-class WaveError(ValueError):
-    """The file is no WAV that can be read; the text says what is wrong with it."""
 
 
 class Wave(NamedTuple):
@@ -42,57 +31,6 @@ class _Format(NamedTuple):
     channels: int
     clock_rate_hz: int
     bits: int
-
-
-class Track(NamedTuple):
-    """16-bit PCM of so many channels."""
-
-    clock_rate_hz: int
-    channels: int
-
-    @property
-    def width_bytes(self) -> int:
-        """Of one sample of all channels."""
-        return 2 * self.channels
-
-    def duration_ms(self, data_bytes: int) -> int:
-        """Of so many bytes of it."""
-        return data_bytes // self.width_bytes * 1000 // self.clock_rate_hz
-
-    def __str__(self) -> str:
-        return f"{self.channels} channels at {self.clock_rate_hz} Hz"
-
-
-def head(track: Track, data_bytes: int) -> bytes:
-    """The 44 bytes before so many of PCM."""
-    return _HEAD.pack(
-        b"RIFF",
-        HEAD_BYTES - 8 + data_bytes,
-        b"WAVE",
-        b"fmt ",
-        _FORMAT.size,
-        _PCM,
-        track.channels,
-        track.clock_rate_hz,
-        track.clock_rate_hz * track.width_bytes,
-        track.width_bytes,
-        16,
-        b"data",
-        data_bytes,
-    )
-
-
-def track_of(start: bytes) -> Track:
-    """What a file holds that begins as `head` makes it, whatever its length. Raises WaveError."""
-    if len(start) < HEAD_BYTES:
-        raise WaveError("its head is cut short")
-    _, _, _, _, _, _, channels, rate, *_ = _HEAD.unpack_from(start)
-    track = Track(rate, channels)
-    if not (1 <= channels <= MOST_CHANNELS and RATES_HZ[0] <= rate <= RATES_HZ[1]):
-        raise WaveError("its head makes no sense")
-    if start[8:40] != head(track, 0)[8:40]:
-        raise WaveError("its head is not one of ours")
-    return track
 
 
 def wave(samples: Samples, clock_rate_hz: int) -> bytes:
@@ -131,9 +69,9 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _format(body: memoryview) -> _Format:
-    if len(body) < _FORMAT.size:
+    if len(body) < FORMAT.size:
         raise WaveError("its format is cut short")
-    tag, channels, rate, _, _, bits = _FORMAT.unpack_from(body)
+    tag, channels, rate, _, _, bits = FORMAT.unpack_from(body)
     if tag == _EXTENSIBLE:
         if len(body) < 26:
             raise WaveError("its format is cut short")
@@ -151,7 +89,7 @@ def _mono(body: memoryview, kind: _Format) -> Samples:
     """Cut to whole samples of all channels; beyond full scale is clipped, what is no number is silence."""
     width = kind.channels * kind.bits // 8
     usable = body[: len(body) // width * width]
-    if (kind.tag, kind.bits, kind.channels) == (_PCM, 16, 1):
+    if (kind.tag, kind.bits, kind.channels) == (PCM, 16, 1):
         return np.frombuffer(usable, "<i2").astype(np.int16)
     values = _READERS[kind.tag, kind.bits](usable)
     mixed = np.nan_to_num(values.reshape(-1, kind.channels).mean(axis=1) * _FULL_SCALE, nan=0.0)
@@ -178,10 +116,10 @@ def _words(body: memoryview) -> NDArray[np.float32]:
 
 
 _READERS: Mapping[tuple[int, int], Callable[[memoryview], NDArray[np.float32]]] = {
-    (_PCM, 8): _bytes,
-    (_PCM, 16): _halves,
-    (_PCM, 24): _three_bytes,
-    (_PCM, 32): _words,
+    (PCM, 8): _bytes,
+    (PCM, 16): _halves,
+    (PCM, 24): _three_bytes,
+    (PCM, 32): _words,
     (_FLOAT, 32): lambda body: np.frombuffer(body, "<f4"),
     (_FLOAT, 64): lambda body: np.frombuffer(body, "<f8").astype(np.float32),
 }

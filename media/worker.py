@@ -5,11 +5,11 @@ What may live here: the clock, and when what is done. What is done in a tick is 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-import structlog
 from msgspec.structs import replace
 
 from media.control import Control
@@ -17,7 +17,7 @@ from media.cycle import TICK_S
 from media.engine import Engine
 from media.wire import Alive, Inventory, Leaving, Load, Put, Refused, Retire, Retiring, ToWorker
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 LOAD_EVERY_TICKS = 50
@@ -119,7 +119,7 @@ class Worker:
             else:
                 self._engine.drop(message, self._now())
         except Exception as error:  # noqa: BLE001 - one context's fault must not end the others
-            _log.error("a context could not be changed", context=message.context, exc_info=True)
+            _log.error("a context could not be changed", exc_info=True, extra={"context": message.context})
             rev = message.rev if isinstance(message, Put) else 0
             self._engine.said.append(Refused(message.context, rev, f"a fault of this worker: {type(error).__name__}"))
 
@@ -147,7 +147,7 @@ class Worker:
             self._failed += 1
             if self._failed >= MOST_FAILED_STEPS:
                 raise
-            _log.error("a step failed", on_end=self._failed, exc_info=True)
+            _log.error("a step failed", exc_info=True, extra={"on_end": self._failed})
             return None
 
     def _say(self) -> None:

@@ -16,9 +16,9 @@ FIRST = "sessions"
 """The role that calls wait for after a crash: it loads while the rest of the parent does."""
 
 
-def command(role: str, words: int) -> Sequence[str]:
+def command(part: str, words: int) -> Sequence[str]:
     """What runs a role as a child of this process; it inherits the descriptor `words` (`LastWords`)."""
-    return (sys.executable, "-m", "switchlog.child", role, str(os.getpid()), str(words))
+    return (sys.executable, "-m", "switchlog.child", part, str(os.getpid()), str(words))
 
 
 class LastWords:

@@ -17,11 +17,10 @@ from itertools import groupby
 import structlog
 
 from switchlog.early import EarlyChild, LastWords, command
+from switchlog.tied import EXIT_UNUSABLE
 
 _log = structlog.get_logger(__name__)
 
-EXIT_UNUSABLE = 78
-"""A role cannot run with its settings (sysexits' EX_CONFIG); its last words say why."""
 _TRIES = 3
 """So often a needed role may fail at its start before all is given up."""
 _BACKOFF_FIRST_S = 0.1

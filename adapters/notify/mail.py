@@ -8,40 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import aiosmtplib
 
 from adapters.notify.address import MailServer
+from adapters.notify.note import MailError, MailRefused, Note
 
 _TIMEOUT_S = 30.0
 _UNSAFE = re.compile(r"[^ -~\u00a0-\u2027\u2030-\ud7ff\ue000-\uffff]")
 """Also what ends a line or turns its direction around in Unicode (U+2028 to U+202E)."""
-
-
-class MailError(Exception):
-    """The mail server did not take it now; perhaps it does later."""
-
-
-class MailRefused(Exception):
-    """The mail server does not take it and will not."""
-
-
-class Note(NamedTuple):
-    """What a mail tells: the mailbox, who left the message, and when; `message` names it."""
-
-    to: str
-    mailbox: str
-    number: str
-    name: str
-    left_at: datetime
-    timezone: str
-    duration_ms: int
-    message: str
 
 
 class Mailer:

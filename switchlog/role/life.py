@@ -9,6 +9,8 @@ import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from switchlog.tied import refused
+
 
 class RoleError(Exception):
     """A role cannot run with these settings; one line that says why and what to do."""
@@ -20,8 +22,7 @@ def at_start() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = f"{error.filename}: " if error.filename else ""
-        raise RoleError(f"{what}{error.strerror or error}; see to the data folder and its disk") from error
+        raise RoleError(refused(error)) from error
 
 
 def utc_now() -> datetime:

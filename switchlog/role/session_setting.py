@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.keys.store import SecretStore
-from adapters.notify.mail import Mailer
 from adapters.sip.gate.gate import GateSettings, Policy
 from adapters.sip.gate.source import SourceLimits
 from adapters.sip.message.via import join_host_port
@@ -66,7 +65,11 @@ def no_media(settings: Settings) -> str:
 
 
 def _clerk(settings: Settings) -> Clerk:
-    mailer = Mailer(settings.mail_server) if settings.mail_server is not None else None
+    mailer = None
+    if settings.mail_server is not None:
+        from adapters.notify.mail import Mailer  # slow to load, and most send no mails
+
+        mailer = Mailer(settings.mail_server)
     return Clerk(partial(storage_of, settings), (settings.data / SPOOL).absolute(), mailer)
 
 

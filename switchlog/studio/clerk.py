@@ -10,13 +10,16 @@ import secrets
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.notify.mail import Mailer, MailRefused, Note
+from adapters.notify.note import MailRefused, Note
 from domain.mailbox.mailbox import Message
 from domain.routing.directory import Box
 from domain.storage import Storage
 from media.part import part_of
+
+if TYPE_CHECKING:
+    from adapters.notify.mail import Mailer
 
 LEAST_MS = 1000
 """Whoever says nothing for so long has left no message."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from media.container import Completed, Container, ContainerError, complete, contain
 from media.part import part_of
 from media.sealed import OVERHEAD_BYTES, SEALED_HEAD_BYTES, SealedWave
-from media.wav import HEAD_BYTES, LONGEST_DATA_BYTES, Track, head
+from media.track import HEAD_BYTES, LONGEST_DATA_BYTES, Track, head
 
 TRACK = Track(1000, 2)
 SECOND = TRACK.clock_rate_hz * TRACK.width_bytes

@@ -20,7 +20,8 @@ from media.pcm import Samples
 from media.record import Recorder, Recording
 from media.sealed import SealedWave
 from media.tone import levels, tone
-from media.wav import Track, parse, track_of
+from media.track import Track, track_of
+from media.wav import parse
 from media.wire import Record, RecordClosed
 from tests.fixtures.disk import full_disk
 

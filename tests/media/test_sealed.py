@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.sealed import OVERHEAD_BYTES, SEALED_HEAD_BYTES, Form, SealedError, SealedWave, Sealing
-from media.wav import Track, head
+from media.track import Track, head
 
 KEY = bytes(range(32))
 TRACK = Track(8000, 1)

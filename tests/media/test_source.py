@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from structlog.testing import capture_logs
 
 from media.container import contain
 from media.music import hold_music
@@ -17,7 +16,8 @@ from media.sound import Sound, SoundError
 from media.source import UNSPOKEN, Sources
 from media.speech import NoProgramError, SpeechError
 from media.tone import levels, tone
-from media.wav import Track, wave
+from media.track import Track
+from media.wav import wave
 from media.wire import Play
 from tests.media.test_ogg import FILE as OPUS
 
@@ -161,15 +161,16 @@ def test_an_own_recording_is_heard_in_the_place_of_a_sentence(tmp_path: Path) ->
     assert speaker.said == [("en", PROMPTS["recorded"]["en"])]
 
 
-def test_where_nothing_can_be_spoken_a_tone_is_heard_and_the_log_says_so_once() -> None:
+def test_where_nothing_can_be_spoken_a_tone_is_heard_and_the_log_says_so_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def mute(text: str, language: str) -> bytes:
         raise NoProgramError("there is no espeak-ng: install the package espeak-ng")
 
     sources = Sources(speak=mute)
-    with capture_logs() as lines:
-        found = [of(sources, source) for source in ("prompt:recorded:de", "say:en:hello", "prompt:goodbye:en")]
+    found = [of(sources, source) for source in ("prompt:recorded:de", "say:en:hello", "prompt:goodbye:en")]
     assert all((sound.samples == progress_tone(UNSPOKEN, 8000)).all() for sound in found)
-    assert [line["reason"] for line in lines] == ["there is no espeak-ng: install the package espeak-ng"]
+    assert [vars(line)["reason"] for line in caplog.records] == ["there is no espeak-ng: install the package espeak-ng"]
     assert not found[0].is_current(), "it may be there next time"
 
 
@@ -197,12 +198,11 @@ def test_a_source_that_means_nothing_is_refused(source: str, tmp_path: Path) -> 
         of(Sources(own=tmp_path, speak=Speaker("en")), source)
 
 
-def test_a_folder_that_cannot_be_written_costs_no_sound(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_costs_no_sound(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("in the way")
-    with capture_logs() as lines:
-        found = of(Sources(tmp_path / "file", speak=Speaker("en")), "say:en:hello")
+    found = of(Sources(tmp_path / "file", speak=Speaker("en")), "say:en:hello")
     assert len(found.samples) == 8000
-    assert [line["event"] for line in lines] == ["a sound cannot be kept"]
+    assert [line.message for line in caplog.records] == ["a sound cannot be kept"]
 
 
 def test_hold_music_is_made_once_and_kept(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from media.pcm import Samples
 from media.tone import levels, tone
-from media.wav import HEAD_BYTES, Track, WaveError, head, parse, track_of, wave
+from media.track import HEAD_BYTES, Track, WaveError, head, track_of
+from media.wav import parse, wave
 
 SOUND = tone(440, 0.5)
 

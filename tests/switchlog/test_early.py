@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from switchlog.child import WORDS_MOST, spoken
 from switchlog.early import LastWords
+from switchlog.tied import WORDS_MOST, spoken
 
 
 def heard(reason: str) -> str:

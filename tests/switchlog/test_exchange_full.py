@@ -12,7 +12,7 @@ from adapters.sip.message.message import Request
 from adapters.storage.folder import FolderStorage
 from media.container import contain
 from media.record import Recorder
-from media.wav import Track
+from media.track import Track
 from media.wire import RecordClosed
 from switchlog.studio.clerk import Clerk
 from tests.fixtures.disk import full_disk

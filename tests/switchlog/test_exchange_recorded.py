@@ -23,7 +23,7 @@ from domain.routing.directory import Directory
 from domain.values import MediaPolicy
 from media.container import contain
 from media.part import part_of
-from media.wav import Track
+from media.track import Track
 from media.wire import Dtmf, PlayDone, Record, RecordClosed, Retire, ToWorker
 from switchlog.studio.reel import ReelStore
 from switchlog.studio.sealed_wave import open_wave

@@ -17,7 +17,7 @@ from domain.mailbox.mailbox import Mailbox
 from domain.routing.directory import Box, Directory
 from domain.values import MediaPolicy
 from media.container import contain
-from media.wav import Track
+from media.track import Track
 from media.wire import Context, PlayDone, Record, RecordClosed
 from switchlog.studio.clerk import Clerk
 from switchlog.studio.mailroom import BoxName

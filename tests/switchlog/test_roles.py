@@ -77,12 +77,15 @@ def test_calls_come_first() -> None:
     ("module", "strangers"),
     [
         ("switchlog.start", "asyncio structlog typer pydantic"),
-        ("switchlog.child", "pydantic"),
+        ("switchlog.child", "asyncio structlog typer pydantic"),
+        ("switchlog.servant", "pydantic"),
         (
             "switchlog.role.sessions",
-            "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy typer pydantic cryptography.x509",
+            "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy typer pydantic cryptography.x509 aiosmtplib",
         ),
-        ("switchlog.role.media", "numpy structlog.dev typer pydantic media"),
+        ("switchlog.role.media", "asyncio numpy structlog typer pydantic media"),
+        ("media.__main__", "asyncio structlog rich"),
+        ("switchlog.role.api", "chdb pandas numpy typer aiosmtplib"),
         ("switchlog.role.projector", "fastapi uvicorn httpx chdb pandas numpy typer"),
         ("switchlog.role.analytics", "fastapi uvicorn httpx clickhouse_driver pandas typer"),
         ("switchlog.cli.app", "fastapi uvicorn httpx clickhouse_driver chdb pandas numpy pydantic_settings"),

@@ -14,7 +14,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from adapters.notify.address import parse
-from adapters.notify.mail import Mailer, MailError, MailRefused, Note, written
+from adapters.notify.mail import Mailer, written
+from adapters.notify.note import MailError, MailRefused, Note
 from tests.fixtures.ports import free_ports
 
 WAVE = b"RIFF" + bytes(4000)

@@ -17,7 +17,7 @@ from domain.call.turn import take_turn
 from domain.refusal import Refusal
 from domain.values import MediaPolicy
 from media.container import contain
-from media.wav import Track
+from media.track import Track
 from switchlog.query.recording import RecordingQueries
 from switchlog.studio.reel import ReelStore
 from tests.domain.world import START, new_call, offer, remote, request, seconds, world
