@@ -19,7 +19,7 @@ from domain.document import Item, Mapping, read
 from domain.extension import DEFAULT_RING_S
 from domain.room import ANNOUNCED, TONES
 from domain.values import DIRECT, STRIP_ALL, IdentityPolicy, MediaPolicy
-from domain.word import language, line, match
+from domain.word import has_pin, language, line, match
 from domain.word import number as number_of
 from domain.word import pin as pin_of
 
@@ -245,22 +245,10 @@ def _conference(item: Item) -> ConferenceDeclaration:
         name=_name(name) if name else number,
         pin=pin,
         moderator_pin=moderator_pin,
-        kept=tuple(one for one in ("pin", "moderator_pin") if _has(fields, one)),
+        kept=tuple(one for one in ("pin", "moderator_pin") if has_pin(fields, one)),
         language=language(fields.get("language")),
         announce=_announce(fields.get("announce")),
     )
-
-
-def _has(fields: Mapping, pin: str) -> bool:
-    """Whether there shall be the PIN that there is, and whoever wrote this does not know it."""
-    item = fields.get(f"has_{pin}")
-    if item is None:
-        return False
-    if not item.is_true:
-        item.refuse(f"can be true only: {pin}: null takes a PIN away")
-    if fields.get(pin) is not None:
-        item.refuse(f"give either {pin} or has_{pin}, not both")
-    return True
 
 
 def _announce(item: Item | None) -> str:

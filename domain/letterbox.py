@@ -33,7 +33,8 @@ class Wanted(msgspec.Struct, frozen=True):
     pin: str = ""
     pinless: bool = False
     """whether the extension's own phones are not asked for it"""
-    language: str = "en"
+    language: str = ""
+    """of what callers hear; empty for that of the tenant"""
     greetings: dict[str, str] = {}
     message_s: int = DEFAULT_MESSAGE_S
     messages: int = DEFAULT_MESSAGES

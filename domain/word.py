@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from domain.document import Item
+from domain.document import Item, Mapping
 
 NUMBER = re.compile(r"[0-9*#+]{1,32}")
 _PIN = re.compile(r"[0-9]{3,16}")
@@ -32,6 +32,19 @@ def pin(item: Item | None) -> str | None:
     if item is None:
         return None
     return "" if item.is_nothing else match(item, _PIN, "3 to 16 digits in quotes, or null for none")
+
+
+def has_pin(fields: Mapping, name: str) -> bool:
+    """Whether there shall be the PIN that there is, and whoever wrote this does not know it: an export without secrets
+    says no more of one."""
+    item = fields.get(f"has_{name}")
+    if item is None:
+        return False
+    if not item.is_true:
+        item.refuse(f"can be true only: {name}: null takes a PIN away")
+    if fields.get(name) is not None:
+        item.refuse(f"give either {name} or has_{name}, not both")
+    return True
 
 
 def language(item: Item | None) -> str:

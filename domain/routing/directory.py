@@ -52,7 +52,7 @@ class Box(msgspec.Struct, frozen=True):
     number: str
     pin: str = ""
     pinless: bool = False
-    language: str = "en"
+    language: str = ""
     greetings: Mapping[str, str] = {}
     message_s: int = 180
     messages: int = 100
@@ -101,9 +101,10 @@ class Directory(msgspec.Struct, frozen=True):
     def room(self, tenant: str, number: str) -> Room | None:
         return self.rooms.get((tenant, number))
 
-    def language(self, tenant: str, room: str = "") -> str:
-        """What is spoken to callers of a tenant, or in one of its rooms."""
-        declared, owner = self.rooms.get((tenant, room)), self.tenants.get(tenant)
+    def language(self, tenant: str, number: str = "") -> str:
+        """What is spoken to callers of a tenant, or in one of its rooms, or at one of its mailboxes."""
+        declared = self.rooms.get((tenant, number)) or self.boxes.get((tenant, number))
+        owner = self.tenants.get(tenant)
         return (declared.language if declared else "") or (owner.language if owner else LANGUAGE)
 
     def box(self, tenant: str, number: str) -> Box | None:

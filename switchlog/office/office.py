@@ -198,20 +198,21 @@ class Office:
             **({"voicemail": tenant.voicemail} if tenant.voicemail else {}),
         }
 
+    def _export_pins(self, sealed: dict[str, str], with_secrets: bool) -> dict[str, Any]:
+        """That there is a PIN is said without secrets, too: elsewhere it must not be open to all."""
+        pins = {name: pin for name, pin in sealed.items() if pin}
+        if with_secrets:
+            return {name: self._store.unseal(pin) for name, pin in pins.items()}
+        return dict.fromkeys((f"has_{name}" for name in pins), True)
+
     def _export_rooms(self, slug: str, with_secrets: bool) -> list[dict[str, Any]]:
-        """That there is a PIN is said without secrets, too: elsewhere the room must not be open to all."""
         found = []
         for room in self._state.rooms_of(slug):
-            pins = {"pin": room.pin, "moderator_pin": room.moderator_pin}
-            sealed = {name: pin for name, pin in pins.items() if pin}
             shown: dict[str, Any] = {"number": room.number, "name": room.name, "announce": room.announce}
             if room.language:
                 shown["language"] = room.language
-            if with_secrets:
-                shown |= {name: self._store.unseal(pin) for name, pin in sealed.items()}
-            else:
-                shown |= dict.fromkeys((f"has_{name}" for name in sealed), True)
-            found.append(shown)
+            pins = {"pin": room.pin, "moderator_pin": room.moderator_pin}
+            found.append(shown | self._export_pins(pins, with_secrets))
         return found
 
     def _export_mailboxes(self, slug: str, with_secrets: bool) -> list[dict[str, Any]]:
@@ -219,7 +220,7 @@ class Office:
         for box in self._state.letterboxes_of(slug):
             said = msgspec.to_builtins(box.wanted)
             greetings = {state: text or None for state, text in box.wanted.greetings.items()}
-            pin = {"pin": self._store.unseal(box.wanted.pin)} if with_secrets and box.wanted.pin else {}
+            pin = self._export_pins({"pin": box.wanted.pin}, with_secrets)
             said = {name: value for name, value in said.items() if name not in ("pin", "greetings") and value != ""}
             found.append({"number": box.number, **said, **({"greetings": greetings} if greetings else {}), **pin})
         return found

@@ -27,6 +27,7 @@ from domain.declaration import (
     TenantDeclaration,
 )
 from domain.declaration_mailbox import MailboxDeclaration
+from domain.document import Item
 from domain.extension import Device, extension_id
 from domain.letterbox import letterbox_id
 from domain.refusal import Refusal
@@ -96,6 +97,12 @@ def _check_domains(declared: Sequence[TenantDeclaration], state: OfficeState) ->
             owner = state.directory.domains.get(domain)
             if owner is not None and owner != one.slug and domain in domains.get(owner, (domain,)):
                 place.refuse(f"the domain {domain} belongs to the tenant {owner}")
+
+
+def _lacks(place: Item, what: str, pin: str) -> NoReturn:
+    place.refuse(
+        f"{what} shall have the {pin} that it has, and here it has none: declare the {pin}, or export with --secrets"
+    )
 
 
 class _Planner:
@@ -201,10 +208,7 @@ class _Planner:
         pins = {"pin": current.pin, "moderator_pin": current.moderator_pin} if current else {}
         for name in one.kept:
             if not pins.get(name):
-                one.place.refuse(
-                    f"the conference {one.number} shall have the {name} that it has, and here it has none: declare"
-                    f" the {name}, or export with --secrets"
-                )
+                _lacks(one.place, f"the conference {one.number}", name)
         pin = self._pin(one.pin, pins.get("pin", ""))
         moderator_pin = self._pin(one.moderator_pin, pins.get("moderator_pin", ""))
         if pin and self._unsealed(pin) == self._unsealed(moderator_pin):
@@ -218,7 +222,10 @@ class _Planner:
         if (slug, one.number) in self._state.rooms:
             one.place.refuse(f"the number {one.number} belongs to a conference")
         current = self._state.letterboxes.get((slug, one.number))
-        pin = self._pin(one.pin, current.wanted.pin if current else "")
+        has = current.wanted.pin if current else ""
+        if one.kept and not has:
+            _lacks(one.place, f"the mailbox {one.number}", "pin")
+        pin = self._pin(one.pin, has)
         wanted = msgspec.structs.replace(one.wanted, pin=pin)
         step = self._step(slug, letterbox_id(slug, one.number))
         event = letterboxes.declare(current, one.number, wanted, step)

@@ -182,7 +182,7 @@ class Voicemail:
         elif place is leaving.Place.OVER:
             self._end(visit)
         else:
-            self._sound(visit, sound, box)
+            self._sound(visit, sound)
 
     def _record(self, visit: _Visit, box: Box) -> None:
         visit.due = self._parts.clock() + timedelta(seconds=box.message_s)
@@ -248,7 +248,7 @@ class Voicemail:
         if state.place is hearing.Place.OVER:
             self._end(visit)
         else:
-            self._sound(visit, hearing.sound_at(state), self._parts.mailroom.box(visit.box))
+            self._sound(visit, hearing.sound_at(state))
 
     def _played(self, visit: _Visit) -> None:
         if visit.leaving is not None:
@@ -261,14 +261,15 @@ class Voicemail:
 
     # --- sounds
 
-    def _sound(self, visit: _Visit, sound: Sound | None, box: Box) -> None:
+    def _sound(self, visit: _Visit, sound: Sound | None) -> None:
         visit.sounds += 1
         visit.play = None
         if sound is not None and sound.kind == "message":
             self._fetch(visit, sound.name)
             return
         if sound is not None:
-            visit.play = Play(str(visit.sounds), _source(sound, box.language))
+            language = self._parts.board.directory.language(*visit.box)
+            visit.play = Play(str(visit.sounds), _source(sound, language))
         self._parts.arrange(visit.name, partial(_heard, play=visit.play))
 
     def _fetch(self, visit: _Visit, name: str) -> None:

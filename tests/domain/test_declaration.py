@@ -118,6 +118,7 @@ def test_mailboxes() -> None:
         ('number: "1002"', 'number: "1001"', "mailboxes[1].number", "doubled"),
         ('number: "1002"', 'number: "7000"', "mailboxes[1]", "belongs to a conference"),
         ("pinless: true", "pinless: 1", "mailboxes[0].pinless", "true or false"),
+        ("pinless: true", "has_pin: true", "mailboxes[0].has_pin", "not both"),
         ("language: de-at", "language: german", "mailboxes[0].language", "a language as in BCP 47"),
         ("message_s: 60", "message_s: 0", "mailboxes[0].message_s", "from 1 to 3600"),
         ('"a@acme.example"', '"a b@acme.example"', "mailboxes[0].email", "e-mail"),

@@ -144,6 +144,18 @@ def test_a_mailbox_is_declared_and_its_pin_is_sealed(desk: Desk) -> None:
     assert row.outcome == "unchanged"
 
 
+def test_an_export_without_secrets_says_that_a_mailbox_has_a_pin(desk: Desk, tmp_path: Path) -> None:
+    desk.declare(acme(mailboxes=[{"number": "1001", "pin": "4321"}, {"number": "1500"}]))
+    (shown,) = desk.office.export()["tenants"]
+    assert [(box.get("has_pin"), box.get("pin")) for box in shown["mailboxes"]] == [(True, None), (None, None)]
+    assert set(desk.outcomes(shown).values()) == {"unchanged"}
+    (tmp_path / "other").mkdir()
+    other = Desk(tmp_path / "other")
+    with pytest.raises(Refusal, match="mailbox 1001 shall have the pin that it has") as caught:
+        other.declare(shown | {"extensions": []})
+    assert caught.value.field == "tenants[0].mailboxes[0]"
+
+
 def test_a_pin_is_changed_and_taken_away(desk: Desk) -> None:
     desk.declare(acme(conferences=[room()]))
     assert desk.outcomes(acme(conferences=[room(pin="4321")]))["acme/7000"] == "changed"
@@ -193,6 +205,11 @@ def test_what_is_spoken_is_the_room_s_language_or_its_tenant_s_or_its_country_s(
     assert desk.office.directory().language("acme") == "fr-ch"
     (shown,) = desk.office.export()["tenants"]
     assert (shown["language"], shown["conferences"][0]["language"]) == ("fr-ch", "it")
+    desk.declare(
+        acme(country="CH", language="fr-CH", mailboxes=[{"number": "1001"}, {"number": "1500", "language": "it"}])
+    )
+    at_boxes = [desk.again().office.directory().language("acme", number) for number in ("1001", "1500")]
+    assert at_boxes == ["fr-ch", "it"]
 
 
 @pytest.mark.parametrize(
