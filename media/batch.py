@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import select
 import socket
+from array import array
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -74,9 +75,7 @@ class Network:
             :, :LONGEST_PACKET_BYTES
         ]
         self._views = [memoryview(row) for row in self._matrix]
-        self._rows: list[int] = []
-        self._lengths: list[int] = []
-        self._arrived_s: list[float] = []
+        self._rows, self._lengths, self._arrived_s = array("q"), array("q"), array("d")
         self._sources: dict[int, Address] = {}
         self._reports: list[tuple[int, bytes, Address]] = []
         self._single = True
@@ -93,7 +92,7 @@ class Network:
     def close(self, row: int) -> None:
         """Close a leg's sockets; what came through them and was not taken yet has row -1 from now on."""
         pair = self._pairs.pop(row)
-        self._rows = [-1 if one == row else one for one in self._rows]
+        self._rows = array("q", [-1 if one == row else one for one in self._rows])
         self._single = self._single and not self._rows
         self._reports = [one for one in self._reports if one[0] != row]
         for sock in pair:
@@ -143,23 +142,23 @@ class Network:
                 break
             self._single = self._single and turn == 0 and not self._arrived_s
             self._read(ready)
-        self._arrived_s += [now_s] * (len(self._rows) - len(self._arrived_s))
+        self._arrived_s.extend([now_s] * (len(self._rows) - len(self._arrived_s)))
 
     def batch(self) -> Batch:
         """All that was read since the last time. It is valid until the next `receive`."""
-        count = len(self._rows)
         found = Batch(
-            self._matrix[:count],
+            self._matrix[: len(self._rows)],
             self._views,
-            np.array(self._rows, dtype=np.int64),
-            np.array(self._lengths, dtype=np.int64),
-            np.array(self._arrived_s, dtype=np.float64),
+            np.frombuffer(self._rows, dtype=np.int64),
+            np.frombuffer(self._lengths, dtype=np.int64),
+            np.frombuffer(self._arrived_s, dtype=np.float64),
             self._sources,
             self._reports,
             self._single,
         )
         self._single = True
-        self._rows, self._lengths, self._arrived_s, self._sources, self._reports = [], [], [], {}, []
+        self._rows, self._lengths, self._arrived_s = array("q"), array("q"), array("d")
+        self._sources, self._reports = {}, []
         return found
 
     def _read(self, ready: Sequence[tuple[int, int]]) -> None:
@@ -188,32 +187,19 @@ class Network:
 
     # --- out
 
-    def send(self, rows: Sequence[int], data: bytes, size: int) -> None:
-        """Send to each of these rows its `size` bytes of `data`; to those whose remote is not known, nothing."""
-        senders, start = self._senders, 0
-        for row in rows:
-            sender = senders[row]
-            end = start + size
-            if sender is not None:
-                try:
-                    sender(data[start:end])
-                except OSError:
-                    self.unsent += 1
-            start = end
-
-    def send_on(self, rows: Sequence[int], views: Sequence[memoryview], lengths: Sequence[int]) -> None:
-        """Send to each of these rows the beginning of what was read, so many bytes of it."""
+    def send(self, rows: Sequence[int], packets: Sequence[Data]) -> None:
+        """Send to each of these rows its packet; to those whose remote is not known, nothing."""
         senders = self._senders
-        for row, view, length in zip(rows, views, lengths, strict=True):
+        for row, packet in zip(rows, packets, strict=True):
             sender = senders[row]
             if sender is not None:
                 try:
-                    sender(view[:length])
+                    sender(packet)
                 except OSError:
                     self.unsent += 1
 
     def send_one(self, row: int, packet: bytes) -> None:
-        self.send((row,), packet, len(packet))
+        self.send((row,), (packet,))
 
     def send_plain(self, row: int, datagram: bytes, remote: Address) -> None:
         """Send a datagram from the port of RTP past the guard, which is for RTP."""

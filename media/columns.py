@@ -1,6 +1,9 @@
 """What the tick must know of each leg's packets, as arrays: a leg is a row of all of them.
 
 What may live here: fields and counting. Whoever changes a field says why.
+
+Packets that just go on from those before, as nearly all do, are counted some at a time: what is counted of a leg, and
+when it was heard, is behind until `settle` is called.
 """
 
 from __future__ import annotations
@@ -8,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from media.cells import CELL_BYTES, FRAME_BYTES
-from media.header import KINDS, Flags, Headers, Numbers, Seconds
+from media.header import KINDS, Flags, Headers, Numbers, Seconds, first_words
 from media.rtcp import Block
 from media.rtp import HEADER_BYTES, SEQUENCES, TIMESTAMPS
 
@@ -16,7 +19,9 @@ NOBODY = -1
 COMFORT_NOISE = 13
 """the payload type of RFC 3389"""
 _MOST_CELLS = 6
-_OF_NOBODY = frozenset({"payload_type", "event_type", "source", "last_heard_s", "silenced_s"})
+_OF_NOBODY = frozenset({"payload_type", "event_type", "source", "last_heard_s", "silenced_s", "_next"})
+_STEP = np.array((1, FRAME_BYTES, 0))
+"""from the words of a header to those of the next one"""
 _DROPOUT = 3000
 """A sequence number that is further off than this is that of a sender that began anew (RFC 3550 A.1, MAX_DROPOUT)."""
 _LONGEST_DIFFERENCE_S = 10
@@ -31,6 +36,8 @@ class Columns:
         """that comes, if it is G.711, whose sound lies in `media.cells`"""
         self.mu_law = np.zeros(rows, dtype=np.bool_)
         """whether it is mu-law, else A-law"""
+        self.laws_changed = True
+        """since whoever follows them set it back"""
         self.event_type = np.full(rows, NOBODY, dtype=np.int64)
         """of telephone-events that come"""
         self.clock_rate_hz = np.full(rows, 8000, dtype=np.int64)
@@ -65,21 +72,35 @@ class Columns:
         """whether the next packet sent is the first after a pause"""
         self._reported = np.zeros((rows, 2), dtype=np.int64)
         """packets expected and received at the last report"""
+        self._next = np.full((rows, 3), NOBODY, dtype=np.int64)
+        """the words of the header of 20 ms of G.711 that go on from the newest packet; -1 if it was no such"""
+        self._uncounted: list[tuple[Numbers, Numbers, Seconds]] = []
+        """packets that went on so: rows, words, arrivals"""
 
     def clear(self, row: int) -> None:
         """The row is nobody's."""
+        self.settle()
         for name, value in vars(self).items():
-            value[row] = NOBODY if name in _OF_NOBODY else 0
+            if isinstance(value, np.ndarray):
+                value[row] = NOBODY if name in _OF_NOBODY else 0
         self.clock_rate_hz[row] = 8000
 
     def hear(self, row: int, source: int, sequence: int) -> None:
         """From now on packets of this source are the leg's, this being the first."""
+        self.settle()
         self.received_before[row] += self.received_here[row]
         self.lost_before[row] += self._lost_here(row)
         self.source[row] = source
         self.highest[row] = self.first[row] = sequence - 1
         self.received_here[row], self.transit[row] = 0, np.nan
         self._reported[row] = 0
+        self._next[row] = NOBODY
+
+    def expect(self, row: int, payload_type: int, mu_law: bool = False) -> None:
+        """Packets of G.711 are of this type and this law from now on; NOBODY for none."""
+        self.payload_type[row], self.mu_law[row] = payload_type, mu_law
+        self._next[row] = NOBODY
+        self.laws_changed = True
 
     def send_as(self, row: int, source: int, sequence: int, timestamp: int) -> None:
         """Begin a stream of ours; the numbers are to be hard to guess (RFC 3550 section 5.1)."""
@@ -98,13 +119,32 @@ class Columns:
         found: Flags = (headers.kind == self.payload_type[rows]) & (odd == 0) & (cells > 0) & (cells <= _MOST_CELLS)
         return found
 
-    def are_frames(self, headers: Headers, rows: Numbers, lengths: Numbers) -> bool:
-        """Whether all packets are 20 ms of G.711 of known sources, as nearly always; the rows are somebody's."""
-        same = (headers.kind == self.payload_type[rows]) & (headers.ssrc == self.source[rows])
-        return bool((same & (lengths == HEADER_BYTES + FRAME_BYTES)).all())
+    def following(self, rows: Numbers) -> Numbers:
+        """The words of headers of 20 ms of G.711 that go on from the packets before; -1 where there are none."""
+        return self._next.take(rows, axis=0)
+
+    def count_on(self, words: Numbers, rows: Numbers, arrived_s: Seconds) -> None:
+        """Packets came that go on from those before, one of each row at most."""
+        self._next[rows] = words + _STEP
+        self._uncounted.append((rows, words, arrived_s))
+
+    def settle(self) -> None:
+        """Count what was not counted yet: before anything that is counted is read or changed."""
+        if not self._uncounted:
+            return
+        for rows, words, arrived_s in self._uncounted:
+            self._time(words[:, 1], rows, arrived_s)
+            self.last_heard_s[rows] = arrived_s
+        every = np.concatenate([rows for rows, _, _ in self._uncounted])
+        self._uncounted.clear()
+        came, before = np.bincount(every, minlength=len(self.highest)), (self.highest + 1) // SEQUENCES
+        self.highest += came
+        self.received_here += came
+        self._next[(self.highest + 1) // SEQUENCES != before] = NOBODY  # its first word ran over
 
     def count_in(self, headers: Headers, rows: Numbers, arrived_s: Seconds, single: bool) -> None:
         """These packets of known sources came (RFC 3550 appendix A); `single` if there is one of each at most."""
+        self.settle()
         ahead = self._ahead(headers.sequence, rows)
         jumped = np.abs(ahead) >= _DROPOUT
         if jumped.any():
@@ -121,9 +161,11 @@ class Columns:
             np.add.at(self.received_here, rows, 1)
         self.last_heard_s[rows] = arrived_s
         self._time(headers.timestamp, rows, arrived_s)
+        self._await(headers, rows)
 
     def count_all(self, headers: Headers, rows: Numbers, arrived_s: Seconds, single: bool) -> None:
         """As `count_in`, of packets of any kind: timestamps of events and of silence do not say when they were sent."""
+        self.settle()
         silences = headers.kind == COMFORT_NOISE
         self.silenced_s[rows[silences]] = arrived_s[silences]
         untimed = (headers.kind == self.event_type[rows]) | silences
@@ -141,6 +183,14 @@ class Columns:
         jitter = self.jitter[rows]
         usable = change < _LONGEST_DIFFERENCE_S * clock_rate_hz
         self.jitter[rows] = jitter + np.where(usable, (change - jitter) / 16, 0)
+
+    def _await(self, headers: Headers, rows: Numbers) -> None:
+        """After these packets those that go on from the newest of each row, if that is G.711."""
+        following = self.highest[rows] + 1
+        newest = (headers.sequence + 1 - following) % SEQUENCES == 0
+        first = first_words(headers.kind, following % SEQUENCES)
+        first[~newest | (headers.kind != self.payload_type[rows])] = NOBODY
+        self._next[rows] = np.stack((first, headers.timestamp + FRAME_BYTES, headers.ssrc), axis=1)
 
     def received(self, row: int) -> int:
         """Packets of a leg, of all its sources."""

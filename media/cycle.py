@@ -14,6 +14,7 @@ from media import g711
 from media.batch import Network
 from media.cells import FRAME_BYTES, Cells
 from media.columns import Columns
+from media.g711 import Laws
 from media.group import Group
 from media.header import Numbers
 from media.hush import Hush
@@ -83,6 +84,9 @@ class Cycle:
         self._groups: dict[int, Group] = {}
         self._incoming: Numbers = np.zeros(0, dtype=np.int64)
         self._outgoing: Numbers = np.zeros(0, dtype=np.int64)
+        self._laws = Laws(np.zeros(0, dtype=np.bool_))
+        """of what comes"""
+        self._sent: Samples = np.zeros((0, FRAME_BYTES), dtype=np.int16)
         self._told: set[Playback] = set()
         """plays whose end was told"""
         self._ticks = 0
@@ -101,6 +105,7 @@ class Cycle:
 
     def settle(self) -> None:
         """Bring the columns up to date: before they are read or changed from outside of a tick."""
+        self.columns.settle()
         self._outbound.settle()
 
     def renew(self, stream: Stream) -> None:
@@ -143,7 +148,8 @@ class Cycle:
         laws = [stream.law if (stream := self.streams[row]) is not None else None for row in outgoing.tolist()]
         self.settle()
         self._outbound.board(outgoing, np.array([law is g711.MU_LAW for law in laws], dtype=np.bool_))
-        self._outgoing = outgoing
+        self._outgoing, self.columns.laws_changed = outgoing, True
+        self._sent = np.zeros((len(outgoing), FRAME_BYTES), dtype=np.int16)
 
     @property
     def relays(self) -> bool:
@@ -177,31 +183,28 @@ class Cycle:
 
     def _mix(self, now_s: float) -> None:
         narrow = self._decode()
-        sent = np.zeros((len(self._outgoing), FRAME_BYTES), dtype=np.int16)
         for group in self._groups.values():
             frames = group.gather(narrow, now_s * 1000)
             self._tell_pressed(group)
             if self._ticks % _TALK_TICKS == 0:
                 self._talk.hear(group.rows, peaks(frames))
             heard = group.mix(frames, self._gains)
-            group.hand_out(heard, sent)
+            group.hand_out(heard, self._sent)
             for place in group.speaking:
                 stream = group.streams[place]
                 if not self._presses(stream):
                     self._outbound.send_one(stream, heard[place])
             self._tell_played(group)
-        self._send(sent)
+        self._send(self._sent)
 
     def _decode(self) -> Samples:
         rows = self._incoming
         taken = self.cells.take(rows)
-        mu_law = self.columns.mu_law[rows]
-        if mu_law.all():
-            spoken = g711.MU_LAW.decode(taken.codes)
-        else:
-            spoken = g711.A_LAW.decode(taken.codes)
-            spoken[mu_law] = g711.MU_LAW.decode(taken.codes[mu_law])
-        if not taken.present.all():
+        if self.columns.laws_changed:
+            self.columns.laws_changed = False
+            self._laws = Laws(self.columns.mu_law[rows])
+        spoken = self._laws.decode(taken.codes)
+        if not taken.whole:
             spoken.reshape(*taken.present.shape, -1)[~taken.present] = 0
         self._hush.fill(spoken, rows, taken)
         for row in self.cells.skipped:

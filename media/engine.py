@@ -246,7 +246,7 @@ class Engine:
         columns.event_type[row] = leg.dtmf
         columns.secure[row] = leg.secure is not None
         if stream.codec(int(columns.payload_type[row])) is None:
-            columns.payload_type[row] = -1
+            columns.expect(row, -1)
 
     def _rekey(self, stream: Stream, leg: Leg) -> None:
         before, keys = keys_of(stream.leg), keys_of(leg)

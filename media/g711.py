@@ -44,6 +44,28 @@ class Law:
         return self.encoded.take(samples.view(np.uint16), out=out, mode="clip")
 
 
+class Laws:
+    """Of many streams, a row each, some of which may have one law and some the other."""
+
+    def __init__(self, mu_law: NDArray[np.bool_]) -> None:
+        """`mu_law` says which rows have mu-law."""
+        self._mu_law, self._a_law = np.flatnonzero(mu_law), np.flatnonzero(~mu_law)
+
+    def decode(self, codes: Codes) -> Samples:
+        """The samples of these codes, (rows, codes)."""
+        spoken = (MU_LAW if len(self._mu_law) else A_LAW).decode(codes)
+        if len(self._mu_law) and len(self._a_law):
+            spoken[self._a_law] = A_LAW.decode(codes[self._a_law])
+        return spoken
+
+    def encode(self, samples: Samples) -> Codes:
+        """The codes of these samples, (rows, samples)."""
+        codes = (MU_LAW if len(self._mu_law) else A_LAW).encode(samples)
+        if len(self._mu_law) and len(self._a_law):
+            codes[self._a_law] = A_LAW.encode(samples[self._a_law])
+        return codes
+
+
 class Decoder:
     """The stream from one leg."""
 

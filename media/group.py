@@ -60,6 +60,8 @@ class Group:
             [0.0 if leg.muted or not leg.receives else 10 ** (leg.gain_db / 20) for leg in legs], dtype=np.float32
         )
         self._plain = bool((self._gains == 1).all())
+        self._ends: Gains | None = None
+        """with which gains of the limiter the tick before ended"""
         self._deaf = np.flatnonzero([leg.deaf for leg in legs])
         self._samples = rate_hz * FRAME_MS // 1000
         narrow_hz = g711.SAMPLE_RATE_HZ
@@ -108,7 +110,10 @@ class Group:
         heard = mixer.others(frames, self.bounds, totals)
         if len(self._deaf):
             heard[self._deaf] = 0
-        limited, gains[self.rows] = mixer.limit(heard, gains[self.rows])
+        before = gains[self.rows] if self._ends is None else self._ends
+        limited, self._ends = mixer.limit(heard, before)
+        if self._ends is not before:
+            gains[self.rows] = self._ends
         for place in self._playing:
             frame = self.streams[place].play()
             if frame is not None:

@@ -23,6 +23,11 @@ _PLAIN_UNMARKED = 0x8000
 _ALL_BUT_MARKER = 0xFF7F
 
 
+def words(packets: Bytes) -> Numbers:
+    """The three words of the headers of packets, (packets, 3): rows of at least 12 bytes each."""
+    return packets[:, :HEADER_BYTES].view(">u4").astype(np.int64)
+
+
 class Headers(NamedTuple):
     """One entry for each packet.
 
@@ -40,8 +45,12 @@ class Headers(NamedTuple):
         return Headers(*(field[chosen] for field in self))
 
 
-def read(packets: Bytes) -> Headers:
-    """The headers of packets, a row each of at least 12 bytes; what is in a row that is no packet means nothing."""
-    words = packets[:, :HEADER_BYTES].view(">u4").astype(np.int64)
+def read(words: Numbers) -> Headers:
+    """The headers that these words are; what is in those of a row that is no packet means nothing."""
     first = words[:, 0]
     return Headers((first >> 16 & _ALL_BUT_MARKER) ^ _PLAIN_UNMARKED, first & 0xFFFF, words[:, 1], words[:, 2])
+
+
+def first_words(kinds: Numbers, sequences: Numbers) -> Numbers:
+    """The first word of headers that are plain and not marked."""
+    return (kinds ^ _PLAIN_UNMARKED) << 16 | sequences

@@ -46,6 +46,8 @@ class Hush:
 
     def fill(self, spoken: Samples, rows: Numbers, taken: Taken) -> None:
         """Put noise where silent legs have no sound in this tick: there it is present, and nothing is lost."""
+        if self._silences:
+            self._columns.settle()
         for row, silence in list(self._silences.items()):
             for place in (rows == row).nonzero()[0].tolist():
                 present = taken.present[place]

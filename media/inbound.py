@@ -12,7 +12,7 @@ import numpy as np
 
 from media import demux, g711, header, rtp
 from media.batch import LONGEST_PACKET_BYTES, Address, Batch, Network
-from media.cells import CELL_BYTES, FRAME_BYTES, Cells
+from media.cells import CELL_BYTES, Cells
 from media.columns import COMFORT_NOISE, NOBODY, Columns
 from media.demux import Kind
 from media.dtmf import Digit
@@ -22,6 +22,7 @@ from media.keying import Keying
 from media.latch import Claim
 from media.relay import Relay
 from media.rtp import HEADER_BYTES, SEQUENCES
+from media.steady import Steady
 from media.stream import Stream
 from media.wire import Codec, Dtmf, FromWorker, Latched
 
@@ -54,6 +55,7 @@ class Inbound:
     ) -> None:
         self._columns = columns
         self._cells = cells
+        self._steady = Steady(columns, cells)
         self._streams = streams
         self._network = network
         self._relay = relay
@@ -77,16 +79,17 @@ class Inbound:
         if not len(batch.rows):
             return
         opened = self._open(batch) if self._columns.secure.any() else None
-        headers = header.read(batch.packets)
-        if batch.single and not batch.sources and self._columns.are_frames(headers, batch.rows, batch.lengths):
-            self._columns.count_in(headers, batch.rows, batch.arrived_s, single=True)
-            frames = batch.packets[:, HEADER_BYTES : HEADER_BYTES + FRAME_BYTES]
-            self._cells.put(batch.rows, headers.timestamp, frames, single=True)
-        elif batch.single and not batch.sources and self._relay.takes_all(headers, batch.rows, batch.lengths):
-            self._columns.count_in(headers, batch.rows, batch.arrived_s, single=True)
-            self._relay.pass_on(batch, headers, np.arange(len(batch.rows)))
+        words = header.words(batch.packets)
+        others = self._steady.take(batch, words)
+        if not len(others):
+            return
+        headers = header.read(words if len(others) == len(words) else words[others])
+        rows, lengths = batch.rows[others], batch.lengths[others]
+        if batch.single and not batch.sources and self._relay.takes_all(headers, rows, lengths):
+            self._columns.count_in(headers, rows, batch.arrived_s[others], single=True)
+            self._relay.pass_on(batch, headers, others)
         else:
-            self._sort(batch, headers, opened)
+            self._sort(batch, headers, others, opened)
 
     def lapse(self, now_s: float) -> None:
         """Tell of digits of which nothing more has come: their end was lost."""
@@ -102,22 +105,23 @@ class Inbound:
             self._said.append(Dtmf(stream.context, stream.leg.id, digit, duration_ms))
         (self._pressing.add if stream.events.under_way else self._pressing.discard)(stream)
 
-    def _sort(self, batch: Batch, headers: Headers, opened: set[int] | None) -> None:
-        """Deal with packets of all kinds."""
-        known = self._columns.known(headers, batch.rows, batch.lengths)
+    def _sort(self, batch: Batch, headers: Headers, chosen: Numbers, opened: set[int] | None) -> None:
+        """Deal with packets of all kinds, those that are chosen; these are their headers."""
+        rows, lengths = batch.rows[chosen], batch.lengths[chosen]
+        known = self._columns.known(headers, rows, lengths)
         if batch.sources:
-            self._doubt(batch, known)
-        every = np.arange(len(known))
-        self._columns.count_all(headers.of(every[known]), batch.rows[known], batch.arrived_s[known], batch.single)
-        relayed = known & (self._relay.partner[batch.rows] != NOBODY)
-        usual = known & ~relayed & self._columns.usual(headers, batch.rows, batch.lengths)
-        self._place(batch, headers, every[usual])
-        events = headers.kind == self._columns.event_type[batch.rows]
+            self._doubt(batch, chosen, known)
+        arrived_s = batch.arrived_s[chosen]
+        self._columns.count_all(headers.of(np.flatnonzero(known)), rows[known], arrived_s[known], batch.single)
+        relayed = known & (self._relay.partner[rows] != NOBODY)
+        usual = known & ~relayed & self._columns.usual(headers, rows, lengths)
+        self._place(batch, headers.timestamp[usual], chosen[usual])
+        events = headers.kind == self._columns.event_type[rows]
         odd = ~usual & (~relayed | events)
         if odd.any():
-            self._examine_odd(batch, every[odd].tolist(), known, opened)
+            self._examine_odd(batch, chosen[odd].tolist(), known[odd].tolist(), opened)
         if relayed.any():
-            self._relay.pass_on(batch, headers, every[relayed])
+            self._relay.pass_on(batch, headers.of(np.flatnonzero(relayed)), chosen[relayed])
 
     def _open(self, batch: Batch) -> set[int]:
         """Decrypt SRTP in its place, and say which packets were. Those that are forged have length 0 from now on."""
@@ -140,30 +144,28 @@ class Inbound:
             opened.add(index)
         return opened
 
-    def _doubt(self, batch: Batch, known: Flags) -> None:
+    def _doubt(self, batch: Batch, chosen: Numbers, known: Flags) -> None:
         """Of sockets that take packets from everywhere, only those from where the leg is are known."""
-        for index, source in batch.sources.items():
-            if known[index]:
-                stream = self._streams[int(batch.rows[index])]
-                known[index] = stream is not None and stream.latch.claim > Claim.NONE and stream.latch.remote == source
+        for place, index in enumerate(chosen.tolist()):
+            if index in batch.sources and known[place]:
+                stream, source = self._streams[int(batch.rows[index])], batch.sources[index]
+                known[place] = stream is not None and stream.latch.claim > Claim.NONE and stream.latch.remote == source
 
-    def _place(self, batch: Batch, headers: Headers, chosen: Numbers) -> None:
+    def _place(self, batch: Batch, timestamps: Numbers, chosen: Numbers) -> None:
         """Put G.711 into the buffers: packets of one length at once, and nearly always all are of one."""
         rows, lengths = batch.rows[chosen], batch.lengths[chosen]
-        timestamps = headers.timestamp[chosen]
         while len(rows):
             length = int(lengths[0])
             same = lengths == length
             payloads = batch.packets[chosen[same], HEADER_BYTES:length]
-            self._cells.put(rows[same], timestamps[same], payloads, batch.single)
+            self._cells.put(rows[same], timestamps[same], payloads)
             rest = ~same
             rows, lengths, timestamps, chosen = rows[rest], lengths[rest], timestamps[rest], chosen[rest]
 
     # --- one by one
 
-    def _examine_odd(self, batch: Batch, odd: list[int], known: Flags, opened: set[int] | None) -> None:
-
-        for index in odd[:MOST_ODD_PACKETS]:
+    def _examine_odd(self, batch: Batch, odd: list[int], known: list[bool], opened: set[int] | None) -> None:
+        for index, is_known in zip(odd[:MOST_ODD_PACKETS], known, strict=False):
             row, length = int(batch.rows[index]), int(batch.lengths[index])
             stream = self._streams[row] if row != NOBODY else None
             if stream is None or not 0 < length < LONGEST_PACKET_BYTES:
@@ -180,7 +182,7 @@ class Inbound:
             authentic = opened is not None and index in opened
             if packet is None or (stream.srtp is not None and not authentic):
                 self.refused += 1
-            elif known[index]:
+            elif is_known:
                 self._hear(stream, packet, now_s)
             elif not self._meet(stream, packet, source, authentic, now_s):
                 self.refused += 1
@@ -200,6 +202,7 @@ class Inbound:
     def _meet(self, stream: Stream, packet: rtp.Packet, source: Address | None, authentic: bool, now_s: float) -> bool:
         """A packet of another source, or from another place, than was expected: whether it is the leg's."""
         row, columns = stream.row, self._columns
+        columns.settle()
         if packet.payload_type != stream.leg.dtmf and not self._is_sound(stream, packet):
             return False
         if source is not None and not self._settle(stream, packet, source, authentic, now_s):
@@ -242,7 +245,7 @@ class Inbound:
             stream.hearing.put(packet, now_s * 1000)
         elif len(packet.payload) and not len(packet.payload) % CELL_BYTES:
             payload = np.frombuffer(packet.payload, dtype=np.uint8)[None]
-            self._cells.put(np.array([stream.row]), np.array([packet.timestamp]), payload, single=True)
+            self._cells.put(np.array([stream.row]), np.array([packet.timestamp]), payload)
         else:
             self.refused += 1
 
@@ -253,14 +256,13 @@ class Inbound:
         if found is None:
             if stream.hearing is None or stream.hearing.codec != codec:
                 stream.listen(codec)
-                columns.payload_type[row] = NOBODY
+                columns.expect(row, NOBODY)
                 self.changed = True
         elif columns.payload_type[row] != codec.payload_type:
             self.changed |= stream.hearing is not None
             stream.listen(None)
             self._cells.reset(row)
-            columns.payload_type[row] = codec.payload_type
-            columns.mu_law[row] = found is g711.MU_LAW
+            columns.expect(row, codec.payload_type, found is g711.MU_LAW)
         columns.clock_rate_hz[row] = codec.clock_rate_hz
 
     def _settle(self, stream: Stream, packet: rtp.Packet, source: Address, authentic: bool, now_s: float) -> bool:
@@ -283,6 +285,7 @@ class Inbound:
     def _catch_up(self, stream: Stream, remote: Address) -> None:
         """Tell the latch of the last packet that passed it by in arrays, so that it knows what would go on with it."""
         row, columns = stream.row, self._columns
+        columns.settle()
         sequence = int(columns.highest[row]) % SEQUENCES
         last = rtp.Packet(0, False, sequence, 0, int(columns.source[row]), b"")
         authentic = stream.latch.claim == Claim.AUTHENTICATED

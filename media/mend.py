@@ -1,10 +1,13 @@
 """Gaps in the sound of many streams at once, concealed: of streams without a gap it only keeps what was heard last.
 
+Frames are kept as they were given, so whoever gives them must not change them afterwards.
+
 What may live here: which streams have a gap, and for how long. How one is concealed is `media.conceal`'s.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import numpy as np
@@ -12,9 +15,11 @@ from numpy.typing import NDArray
 
 from media.conceal import HISTORY_MS, Gap
 from media.pcm import Samples
+from media.quick import any_set
 
 _FRAME_MS: Final = 20
 _FRAMES: Final = HISTORY_MS // _FRAME_MS
+_NOBODY: Final = -1
 
 
 class Mender:
@@ -22,9 +27,9 @@ class Mender:
 
     def __init__(self, rows: int, sample_rate_hz: int) -> None:
         self._rate_hz = sample_rate_hz
-        self._heard = np.zeros((_FRAMES, rows, sample_rate_hz * _FRAME_MS // 1000), dtype=np.int16)
-        """The last frames of each row, the oldest at `_oldest`."""
-        self._oldest = 0
+        self._samples = sample_rate_hz * _FRAME_MS // 1000
+        self._heard: deque[tuple[NDArray[np.int64], Samples]] = deque(maxlen=_FRAMES)
+        """The last frames, the oldest first, and of which rows each is."""
         self._gaps: dict[int, Gap] = {}
         self._open = np.zeros(rows, dtype=np.bool_)
         """Which rows have a gap."""
@@ -33,7 +38,8 @@ class Mender:
 
     def reset(self, row: int) -> None:
         """The row is another stream's from now on."""
-        self._heard[:, row] = 0
+        for number, (rows, frames) in enumerate(self._heard):
+            self._heard[number] = np.where(rows == row, _NOBODY, rows), frames
         self._gaps.pop(row, None)
         self._open[row] = False
         self.mended[row] = 0
@@ -46,10 +52,10 @@ class Mender:
         `present` (n, parts) says which equal parts of a frame came, `lost` (n) which rows should have had all: what is
         missing of others is silence, and is to be 0 already.
         """
-        for index in np.flatnonzero(lost | self._open[rows]).tolist():
-            self._mend(frames[index], int(rows[index]), present[index].tolist(), bool(lost[index]))
-        self._heard[self._oldest, rows] = frames
-        self._oldest = (self._oldest + 1) % _FRAMES
+        if self._gaps or any_set(lost):
+            for index in np.flatnonzero(lost | self._open[rows]).tolist():
+                self._mend(frames[index], int(rows[index]), present[index].tolist(), bool(lost[index]))
+        self._heard.append((rows, frames))
 
     def splice(self, frame: Samples, row: int) -> None:
         """Join in place the next frame of a row, before which something was left out, to what was heard last."""
@@ -73,4 +79,9 @@ class Mender:
         self.mended[row] += lost
 
     def _history(self, row: int) -> Samples:
-        return np.roll(self._heard[:, row], -self._oldest, axis=0).ravel()
+        heard = np.zeros((_FRAMES, self._samples), dtype=np.int16)
+        for number, (rows, frames) in enumerate(reversed(self._heard), 1):
+            place = np.flatnonzero(rows == row)
+            if len(place):
+                heard[-number] = frames[place[-1]]
+        return heard.ravel()

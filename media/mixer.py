@@ -38,10 +38,9 @@ class Block(NamedTuple):
 
 
 class Rooms(NamedTuple):
-    """Which rows belong together: the first row of each room, the room of each row, and the rooms by their sizes."""
+    """Which rows belong together: the first row of each room, and the rooms by their sizes."""
 
     starts: Indices
-    of: Indices
     blocks: tuple[Block, ...]
 
     @classmethod
@@ -54,7 +53,7 @@ class Rooms(NamedTuple):
             rooms = list(same)
             first = int(starts[rooms[0]])
             blocks.append(Block(size, slice(rooms[0], rooms[-1] + 1), slice(first, first + size * len(rooms))))
-        return cls(starts, np.repeat(np.arange(len(sizes)), counts), tuple(blocks))
+        return cls(starts, tuple(blocks))
 
 
 def sums(frames: Samples, rooms: Rooms) -> Sums:
@@ -69,7 +68,11 @@ def sums(frames: Samples, rooms: Rooms) -> Sums:
 
 def others(frames: Samples, rooms: Rooms, totals: Sums) -> Sums:
     """What each leg hears: its room without itself, (legs, samples). `totals` may hold more than the legs, as plays."""
-    return totals[rooms.of] - frames
+    heard: Sums = np.empty(frames.shape, dtype=np.int32)
+    for block in rooms.blocks:
+        shape = -1, block.size, frames.shape[1]
+        np.subtract(totals[block.rooms, None], frames[block.legs].reshape(shape), out=heard[block.legs].reshape(shape))
+    return heard
 
 
 def amplified(frames: Samples, gains: Gains) -> Samples:
@@ -88,17 +91,16 @@ def limit(heard: Sums, gains: Gains) -> tuple[Samples, Gains]:
 
     Rows that stay below the ceiling and had gain 1 are as they were, to the sample.
     """
-    if heard.max() <= CEILING and heard.min() >= -CEILING and gains.min() == 1:
+    if gains.min() == 1 and heard.max() <= CEILING and heard.min() >= -CEILING:
         return heard.astype(np.int16), gains
     tops = peaks(heard)
     loud = np.flatnonzero((tops > CEILING) | (gains < 1))
-    before = gains[loud]
-    wanted = np.minimum(CEILING / np.maximum(tops[loud], 1), 1).astype(np.float32)
-    after = np.where(wanted < before, wanted, np.minimum(wanted, before * _RELEASE))
-    ends = gains.copy()
-    ends[loud] = after
-    limited = heard.astype(np.int16)
-    limited[loud] = _fit(heard[loud].astype(np.float32), before, after)
+    if len(loud) == len(heard):
+        after = _after(tops, gains)
+        return _fit(heard.astype(np.float32), gains, after), after
+    limited, ends = heard.astype(np.int16), gains.copy()
+    ends[loud] = _after(tops[loud], gains[loud])
+    limited[loud] = _fit(heard[loud].astype(np.float32), gains[loud], ends[loud])
     return limited, ends
 
 
@@ -110,17 +112,24 @@ def bent(values: NDArray[np.int32] | NDArray[np.floating]) -> Samples:
     return clipped(np.copysign(np.minimum(magnitudes, CEILING) + room * beyond / (beyond + room), values))
 
 
+def _after(tops: Indices, before: Gains) -> Gains:
+    """The gains to which those of rows with these peaks go."""
+    wanted = np.minimum(CEILING / np.maximum(tops, 1), 1).astype(np.float32)
+    return np.where(wanted < before, wanted, np.minimum(wanted, before * _RELEASE))
+
+
 def _fit(values: NDArray[np.float32], before: Gains, after: Gains) -> Samples:
-    values *= _ramps(before, after, values.shape[1])
+    """Values by factors from one gain to the next: down in a quarter of the frame, up in all of it.
+
+    What is too loud is so in rows whose gain falls only: all others had one that fits.
+    """
+    steps = np.arange(1, values.shape[1] + 1, dtype=np.float32) / values.shape[1]
+    change, falling = (after - before)[:, None], np.flatnonzero(after < before)
+    factors = change * steps
+    factors[falling] = change[falling] * np.minimum(steps * _ATTACK_SHARE, 1)
+    factors += before[:, None]
+    values *= factors
     np.rint(values, out=values)
-    over = np.flatnonzero((values.max(axis=1) > CEILING) | (values.min(axis=1) < -CEILING))
-    if len(over):
-        values[over] = bent(values[over])
+    if len(falling):
+        values[falling] = bent(values[falling])
     return values.astype(np.int16)
-
-
-def _ramps(before: Gains, after: Gains, samples: int) -> NDArray[np.float32]:
-    """Factors from one gain to the next: down in a quarter of the frame, up in all of it."""
-    steps = np.arange(1, samples + 1, dtype=np.float32) / samples
-    share = np.where((after < before)[:, None], np.minimum(steps * _ATTACK_SHARE, 1), steps)
-    return before[:, None] + (after - before)[:, None] * share

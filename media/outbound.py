@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from media import g711, rtp
+from media import rtp
 from media.batch import Network
 from media.cells import FRAME_BYTES
 from media.columns import Columns
-from media.header import Bytes, Flags, Numbers
+from media.g711 import Laws
+from media.header import Flags, Numbers
 from media.pcm import Samples
 from media.rtp import HEADER_BYTES
 from media.stream import Stream
@@ -34,12 +35,16 @@ class Outbound:
 
     def board(self, rows: Numbers, mu_law: Flags) -> None:
         """From now on these G.711 legs get a packet each tick; `mu_law` says who gets which law. Settle before."""
-        self._rows, self._mu_law = rows, mu_law
+        self._rows, self._mu_law, self._laws = rows, mu_law, Laws(mu_law)
         self._row_list: list[int] = rows.tolist()
-        self._packets = np.zeros((len(rows), _PACKET_BYTES), dtype=np.uint8)
+        self._packets = packets = np.zeros((len(rows), _PACKET_BYTES), dtype=np.uint8)
+        self._views = [packet.data for packet in packets]
+        self._second, self._payloads = packets[:, 1], packets[:, HEADER_BYTES:]
+        self._sequence, self._timestamp = packets[:, 2:4].view(">u2"), packets[:, 4:8].view(">u4")
         self._ticks = 0
         self.stale = True
         """whether the columns say something new about headers"""
+        self._marked = False
 
     def settle(self) -> None:
         """Bring the columns up to date: before they are read, and before anything in them is changed."""
@@ -56,14 +61,14 @@ class Outbound:
         if self.stale:
             self._write_headers()
         else:
-            self._packets[:, 1] &= _ALL_BUT_MARKER
-            self._sequence += 1
+            if self._marked:
+                self._second &= _ALL_BUT_MARKER
+                self._marked = False
+            self._sequence += 1  # both wrap as they are to
             self._timestamp += FRAME_BYTES
-            self._packets[:, 2:4].view(">u2")[:, 0] = self._sequence
-            self._packets[:, 4:8].view(">u4")[:, 0] = self._timestamp
-        _encode(frames, self._mu_law, self._packets)
+        self._payloads[:] = self._laws.encode(frames)
         self._ticks += 1
-        self._network.send(self._row_list, self._packets.tobytes(), _PACKET_BYTES)
+        self._network.send(self._row_list, self._views)
 
     def send_some(self, frames: Samples, others: Flags) -> None:
         """As `send_all`, but only to some of them: the rest gets something else in this tick."""
@@ -76,15 +81,15 @@ class Outbound:
 
     def _write_headers(self) -> None:
         columns, rows = self._columns, self._rows
-        self._sequence, self._timestamp = columns.sequence[rows], columns.timestamp[rows]
         rtp.write_headers(
             self._packets,
             columns.sent_type[rows],
-            self._sequence,
-            self._timestamp,
+            columns.sequence[rows],
+            columns.timestamp[rows],
             columns.sent_source[rows],
             columns.marked[rows],
         )
+        self._marked = bool(columns.marked[rows].any())
         columns.marked[rows] = False
         self.stale = False
 
@@ -117,13 +122,3 @@ class Outbound:
         columns.sent[row] += 1
         columns.sent_bytes[row] += len(payload)
         self._network.send_one(row, head + payload)
-
-
-def _encode(frames: Samples, mu_law: Flags, packets: Bytes) -> None:
-    if mu_law.all():
-        packets[:, HEADER_BYTES:] = g711.MU_LAW.encode(frames)
-    elif not mu_law.any():
-        packets[:, HEADER_BYTES:] = g711.A_LAW.encode(frames)
-    else:
-        packets[mu_law, HEADER_BYTES:] = g711.MU_LAW.encode(frames[mu_law])
-        packets[~mu_law, HEADER_BYTES:] = g711.A_LAW.encode(frames[~mu_law])

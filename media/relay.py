@@ -51,7 +51,7 @@ class Relay:
             for sender, receiver in ((one, other), (other, one)):
                 self.partner[sender.row] = receiver.row
                 self._kinds[sender.row] = NOBODY
-                self._columns.payload_type[sender.row] = NOBODY
+                self._columns.expect(sender.row, NOBODY)
                 for kind, becomes in _payload_types(sender.leg, receiver.leg).items():
                     self._kinds[sender.row, kind] = becomes
         self._source[self.partner == NOBODY] = NOBODY
@@ -64,15 +64,16 @@ class Relay:
         return bool((known & plain & (self.partner[rows] != NOBODY)).all())
 
     def pass_on(self, batch: Batch, headers: Headers, chosen: Numbers) -> None:
-        """Send these packets of relayed legs to the partners, those that go on."""
+        """Send these packets of relayed legs, whose headers are given, to the partners, those that go on."""
         rows = batch.rows[chosen]
-        kinds = self._kinds[rows, headers.kind[chosen]]
+        kinds = self._kinds[rows, headers.kind]
         if (kinds == NOBODY).any():
-            chosen, rows, kinds = (some[kinds != NOBODY] for some in (chosen, rows, kinds))
-        self._follow(rows, headers.sequence[chosen], headers.timestamp[chosen])
+            going_on = np.flatnonzero(kinds != NOBODY)
+            chosen, rows, kinds, headers = chosen[going_on], rows[going_on], kinds[going_on], headers.of(going_on)
+        self._follow(rows, headers.sequence, headers.timestamp)
         columns, to = self._columns, self.partner[rows]
-        sequences = headers.sequence[chosen] + self._sequence_shift[rows]
-        timestamps = headers.timestamp[chosen] + self._timestamp_shift[rows]
+        sequences = headers.sequence + self._sequence_shift[rows]
+        timestamps = headers.timestamp + self._timestamp_shift[rows]
         packets = batch.packets
         packets[chosen, 1] = packets[chosen, 1] & _MARKER | kinds.astype(np.uint8)
         packets[:, 2:4].view(">u2")[chosen, 0] = sequences
@@ -81,7 +82,8 @@ class Relay:
         words[chosen, 1] = columns.sent_source[to]
         lengths = batch.lengths[chosen]
         self._count(to, sequences, timestamps, lengths)
-        self._network.send_on(to.tolist(), [batch.views[index] for index in chosen.tolist()], lengths.tolist())
+        sizes = zip(chosen.tolist(), lengths.tolist(), strict=True)
+        self._network.send(to.tolist(), [batch.views[index][:length] for index, length in sizes])
 
     def pass_one(self, row: int, packet: Packet) -> None:
         """Send one packet of a relayed leg to its partner, if it goes on: its payload, under a plain header."""

@@ -213,3 +213,13 @@ def test_any_timestamps_are_borne(packets: list[tuple[int, int]]) -> None:
         taken = cells.take(ROW)
         assert taken.codes.shape == (1, FRAME_BYTES)
         cells.turn()
+
+
+def test_what_lies_ahead_of_a_stream_that_ran_dry_is_not_played() -> None:
+    line = Line()
+    line.tick([0])
+    line.tick([60])
+    for _ in range(40):
+        line.tick()
+    assert not line.cells.playing[1]
+    assert line.sound == [0, 1]

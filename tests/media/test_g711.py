@@ -124,3 +124,12 @@ def test_any_payload_is_audio_of_bounded_length(payload: bytes, law: Law) -> Non
     decoder = g711.Decoder(law)
     assert len(decoder.decode(payload)) == min(len(payload), 8 * LONGEST_PACKET_MS)
     assert decoder.conceal(160) is None
+
+
+@given(st.lists(st.booleans(), min_size=0, max_size=5))
+def test_streams_of_both_laws_at_once_are_each_as_alone(mu_law: list[bool]) -> None:
+    laws, each = g711.Laws(np.array(mu_law, dtype=np.bool_)), [MU_LAW if one else A_LAW for one in mu_law]
+    codes = np.tile(EVERY_CODE, (len(each), 1))
+    samples = np.tile(EVERY_SAMPLE, (len(each), 1))
+    assert laws.decode(codes).tolist() == [law.decode(EVERY_CODE).tolist() for law in each]
+    assert laws.encode(samples).tolist() == [law.encode(EVERY_SAMPLE).tolist() for law in each]
