@@ -152,7 +152,7 @@ def test_a_mixed_recording_has_all(made: Stage, tmp_path: Path) -> None:
 def test_a_worker_that_ends_leaves_recordings_to_be_gone_on_with(tmp_path: Path) -> None:
     """Their calls may outlive it."""
     path = tmp_path / "room.wav"
-    for seconds in (1.0, 2.0):
+    for seconds in (1.5, 3.0):
         with stage() as made:
             a, b = pair(made)
             made.put([a.leg("a"), b.leg("b")], rev=2, records=(Record("r", str(path)),))
