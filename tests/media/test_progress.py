@@ -56,7 +56,7 @@ def test_every_tone_can_be_looped_and_is_as_loud_as_the_others(name: str, rate_h
 
 
 def test_a_modulated_tone_swells() -> None:
-    at = levels(progress_tone("dial:in", 8000), 8000, [375, 400, 425])
+    at = levels(progress_tone("dial:in", 8000), 8000, [375, 400, 425], frame_s=0.5)
     assert at == pytest.approx([at[1] - 6.02, at[1], at[1] - 6.02], abs=0.1)
 
 

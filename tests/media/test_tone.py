@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.tone import DETECTION_DBFS, SILENCE_DBFS, gaps, levels, mix, tone, tones
+from media.tone import DETECTION_DBFS, SILENCE_DBFS, TONE_LEVEL_DBFS, gaps, levels, mix, tone, tones
 
 RATES_HZ = st.sampled_from([8000, 16000, 48000])
 FREQUENCIES_HZ = st.integers(100, 3600)
@@ -37,6 +37,20 @@ def test_a_level_is_measured_and_elsewhere_is_silence(frequency_hz: int, rate_hz
     measured = levels(tone(frequency_hz, 0.5, rate_hz, level_dbfs), rate_hz, [frequency_hz, far_hz])
     assert measured[0] == pytest.approx(level_dbfs, abs=0.3)
     assert measured[1] < level_dbfs - 60
+
+
+def test_a_phone_that_leaves_packets_out_is_about_as_loud_as_before() -> None:
+    """Three steps, after which 440 Hz would cancel itself if all were looked at in one."""
+    spoken = tone(440, 1.0)
+    heard = np.concatenate([spoken[:1000], spoken[1160:2160], spoken[2480:4480], spoken[4640:5440]])
+    assert levels(heard, 8000, [440], frame_s=len(heard) / 8000)[0] < TONE_LEVEL_DBFS - 6
+    assert levels(heard, 8000, [440, 697]) == (pytest.approx(TONE_LEVEL_DBFS, abs=1.5), pytest.approx(-60, abs=10))
+
+
+def test_half_of_a_tone_is_half_as_loud() -> None:
+    heard = tone(440, 1.0)
+    heard[:4000] = 0
+    assert levels(heard, 8000, [440])[0] == pytest.approx(TONE_LEVEL_DBFS - 6.02, abs=0.3)
 
 
 @given(FREQUENCIES_HZ, st.integers(60, 800), st.integers(20, 150), LEVELS_DBFS)
