@@ -102,7 +102,8 @@ async def steer(
     who: Annotated[Principal, Depends(may("record"))],
     command_id: CommandId = None,
 ) -> JSONResponse:
-    """Only of a call whose media go through us. `changed` is false if it was so already."""
+    """Of a call between two phones. `changed` is false if it was so already. Phones that hear each other directly are
+    asked to do so through us before a recording begins: 409 if one of them refuses, 503 if none answers in time."""
     args = {"tenant": scope_of(who, None).tenant, "call_id": str(call_id), "wish": wish}
     return JSONResponse(await port.call("recordings.steer", args, who.actor, command_of(who, command_id)))
 

@@ -31,7 +31,7 @@ _TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "identity
 _IDENTITY = frozenset({"diversion", "history"})
 _PASSING = ("pass", "strip")
 _EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices", "recording", "media", "srtp"})
-_RECORDING = frozenset({"mode", "layout", "keep_days", "announce"})
+_RECORDING = frozenset({"mode", "layout", "keep_days", "announce", "keys"})
 _DEVICE = frozenset({"username", "password", "ha1"})
 _CONFERENCE = frozenset(
     {"number", "name", "pin", "moderator_pin", "has_pin", "has_moderator_pin", "language", "announce"}
@@ -220,6 +220,7 @@ def _media(fields: Mapping) -> MediaPolicy:
         layout=_one_of(layout, ("stereo", "mixed")) if how and (layout := how.get("layout")) else DIRECT.layout,
         keep_days=keep.whole(1, MOST_DAYS) if how and (keep := how.get("keep_days")) else DIRECT.keep_days,
         announce=told.truth() if how and (told := how.get("announce")) else DIRECT.announce,
+        keys=keys.truth() if how and (keys := how.get("keys")) else DIRECT.keys,
         relayed=media is not None and _one_of(media, ("direct", "relay")) == "relay",
         srtp=srtp.truth() if srtp is not None and not srtp.is_nothing else None,
     )

@@ -114,6 +114,8 @@ def shown_media(media: MediaPolicy) -> dict[str, object]:
         how["keep_days"] = media.keep_days
     if media.announce:
         how["announce"] = True
+    if not media.keys:
+        how["keys"] = False
     if how != {"mode": DIRECT.recording, "layout": DIRECT.layout}:
         shown["recording"] = how
     if media.relayed:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 _KEY = re.compile(r"(inline:|^k=(?:clear|base64):|^a=key-mgmt:\S+[ \t]+)([^\s;|]+)", re.IGNORECASE | re.MULTILINE)
+_VERSION = re.compile(r"^(o=\S+ \S+ )(\d{1,20})(?= )", re.MULTILINE)
 _KEY_MARKS = ("inline:", "\nk=", "key-mgmt:")  # a text without any of them holds no key
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 NOWHERE = "0.0.0.0"
@@ -75,6 +76,11 @@ def map_crypto(text: str, change: Callable[[str], str]) -> str:
         if not any(mark in lower for mark in _KEY_MARKS) and not lower.startswith("k="):
             return text
     return _KEY.sub(lambda found: found.group(1) + change(found.group(2)), text)
+
+
+def raised(text: str, by: int) -> str:
+    """The text with the version of its origin line so much higher (RFC 3264 8); as it was where that cannot be read."""
+    return _VERSION.sub(lambda found: f"{found[1]}{int(found[2]) + by}", text, count=1) if by else text
 
 
 def sections(text: str) -> Sections:

@@ -122,9 +122,10 @@ class MediaPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     """What becomes of the media of an extension's calls.
 
     `recording` is `off`, `on_demand` or `always`; `layout` is `stereo` (the caller on the left) or `mixed`, `keep_days`
-    how long a recording is kept, 0 for ever; `announce` says whether both parties are told when one begins. `relayed`
-    says whether media go through us for no other reason, `srtp` whether phones of the extension are offered SRTP; None:
-    as the caller offers it.
+    how long a recording is kept, 0 for ever; `announce` says whether both parties are told when one begins, `keys`
+    whether keys that are pressed in the audio begin one on demand: they are heard only if the media go through us from
+    the beginning. `relayed` says whether media go through us for no other reason, `srtp` whether phones of the
+    extension are offered SRTP; None: as the caller offers it.
     """
 
     recording: str = "off"
@@ -133,6 +134,12 @@ class MediaPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     announce: bool = False
     relayed: bool = False
     srtp: bool | None = None
+    keys: bool = True
+
+    @property
+    def heard(self) -> bool:
+        """Whether recordings, or what begins them, need the media to go through us from the beginning."""
+        return self.recording == "always" or (self.recording == "on_demand" and self.keys)
 
 
 DIRECT = MediaPolicy()

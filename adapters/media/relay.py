@@ -163,11 +163,7 @@ class RelayPerformer:
             if one.told:  # and the journal lost what the call made of it
                 self._opened(call.id, one)
             return
-        try:
-            passes = not effect.offered or can_pass(effect.offered, CODECS)
-        except ValueError:
-            passes = False
-        if passes:
+        if all(map(_passes, (effect.offered, effect.answered))):
             self._take(call.tenant, call.id)
         else:
             self._fail(call.id, _NOTHING_IN_COMMON)
@@ -182,7 +178,7 @@ class RelayPerformer:
         try:
             desired = self._context(call, effect)
         except ValueError as error:
-            if call.talked and call.renegotiation is None:
+            if call.talked and (call.renegotiation is None or call.detour is not None):
                 self._fail(call.id, Cause(488, 65, str(error)))
                 return
             # One that rings says this, and another one may answer; or both agreed on no audio, and may again on some.
@@ -326,6 +322,14 @@ def _said(call: Call, leg: str, tag: str) -> str:
         return call.legs[leg].sdp
     rings = (one for one in call.legs.values() if not one.caller and one.dialog.local_tag == tag)
     return next((said for one in rings if (said := one.agreed or one.answer)), call.caller.sdp)
+
+
+def _passes(said: str) -> bool:
+    """Whether media can go through us that a party describes so; who has said nothing yet may say so."""
+    try:
+        return not said or can_pass(said, CODECS)
+    except ValueError:
+        return False
 
 
 def name_of(tenant: str, call: UUID) -> str:

@@ -9,15 +9,15 @@ import msgspec
 
 from domain.base import Aggregate, Created, Event, fact
 from domain.call.event import early, ending, media, passing, progress, quality, recording, redirect, relay, session
-from domain.call.leg import Leg, LegState, Progress, Rung
+from domain.call.leg import Leg, LegState
 from domain.call.measure import Way
 from domain.call.presentation import OPEN, Presentation
 from domain.call.recording import Recording
-from domain.call.relay import Relay
+from domain.call.relay import Detour, Relay
 from domain.call.state import CallState, DialedLeg, EarlyChange, EndedLeg, Fork, Refresh, Renegotiation, Voicemail
 from domain.call.terms import ENDLESS, Terms
 from domain.routing.plan import RoutePlan
-from domain.values import EARLY_OVER, MEDIA, OVERTAKEN, PLAIN, ROOM, Ability, Cause, Dialog, Transaction, Venue
+from domain.values import MEDIA, OVERTAKEN, PLAIN, ROOM, Ability, Cause, Dialog, Transaction, Venue
 
 __all__ = ["EVENTS", "Call", "CallState", "DialedLeg", "EndedLeg", "Fork", "Renegotiation"]
 
@@ -39,7 +39,7 @@ class Call(Aggregate):
         self.venue: Venue | None = None
         """Where the call is joined to our own media; None in a call of phones only."""
         self.relay: Relay | None = None
-        """Media that go through us; None: the phones hear each other directly."""
+        """Media that go through us, or did; None: the phones have always heard each other directly."""
         self.recordings: tuple[Recording, ...] = ()
         """Those whose files are not where they are to stay; all but the last are over."""
         self.recorded = 0
@@ -86,12 +86,27 @@ class Call(Aggregate):
     @property
     def is_relayed(self) -> bool:
         """Whether its media go through us on their way: not if they end at our own media anyway."""
-        return self.relay is not None and not (self.callee_leg and self.callee.media)
+        return self.relay is not None and not self.relay.over and not (self.callee_leg and self.callee.media)
 
     @property
     def unreached(self) -> bool:
         """Nobody was asked yet, although legs are named: our ends of the media are to be open before."""
-        return self.relay is not None and self.relay.place is None
+        return self.relay is not None and self.relay.place is None and not self.callee_leg
+
+    @property
+    def detour(self) -> Detour | None:
+        """A change of the way of its media that is under way."""
+        return self.relay.detour if self.relay is not None else None
+
+    @property
+    def recorded_now(self) -> Recording | None:
+        """The recording that goes on."""
+        return next((one for one in self.recordings if not one.over), None)
+
+    def hears_us(self, leg: str) -> bool:
+        """Whether a leg's phone is told of our end instead of the other phone."""
+        relay = self.relay
+        return relay is not None and relay.place is not None and self.is_relayed and leg not in relay.direct
 
     @property
     def talked(self) -> tuple[str, ...]:
@@ -104,7 +119,7 @@ class Call(Aggregate):
         if not self.callee_leg:
             return ()
         if self.relay is not None and self.relay.place is not None:
-            return self.talked
+            return tuple(leg for leg in self.talked if leg not in self.relay.direct)
         return (self.caller_leg,) if self.callee.media else ()
 
     def phone_of(self, leg: str) -> str:
@@ -235,52 +250,9 @@ class Call(Aggregate):
                     epoch=self.context.epoch,
                 )
 
-    @fact
-    class LegRinging(Event):
-        """A device alerts its user; `sdp` is early media or empty.
-
-        A `serial` other than 0 is confirmed to the device by a request with the CSeq of `dialog`; `confirmed` says
-        that the caller is told so that it must confirm, too.
-        """
-
-        TOPIC = "call.leg_ringing.2"
-        FORMER = ("call.leg_ringing.1",)
-
-        leg: str
-        dialog: Dialog
-        sdp: str
-        user_agent: str
-        ability: Ability = PLAIN
-        serial: int = 0
-        confirmed: bool = False
-
-        def apply(self, aggregate: Call) -> None:
-            leg = aggregate.legs[self.leg]
-            if self.serial:
-                offers = aggregate.late_offer and bool(self.sdp) and leg.sdp != self.sdp
-                leg.progress = Progress(self.serial, self.dialog, offers, self.timestamp)
-                leg.epoch = self.context.epoch
-            leg.state = LegState.RINGING
-            leg.dialog, leg.sdp, leg.ability = self.dialog, self.sdp, self.ability
-            if self.confirmed and not leg.unconfirmed and (leg.rung is None or leg.rung.sdp != leg.sdp):
-                leg.rung = Rung(leg.rung.serial + 1 if leg.rung else 1, leg.sdp)
-
+    LegRinging: TypeAlias = progress.LegRinging
     ProgressConfirmed: TypeAlias = progress.ProgressConfirmed
-
-    @fact
-    class LegsFailed(Event):
-        """Devices that will not answer, each with its cause."""
-
-        TOPIC = "call.legs_failed.1"
-
-        legs: tuple[str, ...]
-        why: Cause
-
-        def apply(self, aggregate: Call) -> None:
-            for leg in self.legs:
-                aggregate.legs[leg].state, aggregate.legs[leg].why = LegState.FAILED, self.why
-                if aggregate.early is not None and aggregate.early.leg == leg:
-                    aggregate.refuse_early(EARLY_OVER, self.timestamp)
+    LegsFailed: TypeAlias = progress.LegsFailed
 
     @fact
     class Connected(Event):
@@ -338,6 +310,11 @@ class Call(Aggregate):
     EarlyRefused: TypeAlias = early.EarlyRefused
     RelayRequested: TypeAlias = relay.RelayRequested
     MediaRelayed: TypeAlias = relay.MediaRelayed
+    WayOffered: TypeAlias = relay.WayOffered
+    WayTaken: TypeAlias = relay.WayTaken
+    WayRefused: TypeAlias = relay.WayRefused
+    WayAbandoned: TypeAlias = relay.WayAbandoned
+    RelayReleased: TypeAlias = relay.RelayReleased
     RecordingStarted: TypeAlias = recording.RecordingStarted
     RecordingAnnounced: TypeAlias = recording.RecordingAnnounced
     RecordingMasked: TypeAlias = recording.RecordingMasked
@@ -361,6 +338,11 @@ EVENTS: tuple[type[Event], ...] = (
     Call.LegsDialed,
     Call.RelayRequested,
     Call.MediaRelayed,
+    Call.WayOffered,
+    Call.WayTaken,
+    Call.WayRefused,
+    Call.WayAbandoned,
+    Call.RelayReleased,
     Call.RecordingStarted,
     Call.RecordingAnnounced,
     Call.RecordingMasked,

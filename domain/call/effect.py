@@ -121,9 +121,13 @@ class MediaEffect(Effect, frozen=True):
 
 
 class OpenRelay(MediaEffect, frozen=True):
-    """Open our ends of the call's media, which the caller described as `offered` (empty: it leaves that to others)."""
+    """Open our ends of the call's media, which the caller described as `offered` (empty: it leaves that to others).
+
+    In a call that goes on `answered` is what the other party said.
+    """
 
     offered: str
+    answered: str = ""
 
 
 class Relay(MediaEffect, frozen=True):

@@ -164,7 +164,8 @@ class Withdrawn(Input, frozen=True):
 class ReofferAccepted(Input, frozen=True):
     """The other party took the offer; `sdp` is its answer, or its own offer if it was asked for one.
 
-    `cseq` is the number of our request that it answers: what comes late is the answer to another one.
+    `cseq` is the number of our request that it answers: what comes late is the answer to another one. `hears` says
+    whether any audio is left in it, `kept` whether it names the place, the codecs and the keys that the party had.
     """
 
     leg: str
@@ -173,6 +174,8 @@ class ReofferAccepted(Input, frozen=True):
     sdp: str
     direction: str = "sendrecv"
     terms: Terms = ENDLESS
+    hears: bool = True
+    kept: bool = True
 
 
 class ReofferRefused(Input, frozen=True):

@@ -55,6 +55,13 @@ class Renewal(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class Settled(msgspec.Struct, frozen=True):
+    """The dialog of an offer of ours that was answered, which is confirmed as long as the answer may come again."""
+
+    dialog: Dialog
+    at: datetime
+
+
 class Leg(msgspec.Struct):
     """`epoch` is the term in which `dialog.local_cseq` was last raised; `why` is the cause of a leg that failed,
     `dialed` the dialog as it was dialled: an offer is taken back by the very names that it was made with.
@@ -96,6 +103,8 @@ class Leg(msgspec.Struct):
     refresh_at: datetime | None = None
     """When we are to refresh the session, if it is ours to do."""
     renewal: Renewal | None = None
+    settled: Settled | None = None
+    """Its newest answer to an offer of another way of the media."""
 
     def renew(self, terms: Terms, at: datetime) -> None:
         """The session begins anew under `terms`."""

@@ -24,15 +24,13 @@ from domain.call.effect import (
     HangUp,
     KeepRecording,
     Mix,
-    OpenRelay,
     Proceed,
     Refuse,
-    Relay,
     Reoffer,
     Ring,
 )
 from domain.call.leg import Leg, LegState
-from domain.call.relay import WAIT_S
+from domain.call.resume_relay import relay_deadlines, relayed
 from domain.call.terms import lost_at
 from domain.values import ANSWERED_ELSEWHERE, CANCELLED, LATE_ANSWER, NO_ANSWER, Cause, Transaction
 
@@ -44,7 +42,6 @@ CLOSE_S = 5
 
 NO_ANSWER_DEADLINE = "no_answer"
 FORGET_DEADLINE = "forget"
-NO_RELAY = "no_relay"
 CLOSE_DEADLINE = "close"
 REFRESH = "refresh"
 EXPIRED = "expired"
@@ -72,18 +69,16 @@ def outstanding(call: Call, now: datetime) -> tuple[Effect, ...]:
 def deadlines(call: Call) -> tuple[Deadline, ...]:
     """The moments at which the call must act by itself."""
     if call.state is CallState.RINGING and call.ring_until is not None:
-        return (*_relay_deadlines(call), Deadline(NO_ANSWER_DEADLINE, call.ring_until))
+        return (*_of_relay(call), Deadline(NO_ANSWER_DEADLINE, call.ring_until))
     if call.state in (CallState.TALKING, CallState.RENEGOTIATING):
-        return tuple(_session_deadlines(call))
+        return (*_of_relay(call), *_session_deadlines(call))
     if call.state is CallState.ENDED:
         return tuple(_last_deadlines(call))
     return ()
 
 
-def _relay_deadlines(call: Call) -> Iterator[Deadline]:
-    relay = call.relay
-    if relay is not None and relay.place is None:
-        yield Deadline(NO_RELAY, relay.since + timedelta(seconds=WAIT_S))
+def _of_relay(call: Call) -> Iterator[Deadline]:
+    return (Deadline(*due) for due in relay_deadlines(call))
 
 
 def closes_at(call: Call) -> datetime | None:
@@ -151,7 +146,7 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
     alerting = [leg for leg in call.legs.values() if leg.state is LegState.RINGING]
     if not alerting:
         yield Proceed(caller.id, caller.transaction)
-    yield from _relayed(call)
+    yield from relayed(call)
     for leg in alerting:
         yield from _ring(call, leg, now)
     if call.unreached:
@@ -164,30 +159,6 @@ def _ringing(call: Call, now: datetime) -> Iterator[Effect]:
     yield from _cancels(call, NO_ANSWER)
     yield from _early(call, now)
     yield from _late(call, now)
-
-
-def _relayed(call: Call) -> Iterator[Effect]:
-    """Media that go through us, as far as the parties have described theirs."""
-    relay = call.relay
-    if call.voicemail.unrelayed:
-        yield CloseRelay(call.caller_leg)
-    if relay is None:
-        return
-    if relay.place is None:
-        yield OpenRelay(call.caller_leg, call.caller.sdp)
-        return
-    if not call.is_relayed:
-        yield CloseRelay(call.caller_leg)
-        return
-    phones = (one for one in call.legs.values() if one.waiting and one.sdp and not one.media)
-    leg = call.callee if call.talked else next(phones, None)
-    other, callee = (leg.id, leg.sdp) if leg is not None else ("", "")
-    caller = call.caller.sdp if call.talked or leg is None else leg.agreed or leg.answer or call.caller.sdp
-    recording = next((one for one in call.recordings if not one.over), None)
-    yield Relay(call.caller_leg, relay.place, other, caller, callee, recording)
-    for one in call.recordings:
-        if one.over:
-            yield KeepRecording(call.caller_leg, one.id)
 
 
 def _early(call: Call, now: datetime) -> Iterator[Effect]:
@@ -235,7 +206,7 @@ def _confirmed(call: Call, leg: Leg, now: datetime) -> Iterator[Effect]:
 
 
 def _talking(call: Call, now: datetime) -> Iterator[Effect]:
-    yield from _relayed(call)
+    yield from relayed(call)
     yield from _early(call, now)
     if call.agreed_at is not None and now < call.agreed_at + _REPEAT:
         yield from _confirmed(call, call.callee, now)
@@ -252,7 +223,10 @@ def _talking(call: Call, now: datetime) -> Iterator[Effect]:
 def _refresh(call: Call, now: datetime) -> Iterator[Effect]:
     """Sessions that are being refreshed, or were lately."""
     for name in call.talked:
-        yield from _renewal(call.legs[name], now)
+        leg = call.legs[name]
+        yield from _renewal(leg, now)
+        if leg.settled is not None and now < leg.settled.at + _REPEAT:
+            yield Acknowledge(name, leg.settled.dialog)
     pending = call.refresh
     if pending is not None and not pending.done:
         yield Reoffer(pending.leg, pending.dialog, pending.sdp, pending.prompt, pending.terms)
@@ -270,7 +244,7 @@ def _answer(call: Call) -> Iterator[Effect]:
     """The caller's 200 and the callee's ACK, until another offer has overtaken them."""
     caller, callee = call.caller, call.callee
     assert caller.transaction is not None
-    if call.renegotiation is None:
+    if call.renegotiation is None and not (call.relay is not None and call.relay.raised):
         rung, tag = callee.rung, caller.dialog.local_tag
         if call.unaccepted and rung is not None:  # RFC 3262 section 3: its media first
             yield Ring(caller.id, caller.transaction, tag, rung.sdp, rung.serial)

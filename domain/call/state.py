@@ -66,7 +66,10 @@ class Fork(msgspec.Struct, frozen=True):
 
 
 class Refresh(msgspec.Struct, frozen=True):
-    """A refresh of a leg's session that we asked for, or its outcome while that may need repeating (`done`)."""
+    """A refresh of a leg's session that we asked for, or its outcome while that may need repeating (`done`).
+
+    One that is not done yet may offer another way of the media: through us (`to_us`), or to the other phone.
+    """
 
     leg: str
     dialog: Dialog
@@ -75,6 +78,7 @@ class Refresh(msgspec.Struct, frozen=True):
     terms: Terms
     at: datetime
     done: bool = False
+    to_us: bool | None = None
 
 
 class EarlyChange(msgspec.Struct, frozen=True):

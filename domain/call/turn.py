@@ -137,6 +137,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.TALKING, Checked): passing.check,
     (CallState.TALKING, Vanished): passing.vanished,
     (CallState.TALKING, Released): media.release,
+    (CallState.TALKING, RelayOpened): relay.opened,
     (CallState.TALKING, RelayFailed): relay.failed,
     (CallState.TALKING, Measured): quality.measured,
     (CallState.TALKING, AudioLost): quality.lost,
@@ -158,6 +159,7 @@ TURNS: Mapping[tuple[CallState, type[Input]], _Handler] = {
     (CallState.RENEGOTIATING, Checked): passing.check,
     (CallState.RENEGOTIATING, Vanished): passing.vanished,
     (CallState.RENEGOTIATING, Released): media.release,
+    (CallState.RENEGOTIATING, RelayOpened): relay.opened,
     (CallState.RENEGOTIATING, RelayFailed): relay.failed,
     (CallState.RENEGOTIATING, Measured): quality.measured,
     (CallState.RENEGOTIATING, AudioLost): quality.lost,
@@ -225,7 +227,6 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             Redirected,
             TooBrief,
             Withdrawn,
-            RelayOpened,
         }
     ),
     # Reoffered: glare, refused by the adapter with 491.
@@ -240,7 +241,6 @@ IGNORED: Mapping[CallState, frozenset[type[Input]]] = {
             TooBrief,
             Abandoned,
             Reoffered,
-            RelayOpened,
         }
     ),
     # HungUp: both sides' BYE; the adapter confirms it, the call is over already. Reoffered is refused with 481.

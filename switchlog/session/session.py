@@ -40,6 +40,7 @@ from switchlog.role.life import utc_now
 from switchlog.session.aside import Aside
 from switchlog.session.call_log import log_events, tell_jump
 from switchlog.session.clock import SteadyClock
+from switchlog.session.demand import Demands
 from switchlog.session.holding import holder_of, read_live
 from switchlog.session.sentry import Sentry
 from switchlog.session.wiring import Hooks, SessionParts, act_all, dues_of, new_call, wire
@@ -84,6 +85,7 @@ class Session:
         )
         outlets = (self._edge.send, self._fail, self._closed, self._pump_soon)
         self.nodes = Nodes(parts.roster, *outlets, parts.near) if parts.roster else None
+        self.demands = Demands(log_events)
         self.media = MediaLinks(parts.media, self._pump_soon)
         switch = wire(parts, self._hooks())
         self._send = self.nodes.connect(switch) if self.nodes else self._edge.send
@@ -104,7 +106,7 @@ class Session:
             clock=self._now,
             alive=self._edge.alive,
             settled=self._pump_soon,
-            told=log_events,
+            told=self.demands.told,
             lost=self._lost,
             unreachable=self._unreachable,
             device_back=self._device_back,

@@ -33,8 +33,8 @@ class RecordingKeys:
         return len(self._led)
 
     def pressed(self, call_id: UUID, side: Side, digit: str) -> None:
-        if digit == LEAD:
-            self._led.add((call_id, side))
+        if digit == LEAD:  # nobody tells of the end of a call that never went through our media
+            self._led = {one for one in self._led if self._find(one[0]) is not None} | {(call_id, side)}
             return
         led = (call_id, side) in self._led
         self._led.discard((call_id, side))

@@ -223,9 +223,12 @@ class Studio:
             self.performer.perform(call, tuple(effect for effect in effects if call.legs[effect.leg].media))
             self.relays.perform(call, tuple(effect for effect in effects if isinstance(effect, MediaEffect)))
 
-    def pressed(self, call: Call, digit: str) -> None:
-        """The caller says by SIP that it pressed a key."""
-        self._attendances.pressed(call, call.callee_leg, digit)
+    def pressed(self, call: Call, leg: str, digit: str) -> None:
+        """A leg's phone says by SIP that a key was pressed."""
+        if call.callee.media:
+            self._attendances.pressed(call, call.callee_leg, digit)
+        else:
+            self.keys.pressed(call.id, "caller" if leg == call.caller_leg else "callee", digit)
 
     def counts(self, tenant: str, number: str) -> tuple[int, int] | None:
         """How many messages are new and were heard in the mailbox of a number; None if it has none."""

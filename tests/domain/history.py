@@ -49,6 +49,7 @@ from domain.call.measure import Figures, Way
 from domain.call.recording import Kept, recording_id
 from domain.call.relay import RelayPlace
 from domain.call.resume import CLOSE_DEADLINE, outstanding
+from domain.call.resume_relay import NO_RELAY, WAY
 from domain.call.terms import Terms, Wish
 from domain.call.turn import Turn, World, take_turn
 from domain.values import PLAIN, Ability, Cause, Dialog, MediaPolicy
@@ -171,6 +172,8 @@ _MAKERS: tuple[Callable[[Call, str, int], Input], ...] = (
     lambda call, leg, n: AudioLost(f"c{n}", "x", leg, Way.FROM_PHONE, 2500),
     lambda call, leg, n: AudioRestored(f"c{n}", "x", leg, Way.FROM_PHONE),
     lambda call, leg, n: DeadlineReached(f"c{n}", "x", CLOSE_DEADLINE),
+    lambda call, leg, n: DeadlineReached(f"c{n}", "x", (WAY, WAY, NO_RELAY)[n % 3]),
+    lambda call, leg, n: RecordingAsked(f"c{n}", "x", ("start", "stop")[n % 2]),
 )
 
 
@@ -201,11 +204,12 @@ def play(
     ability: Ability = PLAIN,
     settled: bool = False,
     relayed: bool = False,
+    demanded: bool = False,
 ) -> History:
     """Play (kind, leg, wait_s, taken over) steps; `check` sees the call after every turn.
 
-    With `relayed` its media go through us; with `settled` the first device's early media are agreed before: few
-    histories come so far by chance.
+    With `relayed` its media go through us; with `settled` the first device's early media are agreed before; with
+    `demanded` it was answered, and its media are to go through us then: few histories come so far by chance.
     """
     epoch, now = 1, START
     policy = MediaPolicy("always" if relayed else "off", announce=relayed)
@@ -219,6 +223,10 @@ def play(
         turn = take_turn(call, inp, scene, now)
         check(call, turn, now)
         turns.append((turn, now))
+    for inp in _demanding(call) if demanded else ():
+        turn = take_turn(call, inp, scene, now)
+        check(call, turn, now)
+        turns.append((turn, now))
     for number, (kind, leg, wait_s, taken_over) in enumerate(steps):
         now += seconds(wait_s)
         if taken_over:
@@ -229,6 +237,13 @@ def play(
         check(call, turn, now)
         turns.append((turn, now))
     return History(call, turns)
+
+
+def _demanding(call: Call) -> Iterator[Input]:
+    for leg in list(call.legs)[1:2]:
+        yield Answered("c", "x", leg, _answering(call, leg, 0), "v=0 bob", "ua")
+        yield RecordingAsked("c", "x", "start")
+        yield RelayOpened("c", "x", PLACE)
 
 
 def _settling(call: Call) -> Iterator[Input]:
@@ -262,4 +277,5 @@ histories = st.builds(
     ability=abilities,
     settled=st.booleans(),
     relayed=st.booleans(),
+    demanded=st.booleans(),
 )

@@ -27,15 +27,20 @@ def test_every_input_is_decided_or_ignored_in_every_state() -> None:
         assert ((state, kind) in TURNS) != (kind in IGNORED[state]), (state, kind)
 
 
-@given(st.integers(0, 3), steps, st.booleans(), abilities, st.booleans())
+@given(st.integers(0, 3), steps, st.booleans(), abilities, st.booleans(), st.booleans())
 def test_effects_are_outstanding_after_their_turn(
-    bindings: int, played: list[tuple[int, int, float, bool]], late_offer: bool, ability: Ability, settled: bool
+    bindings: int,
+    played: list[tuple[int, int, float, bool]],
+    late_offer: bool,
+    ability: Ability,
+    settled: bool,
+    demanded: bool,
 ) -> None:
     def check(call: Call, turn: Turn, now: datetime) -> None:
         owed = outstanding(call, now)
         assert all(effect in owed for effect in turn.effects)
 
-    play(bindings, "1002", played, check, late_offer, ability, settled)
+    play(bindings, "1002", played, check, late_offer, ability, settled, demanded=demanded)
 
 
 @given(histories)
@@ -61,6 +66,19 @@ def test_an_ended_call_is_forgotten_and_owes_nothing_then(history: History) -> N
         assert outstanding(call, forget.at) == ()
     else:
         assert live_until(call) is None
+
+
+@given(histories)
+def test_a_way_that_is_offered_is_what_the_phone_is_told_then(history: History) -> None:
+    """Of each phone it is known whether it is told of us; nobody is left on a way that nobody offers or undoes."""
+    call = history.call
+    relay = call.relay
+    if relay is None or call.state not in (CallState.TALKING, CallState.RENEGOTIATING):
+        return
+    waiting = set(relay.detour.legs) if relay.detour is not None else set()
+    to_us = {leg for leg in call.talked if leg not in relay.direct}
+    assert len(to_us - waiting) in (0, len(set(call.talked) - waiting)), "the settled ones are on one way"
+    assert relay.over == (relay.detour is None and not to_us)
 
 
 @given(histories)

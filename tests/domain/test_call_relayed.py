@@ -9,7 +9,8 @@ from domain.call.call import Call, CallState
 from domain.call.effect import Cancel, CloseRelay, Dial, OpenRelay, Relay
 from domain.call.input import Abandoned, DeadlineReached, RelayFailed, RelayOpened
 from domain.call.relay import RelayPlace
-from domain.call.resume import NO_RELAY, deadlines, outstanding
+from domain.call.resume import deadlines, outstanding
+from domain.call.resume_relay import NO_RELAY
 from domain.call.turn import decide
 from domain.values import DIRECT, NO_MEDIA_WORKER, Cause, MediaPolicy
 from tests.domain.test_call_turn import Table
@@ -44,6 +45,9 @@ def test_nobody_is_dialled_before_our_ends_are_open() -> None:
         (MediaPolicy(srtp=True), False, "", ""),
         (MediaPolicy(recording="always", srtp=True), False, "v=0", "recording"),
         (MediaPolicy(recording="on_demand"), False, "v=0", "recording"),
+        (MediaPolicy(recording="on_demand", keys=False), False, "v=0", ""),
+        (MediaPolicy(recording="on_demand", keys=False, relayed=True), False, "v=0", "asked"),
+        (MediaPolicy(recording="always", keys=False), False, "v=0", "recording"),
     ],
 )
 def test_why_media_go_through_us(media: MediaPolicy, encrypted: bool, sdp: str, why: str) -> None:

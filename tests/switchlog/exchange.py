@@ -27,6 +27,7 @@ from domain.routing.directory import Directory
 from domain.values import Contact, Flow
 from media.wire import ToWorker
 from switchlog.node.crossing import Outward
+from switchlog.session.demand import Demands
 from switchlog.session.outlet import nowhere
 from switchlog.session.wiring import Hooks, SessionParts, Switch, dues_of, unsent, wire
 from switchlog.studio.clerk import Clerk
@@ -168,6 +169,7 @@ class Exchange:
         self.deaf: set[str] = set()
         """phones whose connection is gone"""
         self._made = self._chances = 0
+        self.demands = Demands()
         self.lost: list[int] = []
         self.back: list[Device] = []
         """phones that are heard on another stream than before"""
@@ -217,7 +219,7 @@ class Exchange:
             clock=self.now,
             alive=alive,
             settled=lambda: None,
-            told=lambda events: None,
+            told=self.demands.told,
             lost=lambda shard, reason: self.lost.append(shard),
             unreachable=lambda call, leg: None,
             device_back=self.back.append,

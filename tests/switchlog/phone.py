@@ -63,8 +63,16 @@ class Phone:
         authorized(self.exchange, self.address, self.number, send, uri)
         return branch
 
-    def within(self, answered: Response, method: str, sdp: str = "", branch: str = "", extra: str = "") -> None:
-        """A request inside the dialog that `answered` made."""
+    def within(
+        self,
+        answered: Response,
+        method: str,
+        sdp: str = "",
+        branch: str = "",
+        extra: str = "",
+        kind: str = "application/sdp",
+    ) -> None:
+        """A request inside the dialog that `answered` made; what it brings is of this `kind`."""
         if method not in ("ACK", "CANCEL"):
             self.cseq += 1
         uri = answered.get("Contact") or "<sip:x@acme.example>"
@@ -73,7 +81,7 @@ class Phone:
             f"Via: SIP/2.0/UDP {self.address};branch={branch or f'z9hG4bKd{self.number}{method}{self.cseq}'}\n"
             f"From: {answered.get('From')}\nTo: {answered.get('To')}\nCall-ID: {answered.call_id}\n"
             f"CSeq: {self.cseq} {method}\nContact: <sip:{self.number}@{self.address}>"
-            + ("\nContent-Type: application/sdp" if sdp else "")
+            + (f"\nContent-Type: {kind}" if sdp else "")
             + extra,
             sdp,
         )

@@ -31,7 +31,7 @@ class Now(NamedTuple):
     utc: datetime
 
 
-def no_keys(call: Call, digit: str) -> None:
+def no_keys(call: Call, leg: str, digit: str) -> None:
     """Without media of our own nobody presses keys for us."""
 
 
@@ -62,7 +62,7 @@ class Parts(NamedTuple):
     """A device is heard on another stream than before: what is owed to it can be said now."""
     witness: Witness = Unwitnessed()
     """Told who proved itself and who failed, for the budgets of sources."""
-    pressed: Callable[[Call, str], None] = no_keys
-    """The caller of a call to media of our own says that it pressed a key."""
+    pressed: Callable[[Call, str, str], None] = no_keys
+    """(call, leg, key): a leg's phone says that this was pressed."""
     counts: Callable[[str, str], tuple[int, int] | None] = no_mailbox
     """(tenant, number) -> how many messages there are: new ones, and those that were heard; None without a mailbox"""

@@ -41,7 +41,7 @@ from domain.call.effect import (
 )
 from domain.call.resume import confirmable
 from domain.ports import Sealer
-from domain.sdp import map_crypto
+from domain.sdp import map_crypto, raised
 from domain.values import Dialog, Flow, Transaction
 
 _SDP = "application/sdp"
@@ -248,7 +248,10 @@ class Performer:
             message.body = to_wire(self._told(call, message, leg, sdp))
 
     def _told(self, call: Call, message: Request | Response, leg: str, sdp: str) -> str:
-        if call.relay is None or not call.is_relayed:
+        if call.relay is None:
+            return map_crypto(sdp, self._sealer.unseal)
+        sdp = raised(sdp, call.relay.raised.count(leg))
+        if not call.hears_us(leg):
             return map_crypto(sdp, self._sealer.unseal)
         ours = message.from_ if isinstance(message, Request) else message.to
         return self._shown(call, leg, sdp, ours.tag)

@@ -80,6 +80,8 @@ class Relay:
         def durable(accepted: bool) -> None:
             if accepted:
                 self._send(event, call, other, number or other.sent_cseq, tag or other.dialog.local_tag)
+                if call.talked and (digit := digit_of(asked)):  # which the other party hears, too
+                    parts.pressed(call, leg.id, digit)
             else:
                 self._answer(event.key, response_to(event.request, 481))
 
@@ -93,7 +95,7 @@ class Relay:
         digit = digit_of(event.request)
         if not digit:
             raise NotAllowed(415, "", (("Accept", ", ".join(DIGITS)),))
-        self._parts.pressed(call, digit)
+        self._parts.pressed(call, call.caller_leg, digit)
         self._answer(event.key, response_to(event.request, 200))
 
     def check(self, call: Call) -> None:

@@ -44,12 +44,13 @@ from domain.call.presentation import OPEN, Presentation
 from domain.call.terms import Wish
 from domain.ports import Sealer
 from domain.routing.directory import Directory, Extension
-from domain.sdp import Sdp, map_crypto
+from domain.sdp import Sdp, map_crypto, media_line, sections
 from domain.values import Ability, Flow, Transaction
 
 _SDP_RANGES = (SDP, "application/*", "*/*")
 _ESCAPES = re.compile(r"(?:[^%]|%[2-7][0-9A-Fa-f])*")  # of ASCII only, so that strict decoding cannot fail
 USER_AGENT_LIMIT = 100
+_OF_MEDIA = ("m=", "c=", "a=rtpmap:", "a=fmtp:", "a=crypto:")
 _REDIRECTS = frozenset({300, 301, 302})
 """Statuses by which the callee names others; 305 and 380 ask for what we do not do."""
 _TARGETS = 10
@@ -155,6 +156,15 @@ def same_session(sdp: str, before: str) -> bool:
     return map_crypto(sdp, _no_key) == map_crypto(before, _no_key)
 
 
+def same_media(sdp: str, before: str, sealer: Sealer) -> bool:
+    """Whether the streams of a description are where those of the one before were, in the same formats and keys."""
+    return _media(map_crypto(sdp, sealer.unseal)) == _media(map_crypto(before, sealer.unseal))
+
+
+def _media(sdp: str) -> list[str]:
+    return [line for line in sdp.splitlines() if line.startswith(_OF_MEDIA)]
+
+
 def _no_key(key: str) -> str:
     return ""
 
@@ -247,7 +257,8 @@ def reoffer_response(response: Response, leg: Leg, number: int, sealer: Sealer) 
         return ReofferRefused(cause, actor, leg.id, number, why, minimum_of(response), chance_of(cause))
     target = refreshed_target(response, leg.dialog.remote_target)
     sdp = sealed_sdp(response, sealer)
-    return ReofferAccepted(cause, actor, leg.id, number, target, sdp, direction_of(sdp), terms_of(response))
+    terms, hears, kept = terms_of(response), has_audio(sdp), same_media(sdp, leg.sdp, sealer)
+    return ReofferAccepted(cause, actor, leg.id, number, target, sdp, direction_of(sdp), terms, hears, kept)
 
 
 def chance_of(branch: str) -> float:
@@ -271,6 +282,15 @@ def direction_of(sdp: str) -> str:
         return Sdp.parse(sdp).direction
     except ValueError:
         return "sendrecv"
+
+
+def has_audio(sdp: str) -> bool:
+    """Whether a stream of audio is open in it."""
+    try:
+        lines = [media_line(stream[0]) for stream in sections(sdp).streams]
+    except ValueError:
+        return False
+    return any(line.kind == "audio" and line.port for line in lines)
 
 
 def offered_sdp(request: Request, sealer: Sealer) -> str:

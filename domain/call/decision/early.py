@@ -27,7 +27,8 @@ from domain.call.input import (
 )
 from domain.call.leg import CSEQ_JUMP, Leg, LegState, Rung
 from domain.call.outcome import best_cause, outcome_of, spoken
-from domain.call.resume import NO_ANSWER_DEADLINE, NO_RELAY, confirmable
+from domain.call.resume import NO_ANSWER_DEADLINE, confirmable
+from domain.call.resume_relay import NO_RELAY
 from domain.call.scene import Scene, World, dialed
 from domain.call.terms import granted
 from domain.ids import leg_id

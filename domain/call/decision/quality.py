@@ -33,6 +33,8 @@ def lost(scene: Scene, inp: AudioLost) -> tuple[Event, ...]:
     leg = call.phone_of(inp.leg)
     if leg not in call.talked or leg in call.held_by or (leg, inp.direction) in call.audio_lost:
         return ()
+    if call.relay is not None and leg in call.relay.direct:  # its phone does not know our end yet, or no longer
+        return ()
     if call.answered_at is None or scene.now < call.answered_at + _SETTLED or call.audio_losses >= MOST_LOSSES:
         return ()
     return (scene.event(Call.AudioLost, leg=leg, direction=inp.direction, missing_ms=inp.missing_ms),)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from domain.base import Event
 from domain.call.call import Call
+from domain.call.decision import way
 from domain.call.input import RecordingAnnounced, RecordingAsked, RecordingErased, RecordingKept
-from domain.call.recording import recording_id
+from domain.call.relay import DEMAND
 from domain.call.scene import Scene
-from domain.values import DIRECT, MediaPolicy
 
 LIMIT = 100
 """Recordings of one call; whoever begins more wants something else."""
@@ -22,34 +22,44 @@ WISHES = ("start", "stop", "toggle", "toggle_mask", *_MARKS)
 
 def on_answer(scene: Scene, callee: str) -> tuple[Event, ...]:
     """A call to which the number `callee` answers is recorded at once, if either extension says so of all its calls."""
-    policies = [one for one in _policies(scene, callee) if one.recording == "always"]
-    return (_started(scene, policies[0], "policy"),) if policies else ()
+    always = [one for one in way.policies(scene, callee) if one.recording == "always"]
+    return (way.started(scene, "policy", always[0]),) if always else ()
 
 
 def asked(scene: Scene, inp: RecordingAsked) -> tuple[Event, ...]:
     """Somebody wants a recording to begin, to end or to be otherwise; nothing if it is so already, or cannot be."""
     call = scene.call
-    current = next((one for one in call.recordings if not one.over), None)
+    current, demanded = call.recorded_now, call.detour is not None and bool(call.detour.by)
     wish = inp.wish
     if wish == "toggle":
-        wish = "start" if current is None else "stop"
+        wish = "stop" if current is not None or demanded else "start"
     elif wish == "toggle_mask":
         wish = "unmask" if current is not None and current.masked else "mask"
     if wish == "start":
-        relayed = call.is_relayed and call.relay is not None and call.relay.place is not None
-        if current is not None or not relayed or call.recorded >= LIMIT:
-            return ()
-        policies = [one for one in _policies(scene, call.callee.number) if one.recording != "off"]
-        return (_started(scene, policies[0] if policies else DIRECT, inp.actor),)
+        return _begun(scene, inp.actor) if current is None else ()
+    if wish == "stop" and demanded:
+        return way.abandon(scene, way.UNWANTED)
     if current is None:
         return ()
     if wish == "stop":
-        return (scene.event(Call.RecordingEnded, current.id, inp.actor),)
+        ended = scene.event(Call.RecordingEnded, current.id, inp.actor)
+        wanted = call.relay is None or call.relay.why != DEMAND or call.detour is not None
+        return (ended,) if wanted else (ended, *way.back(scene))
     field, value = _MARKS[wish]
     if getattr(current, field) == value:
         return ()
     kind = Call.RecordingMasked if field == "masked" else Call.RecordingPaused
     return (scene.event(kind, current.id, value, inp.actor),)
+
+
+def _begun(scene: Scene, by: str) -> tuple[Event, ...]:
+    """At once where the media go through us, otherwise once they do."""
+    call = scene.call
+    if call.callee.media or call.detour is not None or call.recorded >= LIMIT:
+        return ()
+    if not call.is_relayed:
+        return way.through_us(scene, by)
+    return (way.started(scene, by),)
 
 
 def announced(scene: Scene, inp: RecordingAnnounced) -> tuple[Event, ...]:
@@ -68,17 +78,3 @@ def kept(scene: Scene, inp: RecordingKept) -> tuple[Event, ...]:
 def erased(scene: Scene, inp: RecordingErased) -> tuple[Event, ...]:
     """Who erased it had made sure that it was over."""
     return (scene.event(Call.RecordingErased, inp.recording, inp.why),)
-
-
-def _started(scene: Scene, policy: MediaPolicy, by: str) -> Event:
-    call = scene.call
-    name = recording_id(call.id, call.recorded + 1)
-    notice = scene.world.directory.language(call.tenant) if policy.announce else ""
-    return scene.event(Call.RecordingStarted, name, policy.layout, by, policy.keep_days, notice)
-
-
-def _policies(scene: Scene, callee: str) -> list[MediaPolicy]:
-    """Of the caller's extension and of the one that answers, as far as they are extensions."""
-    call, directory = scene.call, scene.world.directory
-    found = (directory.extension(call.tenant, number) for number in (call.caller.number, callee))
-    return [one.media for one in found if one is not None]

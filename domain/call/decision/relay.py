@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.base import Event
 from domain.call.call import Call
+from domain.call.decision import way
 from domain.call.input import Offer, RelayFailed, RelayOpened
 from domain.call.scene import Scene
 from domain.routing.directory import Extension
@@ -27,7 +28,7 @@ def requested(scene: Scene, inp: Offer, plan: RoutePlan) -> tuple[Event, ...]:
 def _why(inp: Offer, caller: Extension | None, callee: Extension | None) -> str:
     """The first reason there is; empty if the phones may hear each other directly."""
     policies = [one.media for one in (caller, callee) if one is not None]
-    if any(policy.recording != "off" for policy in policies):
+    if any(policy.heard for policy in policies):
         return "recording"
     if callee is not None and callee.media.srtp is not None and inp.sdp and callee.media.srtp != inp.encrypted:
         return "encryption"
@@ -44,7 +45,7 @@ def suits(scene: Scene, number: str) -> bool:
     if extension is None:
         return False
     media = extension.media
-    if call.relay is None and (media.recording != "off" or media.relayed):
+    if call.relay is None and (media.heard or media.relayed):
         return False
     if media.srtp is None or call.late_offer:  # its phones are offered what the others were, or make the offer
         return True
@@ -57,24 +58,30 @@ def suits(scene: Scene, number: str) -> bool:
 
 
 def opened(scene: Scene, inp: RelayOpened) -> tuple[Event, ...]:
-    """Our ends are open: the phones can be called."""
-    relay = scene.call.relay
-    if relay is None or relay.place is not None:
+    """Our ends are open: the phones can be called, or offered that way."""
+    call = scene.call
+    relay = call.relay
+    if relay is None or relay.place is not None or relay.over:
         return ()
-    return (scene.event(Call.MediaRelayed, inp.place),)
+    relayed = scene.event(Call.MediaRelayed, inp.place)
+    return (relayed, *way.first_offer(scene, to_us=True)) if call.talked else (relayed,)
 
 
 def failed(scene: Scene, inp: RelayFailed) -> tuple[Event, ...]:
-    """Media that cannot go through us end the call: it was asked that they do."""
+    """Media that cannot go through us end the call: it was asked that they do. But not one that went on without."""
     call = scene.call
-    if call.relay is None:
+    if call.relay is None or call.relay.over:
         return ()
+    if call.detour is not None:
+        return way.abandon(scene, inp.why) if call.detour.to_us else ()
     return (scene.ended("system", "lost" if call.talked else "failed", inp.why, hang_up=call.talked),)
 
 
 def not_opened(scene: Scene) -> tuple[Event, ...]:
     """Nobody opened our ends in time."""
     relay = scene.call.relay
-    if relay is None or relay.place is not None:
+    if relay is None or relay.place is not None or relay.over:
         return ()
+    if scene.call.talked:
+        return way.abandon(scene, NO_MEDIA_WORKER)
     return (scene.ended("system", "failed", NO_MEDIA_WORKER),)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import msgspec
 
 from domain.base import Event
 from domain.call.call import Call
+from domain.call.decision import relay, way
 from domain.call.decision.early import fail
 from domain.call.decision.media import unanswered
 from domain.call.input import DeadlineReached, Failed, Refreshed, ReofferAccepted, ReofferRefused, TooBrief
 from domain.call.leg import CSEQ_JUMP, Leg
 from domain.call.resume import EXPIRED, REFRESH, UNANSWERED
+from domain.call.resume_relay import NO_RELAY, WAY
 from domain.call.scene import Scene
 from domain.call.state import Refresh
 from domain.call.terms import LONGEST_S, REDIALS, Terms, granted, lost_at
 from domain.values import GONE, SESSION_LOST, VANISHED, Cause
 
 NOT_PLEASED = Cause(422, 31, "no session is long enough for the device")
-_CROSSED = 491
 
 
 def refreshed(scene: Scene, inp: Refreshed) -> tuple[Event, ...]:
@@ -41,8 +43,8 @@ def refreshed(scene: Scene, inp: Refreshed) -> tuple[Event, ...]:
 def due(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
     """A session is to be refreshed by us, or was not by the peer."""
     kind, _, name = inp.kind.partition(" ")
-    if kind == UNANSWERED:
-        return unanswered(scene)
+    if (how := _OTHERS.get(kind)) is not None:
+        return how(scene)
     call = scene.call
     leg = call.legs.get(name)
     if leg is None or leg.refreshed_at is None or name not in call.talked:
@@ -55,6 +57,14 @@ def due(scene: Scene, inp: DeadlineReached) -> tuple[Event, ...]:
     return ()
 
 
+_OTHERS: Mapping[str, Callable[[Scene], tuple[Event, ...]]] = {
+    UNANSWERED: unanswered,
+    WAY: way.due,
+    NO_RELAY: relay.not_opened,
+}
+"""Moments of a call that goes on which are of no leg."""
+
+
 def _answers(pending: Refresh, inp: ReofferAccepted | ReofferRefused) -> bool:
     """Whether this is the answer to the refresh that is under way, and not to an older request of ours."""
     return not pending.done and (pending.leg, pending.dialog.local_cseq) == (inp.leg, inp.cseq)
@@ -65,6 +75,8 @@ def accepted(scene: Scene, inp: ReofferAccepted) -> tuple[Event, ...]:
     pending = scene.call.refresh
     if pending is None or not _answers(pending, inp):
         return ()
+    if pending.to_us is not None:
+        return way.taken(scene, inp, pending)
     dialog = msgspec.structs.replace(scene.call.legs[inp.leg].dialog, remote_target=inp.remote_target)
     # Who does not say how long it lasts has nothing against it; we go on with it as it was.
     terms = inp.terms if inp.terms.interval_s else pending.terms
@@ -79,6 +91,8 @@ def refused(scene: Scene, inp: ReofferRefused) -> tuple[Event, ...]:
     pending = call.refresh
     if pending is None or not _answers(pending, inp):
         return ()
+    if pending.to_us is not None:
+        return way.refused(scene, inp, pending)
     if inp.why.sip_status in GONE:
         return (scene.ended("system", "lost", VANISHED, leg=inp.leg, hang_up=call.talked),)
     leg = call.legs[inp.leg]
@@ -89,13 +103,12 @@ def refused(scene: Scene, inp: ReofferRefused) -> tuple[Event, ...]:
 
 def _again(scene: Scene, leg: Leg, inp: ReofferRefused) -> tuple[float, Terms]:
     """How long to wait before the next attempt, and under which terms it is made."""
-    terms = leg.terms
-    if terms.interval_s < inp.minimum_s <= LONGEST_S:
-        return 0.0, Terms(inp.minimum_s, terms.ours, inp.minimum_s)
-    if inp.why.sip_status == _CROSSED:  # RFC 3261 14.1: the owner of the Call-ID waits longer
-        return (inp.chance * 2, terms) if leg.caller else (2.1 + inp.chance * 1.9, terms)
+    if inp.why.sip_status == way.CROSSED or inp.minimum_s:
+        found = way.again(leg, inp)
+        if found is not None:
+            return found
     assert leg.refreshed_at is not None
-    return max((lost_at(terms, leg.refreshed_at) - scene.now).total_seconds() / 2, 5.0), terms
+    return max((lost_at(leg.terms, leg.refreshed_at) - scene.now).total_seconds() / 2, 5.0), leg.terms
 
 
 def redial(scene: Scene, inp: TooBrief) -> tuple[Event, ...]:

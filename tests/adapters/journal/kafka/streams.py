@@ -29,6 +29,7 @@ from tests.domain.history import ENDS, KINDS, play
 from tests.domain.mailbox.letters import Letters
 from tests.domain.subscription.watching import DIALOG, begun
 from tests.domain.test_call_voicemail import Voiced
+from tests.domain.test_call_way import demanded
 from tests.domain.world import START
 from tests.projections.histories import bindings, moved, plain_call, record
 
@@ -47,6 +48,7 @@ def streams(count: int) -> Iterator[tuple[int, list[Record]]]:
             bindings(str(1000 + number), [(0, "desk", 60), (30, "old", 600), (10, "desk", 0), (90, "desk", 60)])
         )
     yield _stream(moved(Voiced(0).events, count + 2))
+    yield _stream(moved(demanded(), count + 3))
     for events in (_guarded(), _tenant(), _extension(), _key(), _room(), _conference(), _letterbox(), _mailbox()):
         yield _stream(events)
     yield _stream(_subscription())
