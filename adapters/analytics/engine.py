@@ -43,7 +43,7 @@ _MARK = "/* switchlog "
 
 _CONFIGURATION = """<!-- Written at each start of Switchlog: changes are lost. -->
 <clickhouse>
-    <logger><level>fatal</level></logger>
+    <logger><level>fatal</level><console>false</console></logger>
     <memory_worker_period_ms>1000</memory_worker_period_ms>
     <merge_tree>
         <auto_statistics_types></auto_statistics_types>
@@ -54,7 +54,8 @@ _CONFIGURATION = """<!-- Written at each start of Switchlog: changes are lost. -
 """
 """For many small inserts into few tables: no statistics of columns a part, no merge of a handful of parts, and a small
 part is one file and not a dozen. Files are dear: ext4 passes over each inode that was freed in the last minutes before
-it gives out a new one, and merges free many."""
+it gives out a new one, and merges free many. No console: on a terminal the engine writes hundreds of lines of its own
+whatever the level."""
 
 Sink = Callable[[bytes], None]
 """Takes one Native block; raises Cancelled to stop the query."""
