@@ -12,12 +12,13 @@ import select
 import socket
 from array import array
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from media import port
 from media.header import Bytes, Numbers, Seconds
+from media.libsrtp import Place
 
 LONGEST_PACKET_BYTES = 2048
 """What fills so much is taken as longer than any packet of ours, and cut off."""
@@ -29,21 +30,29 @@ _PITCH_BYTES = 64
 
 Address = tuple[str, int]
 Data = bytes | memoryview
-Guard = Callable[[Data], bytes | None]
-"""What goes on the wire for a packet of ours; None for nothing."""
 _Read = Callable[[memoryview], int]
 _Send = Callable[[Data], int]
 
 
+class Guard(Protocol):
+    """What makes of a packet of ours what goes on the wire."""
+
+    def protect(self, packet: Data) -> bytes | None:
+        """None for nothing."""
+
+    def protect_in(self, place: Place, length: int) -> int:
+        """Of so many bytes, in their place: how many there are then; 0 for nothing."""
+
+
 class Batch(NamedTuple):
-    """What came: `packets` (packets, LONGEST_PACKET_BYTES), in the order of arrival for each leg; `views` are its rows.
+    """What came: `packets` (packets, LONGEST_PACKET_BYTES), in the order of arrival for each leg, `places` its rows.
 
     `sources` tells by packet where it came from, unless its socket is pointed. `reports` are datagrams of RTCP sockets.
     `single` says that there is one packet of each leg at most.
     """
 
     packets: Bytes
-    views: Sequence[memoryview]
+    places: Sequence[Place]
     rows: Numbers
     lengths: Numbers
     arrived_s: Seconds
@@ -69,12 +78,15 @@ class Network:
         self._pointed: dict[int, tuple[_Read, int]] = {}
         """by file descriptor: what to read with and the row"""
         self._senders: list[_Send | None] = [None] * rows
+        self._bare_senders: list[_Send | None] = [None] * rows
+        """past the guards"""
         self._guards: dict[int, Guard] = {}
         self._most = 2 * rows + 4 * PACKETS_A_ROUND
         self._matrix = np.zeros((self._most, LONGEST_PACKET_BYTES + _PITCH_BYTES), dtype=np.uint8)[
             :, :LONGEST_PACKET_BYTES
         ]
-        self._views = [memoryview(row) for row in self._matrix]
+        self._read_places = [Place(row) for row in self._matrix]
+        self._views = [place.view for place in self._read_places]
         self._rows, self._lengths, self._arrived_s = array("q"), array("q"), array("d")
         self._sources: dict[int, Address] = {}
         self._reports: list[tuple[int, bytes, Address]] = []
@@ -99,7 +111,7 @@ class Network:
             self._epoll.unregister(sock)
             del self._places[sock.fileno()]
             self._pointed.pop(sock.fileno(), None)
-        self._senders[row] = None
+        self._senders[row] = self._bare_senders[row] = None
         self._guards.pop(row, None)
         pair.close()
 
@@ -108,16 +120,14 @@ class Network:
         sock = self._pairs[row].rtp
         port.point(sock, remote)
         self._pointed[sock.fileno()] = (sock.recv_into, row)
-        self._senders[row] = self._guarded(row, sock.send)
+        self._send_by(row, sock.send)
 
     def unpoint(self, row: int, remote: Address | None) -> None:
         """Take packets from everywhere, and send to `remote` if there is one."""
         sock = self._pairs[row].rtp
         if self._pointed.pop(sock.fileno(), None) is not None:
             port.unpoint(sock)
-        self._senders[row] = None
-        if remote is not None:
-            self._senders[row] = self._guarded(row, lambda data: sock.sendto(data, remote))
+        self._send_by(row, None if remote is None else lambda data: sock.sendto(data, remote))
 
     def guard(self, row: int, guard: Guard | None) -> None:
         """Let what is sent from now on pass through this; to be said before `point` or `unpoint`."""
@@ -148,7 +158,7 @@ class Network:
         """All that was read since the last time. It is valid until the next `receive`."""
         found = Batch(
             self._matrix[: len(self._rows)],
-            self._views,
+            self._read_places,
             np.frombuffer(self._rows, dtype=np.int64),
             np.frombuffer(self._lengths, dtype=np.int64),
             np.frombuffer(self._arrived_s, dtype=np.float64),
@@ -198,6 +208,21 @@ class Network:
                 except OSError:
                     self.unsent += 1
 
+    def send_from(self, rows: Sequence[int], places: Sequence[Place], lengths: Sequence[int]) -> None:
+        """As `send`, of packets that begin in these places, for legs with a guard: it changes them there."""
+        # All of one kind before the other: ciphers and the kernel would drive each other out of the cache.
+        wired = []
+        for row, place, length in zip(rows, places, lengths, strict=True):
+            guard = self._guards.get(row)
+            wired.append(guard.protect_in(place, length) if guard is not None else 0)
+        for row, place, length in zip(rows, places, wired, strict=True):
+            sender = self._bare_senders[row]
+            if sender is not None and length:
+                try:
+                    sender(place.view[:length])
+                except OSError:
+                    self.unsent += 1
+
     def send_one(self, row: int, packet: bytes) -> None:
         self.send((row,), (packet,))
 
@@ -216,16 +241,16 @@ class Network:
         except OSError:
             self.unsent += 1
 
-    def _guarded(self, row: int, send: _Send) -> _Send:
+    def _send_by(self, row: int, send: _Send | None) -> None:
         guard = self._guards.get(row)
-        if guard is None:
-            return send
+        self._senders[row] = self._bare_senders[row] = send
+        if guard is not None and send is not None:
 
-        def guarded(data: Data) -> int:
-            wire = guard(data)
-            return 0 if wire is None else send(wire)
+            def guarded(data: Data) -> int:
+                wire = guard.protect(data)
+                return 0 if wire is None else send(wire)
 
-        return guarded
+            self._senders[row] = guarded
 
     def _watch(self, place: _Place) -> None:
         self._epoll.register(place.sock, select.EPOLLIN)

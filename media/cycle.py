@@ -20,6 +20,7 @@ from media.header import Numbers
 from media.hush import Hush
 from media.inbound import Inbound
 from media.keying import Keying
+from media.look import Look
 from media.measure import measured
 from media.mend import Mender
 from media.mixer import peaks
@@ -31,22 +32,12 @@ from media.report import Party, Reports
 from media.room import Room
 from media.stream import Stream
 from media.talk import STEP_MS, Talk
-from media.wire import Dtmf, FromWorker, Measured, PlayDone, Silent, Talking
+from media.wire import Dtmf, FromWorker, Measured, PlayDone
 
 TICK_S = 0.02
 _TICK_MS = 20
 _TALK_TICKS = STEP_MS // _TICK_MS
-_KEYING_TICKS = 5
-_TELL_TICKS = 25
-"""Ticks between two looks at who talks, who is silent, and which sockets to point."""
-_MEASURE_LOOKS = 5
-"""Looks between two measures of a leg that goes on, not all at one look"""
-_POINTED_AFTER_S = 5.0
-"""So long a leg is heard at an address that it did not say before nobody else is listened to."""
-_GONE_S = 0.5
-"""So long nothing comes before a leg may come from elsewhere (`media.latch`)."""
-_FEWEST_TALKERS = 3
-"""In a room of fewer who talks is not worth telling."""
+_KEYING_TICKS = _REPORT_TICKS = 5
 
 
 class Cycle:
@@ -63,6 +54,7 @@ class Cycle:
         self._chance = chance
         self._said = said
         self._talk = Talk(rows)
+        self._look = Look(self.columns, self.cells, self.reports, network, self._talk, said)
         self._relay = Relay(self.columns, network, rows)
         self.keying = Keying(self.columns, network, self.renew, said)
         self._hush = Hush(self.columns, g711.SAMPLE_RATE_HZ)
@@ -131,6 +123,7 @@ class Cycle:
     def arrange(self, rooms: Iterable[Room]) -> None:
         """From the next tick on these are the contexts, as they are now."""
         self._rooms = tuple(room for room in rooms if room.streams)
+        self._look.arrange(self._rooms)
         pairs = [tuple(room.streams.values()) for room in self._rooms if room.is_relayed]
         self._relay.arrange([(one, other) for one, other in pairs])
         mixed = sorted((room for room in self._rooms if not room.is_relayed), key=lambda room: room.rate_hz)
@@ -172,12 +165,13 @@ class Cycle:
         if self._groups:
             self._mix(now_s)
         self.cells.turn()
-        if self._ticks % _TELL_TICKS == 0:
-            self._look_around(now_s)
+        if self._look.is_due(self._ticks):
+            self.settle()
+            self._look.look(self._ticks, now_s)
         if self._ticks % _KEYING_TICKS == 0:
             self.keying.check(now_s)
             self._inbound.lapse(now_s)
-        if self.reports.are_due(now_s):
+        if self._ticks % _REPORT_TICKS == 1 and self.reports.are_due(now_s):
             self.settle()
             self.reports.send_due(now_s)
 
@@ -249,45 +243,3 @@ class Cycle:
             if playback.done and playback not in self._told:
                 self._told.add(playback)
                 self._said.append(PlayDone(context, leg, playback.play.id, playback.reason))
-
-    def _look_around(self, now_s: float) -> None:
-        self.settle()
-        turn = self._ticks // _TELL_TICKS
-        for room in self._rooms:
-            for stream in room.streams.values():
-                self._watch(stream, now_s)
-                party = self.reports.party(stream.row)
-                if (unheard_ms := party.reach.news()) is not None:
-                    self._said.append(Silent(stream.context, stream.leg.id, unheard_ms, unheard=True))
-                if (turn + stream.row) % _MEASURE_LOOKS == 0:
-                    self._said.append(self.measure(stream, party, so_far=True))
-            if not room.is_relayed and len(room.streams) >= _FEWEST_TALKERS:
-                self._tell_talking(room)
-
-    def _watch(self, stream: Stream, now_s: float) -> None:
-        """Tell of silence, and let the socket take packets from everywhere while there is some."""
-        last_s = float(self.columns.last_heard_s[stream.row])
-        excused = last_s >= 0 and self.columns.silenced_s[stream.row] == last_s
-        last_ms = last_s * 1000 if last_s >= 0 else -1
-        told = stream.watch.check(now_s * 1000, last_ms, stream.leg.receives, bool(excused))
-        if told is not None:
-            self._said.append(Silent(stream.context, stream.leg.id, told))
-        heard = last_s >= 0 and now_s - last_s < _GONE_S
-        remote = stream.latch.remote
-        if stream.pointed and not heard:
-            self._network.unpoint(stream.row, remote)
-            stream.pointed, stream.heard_since_s = False, now_s
-        since_s = now_s - stream.heard_since_s
-        if heard and not stream.pointed and stream.is_settled and remote is not None and since_s >= _POINTED_AFTER_S:
-            self._network.point(stream.row, remote)
-            stream.pointed = True
-
-    def _tell_talking(self, room: Room) -> None:
-        members = list(room.streams.values())
-        rows = np.array([stream.row for stream in members], dtype=np.int64)
-        talking = np.flatnonzero(self._talk.talking(rows))
-        loudest = talking[np.argsort(-self._talk.level[rows[talking]], kind="stable")].tolist()
-        named = tuple(members[place].leg.id for place in loudest)
-        if named != room.talking:
-            room.talking = named
-            self._said.append(Talking(room.name, named))

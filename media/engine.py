@@ -11,7 +11,7 @@ from collections.abc import Callable
 from media.batch import Network
 from media.cycle import Cycle
 from media.dtls import DtlsSrtp
-from media.keying import handshake, silence
+from media.keying import Silence, handshake
 from media.play import Library
 from media.port import PortTakenError
 from media.record import Recorder
@@ -262,8 +262,8 @@ class Engine:
 
     def _aim(self, stream: Stream, shaking: DtlsSrtp | None) -> None:
         """Send where the leg said that it is, until it is known better."""
-        guard = silence if stream.leg.secure is not None else None
-        self._network.guard(stream.row, stream.srtp.protect if stream.srtp is not None else guard)
+        guard = Silence() if stream.leg.secure is not None else None
+        self._network.guard(stream.row, stream.srtp or guard)
         if shaking is not None:
             self._cycle.keying.begin(stream, shaking)
         self._network.unpoint(stream.row, stream.leg.remote)

@@ -20,6 +20,7 @@ from media.header import Flags, Headers, Numbers
 from media.hush import Hush
 from media.keying import Keying
 from media.latch import Claim
+from media.quick import any_set
 from media.relay import Relay
 from media.rtp import HEADER_BYTES, SEQUENCES
 from media.steady import Steady
@@ -30,9 +31,9 @@ MOST_ODD_PACKETS = 600
 """A tick looks closer at so many; of one socket there are no more than `batch.PACKETS_A_ROUND`."""
 _IDLE_S = 0.2
 """Who was not heard for so long may come back as another source at once."""
-_RTP_BYTES = (128, 192)
+_RTP_VERSION = 2
 _RTCP_TYPES = (192, 224)
-"""First and second bytes that tell RTP and RTCP from the rest and each other (RFC 7983, RFC 5761)."""
+"""The first two bits, and second bytes, that tell RTP and RTCP from the rest and each other (RFC 7983, RFC 5761)."""
 
 Report = Callable[[Stream, bytes, Address], None]
 """Takes a packet of RTCP, still encrypted where it is, and where it came from."""
@@ -78,8 +79,8 @@ class Inbound:
                 self._report(stream, data, source)
         if not len(batch.rows):
             return
-        opened = self._open(batch) if self._columns.secure.any() else None
         words = header.words(batch.packets)
+        opened = self._open(batch, words) if any_set(self._columns.secure) else None
         others = self._steady.take(batch, words)
         if not len(others):
             return
@@ -105,7 +106,7 @@ class Inbound:
             self._said.append(Dtmf(stream.context, stream.leg.id, digit, duration_ms))
         (self._pressing.add if stream.events.under_way else self._pressing.discard)(stream)
 
-    def _sort(self, batch: Batch, headers: Headers, chosen: Numbers, opened: set[int] | None) -> None:
+    def _sort(self, batch: Batch, headers: Headers, chosen: Numbers, opened: Flags | None) -> None:
         """Deal with packets of all kinds, those that are chosen; these are their headers."""
         rows, lengths = batch.rows[chosen], batch.lengths[chosen]
         known = self._columns.known(headers, rows, lengths)
@@ -123,26 +124,21 @@ class Inbound:
         if relayed.any():
             self._relay.pass_on(batch, headers.of(np.flatnonzero(relayed)), chosen[relayed])
 
-    def _open(self, batch: Batch) -> set[int]:
+    def _open(self, batch: Batch, words: Numbers) -> Flags:
         """Decrypt SRTP in its place, and say which packets were. Those that are forged have length 0 from now on."""
-        low, high = _RTP_BYTES
-        first, second = batch.packets[:, 0], batch.packets[:, 1]
+        first, second = words[:, 0] >> 24, words[:, 0] >> 16 & 0xFF
         rtcp_packets = (second >= _RTCP_TYPES[0]) & (second < _RTCP_TYPES[1])
-        encrypted = self._columns.secure[batch.rows] & (first >= low) & (first < high) & ~rtcp_packets
-        opened: set[int] = set()
-        for index in np.flatnonzero(encrypted & (batch.rows != NOBODY)).tolist():
-            stream = self._streams[int(batch.rows[index])]
-            view = batch.views[index]
+        opened: Flags = self._columns.secure[batch.rows] & (first >> 6 == _RTP_VERSION) & ~rtcp_packets
+        opened &= batch.rows != NOBODY
+        indices, lengths = np.flatnonzero(opened), []
+        fields = (indices, batch.rows[indices], batch.lengths[indices], words[indices, 2])
+        for index, row, length, source in zip(*(field.tolist() for field in fields), strict=True):
+            stream = self._streams[row]
             srtp = stream.srtp if stream is not None else None
-            plain = srtp.unprotect(view[: int(batch.lengths[index])]) if srtp is not None else None
-            if plain is None:
-                self.refused += 1
-                batch.lengths[index] = 0
-                continue
-            batch.lengths[index] = len(plain)
-            view[: len(plain)] = plain
-            opened.add(index)
-        return opened
+            lengths.append(srtp.unprotect_in(batch.places[index], length, source) if srtp is not None else 0)
+        batch.lengths[indices] = lengths
+        self.refused += lengths.count(0)
+        return opened & (batch.lengths > 0)
 
     def _doubt(self, batch: Batch, chosen: Numbers, known: Flags) -> None:
         """Of sockets that take packets from everywhere, only those from where the leg is are known."""
@@ -164,14 +160,14 @@ class Inbound:
 
     # --- one by one
 
-    def _examine_odd(self, batch: Batch, odd: list[int], known: list[bool], opened: set[int] | None) -> None:
+    def _examine_odd(self, batch: Batch, odd: list[int], known: list[bool], opened: Flags | None) -> None:
         for index, is_known in zip(odd[:MOST_ODD_PACKETS], known, strict=False):
             row, length = int(batch.rows[index]), int(batch.lengths[index])
             stream = self._streams[row] if row != NOBODY else None
             if stream is None or not 0 < length < LONGEST_PACKET_BYTES:
                 self.refused += 1
                 continue
-            data = batch.views[index][:length].tobytes()
+            data = batch.places[index].view[:length].tobytes()
             source = batch.sources.get(index)
             what = demux.kind(data)
             if what is not Kind.RTP:
@@ -179,7 +175,7 @@ class Inbound:
                 continue
             packet = rtp.parse(data)
             now_s = float(batch.arrived_s[index])
-            authentic = opened is not None and index in opened
+            authentic = opened is not None and bool(opened[index])
             if packet is None or (stream.srtp is not None and not authentic):
                 self.refused += 1
             elif is_known:

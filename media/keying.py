@@ -15,6 +15,7 @@ from media.batch import Address, Data, Network
 from media.columns import Columns
 from media.dtls import DtlsError, DtlsSrtp
 from media.latch import Latch
+from media.libsrtp import Place
 from media.srtp import Srtp
 from media.stream import Stream, UnfitLegError
 from media.wire import Dtls, FromWorker, Keyed, Leg, NotKeyed, Sdes
@@ -31,8 +32,15 @@ def handshake(leg: Leg, wanted: Dtls, now_s: float) -> DtlsSrtp:
         raise UnfitLegError(f"leg {leg.id}: {error}") from error
 
 
-def silence(_: Data) -> None:
+class Silence:
     """What guards the way to a leg that is to have keys and has none: nothing goes there."""
+
+    def protect(self, packet: Data) -> None:
+        """Nothing."""
+
+    def protect_in(self, place: Place, length: int) -> int:
+        """Nothing."""
+        return 0
 
 
 class _Waiting(NamedTuple):
@@ -62,7 +70,7 @@ class Keying:
     def begin(self, stream: Stream, shaking: DtlsSrtp) -> None:
         """A leg has no keys any more, until this handshake is over."""
         stream.srtp = None
-        self._network.guard(stream.row, silence)
+        self._network.guard(stream.row, Silence())
         self._handshakes[stream.row] = stream, shaking
         self._flush(stream, shaking)
 
@@ -112,7 +120,7 @@ class Keying:
             stream.latch = Latch(shaking.source, stream.leg.fixed)
             stream.pointed = False
             self._renew(stream)
-            self._network.guard(stream.row, stream.srtp.protect)
+            self._network.guard(stream.row, stream.srtp)
             self._network.unpoint(stream.row, shaking.source)
             self._said.append(Keyed(stream.context, stream.leg.id, shaking.keys))
 

@@ -14,9 +14,11 @@ import msgspec
 from pylibsrtp import Error, Policy, Session
 from pylibsrtp import _binding as binding
 
+from media.header import Bytes
+
 LONGEST_PACKET = 2048
 """in bytes, as it stands on the wire; more than any path carries in one datagram of voice"""
-_LONGEST_TRAILER = 4 + 16 + 128
+LONGEST_TRAILER = 4 + 16 + 128
 
 Data = bytes | bytearray | memoryview
 
@@ -64,10 +66,26 @@ SUITES = {
 
 _ffi, _lib = binding.ffi, binding.lib
 _exported = ctypes.CDLL(binding.__file__)
+_LENGTH = _ffi.new("int *")
+"""in and out of the library, of all contexts: one is always in the cache"""
+
+
+class Place:
+    """Memory that a packet begins in, and in which it may become another one: `view` is all of it."""
+
+    __slots__ = ("data", "room", "view")
+
+    def __init__(self, memory: Bytes) -> None:
+        """`memory` is contiguous."""
+        self.view: memoryview = memory.data
+        # Not of the view: CPython 3.11 ends by SIGSEGV when it collects a view that something else looks through.
+        self.data = _ffi.cast("void *", memory.__array_interface__["data"][0])
+        self.room = len(self.view) - LONGEST_TRAILER
+        """for a packet that is to be protected"""
 
 
 class Context:
-    """One key in one direction (RFC 3711 section 3.2), for any number of sources. Of one thread.
+    """One key in one direction (RFC 3711 section 3.2), for any number of sources. All are of one thread.
 
     What a call refused is None, and `status` then says why: one of Status, or another number of libsrtp.
     """
@@ -80,7 +98,7 @@ class Context:
         self.suite, self.keying = suite, keying
         self._session = Session(self._policy(Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND))
         self._context = self._session._srtp[0]
-        self._data = _ffi.new("char[]", LONGEST_PACKET + _LONGEST_TRAILER)
+        self._data = _ffi.new("char[]", LONGEST_PACKET + LONGEST_TRAILER)
         self._view = _ffi.buffer(self._data)
         self._length = _ffi.new("int *")
 
@@ -99,6 +117,30 @@ class Context:
     def unprotect_rtcp(self, packet: Data) -> bytes | None:
         """The RTCP packet within an SRTCP packet that is genuine and new."""
         return self._call(_lib.srtp_unprotect_rtcp, packet)
+
+    def protect_in(self, place: Place, length: int) -> int:
+        """As `protect`, of so many bytes, in their place: how many there are then; 0 if they were refused."""
+        if length > place.room:
+            self.status = Status.MALFORMED
+            return 0
+        _LENGTH[0] = length
+        status = _lib.srtp_protect(self._context, place.data, _LENGTH)
+        if status:
+            self.status = status
+            return 0
+        return int(_LENGTH[0])
+
+    def unprotect_in(self, place: Place, length: int) -> int:
+        """As `unprotect`, of so many bytes, in their place: how many there are then; 0 if they were refused.
+
+        What was refused may be there no more.
+        """
+        _LENGTH[0] = length
+        status = _lib.srtp_unprotect(self._context, place.data, _LENGTH)
+        if status:
+            self.status = status
+            return 0
+        return int(_LENGTH[0])
 
     def unprotect_at(self, packet: Data, rollovers: range) -> bytes | None:
         """Like `unprotect`, for a source not heard before whose sequence numbers wrapped that often already.

@@ -13,6 +13,7 @@ from media.cells import FRAME_BYTES
 from media.columns import Columns
 from media.g711 import Laws
 from media.header import Flags, Numbers
+from media.libsrtp import LONGEST_TRAILER, Place
 from media.pcm import Samples
 from media.rtp import HEADER_BYTES
 from media.stream import Stream
@@ -34,12 +35,18 @@ class Outbound:
         self.board(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_))
 
     def board(self, rows: Numbers, mu_law: Flags) -> None:
-        """From now on these G.711 legs get a packet each tick; `mu_law` says who gets which law. Settle before."""
+        """From now on these G.711 legs get a packet each tick; `mu_law` says who gets which law. Settle before.
+
+        Packets to legs with SRTP are encrypted in their place, so there is room for what then follows them.
+        """
         self._rows, self._mu_law, self._laws = rows, mu_law, Laws(mu_law)
-        self._row_list: list[int] = rows.tolist()
-        self._packets = packets = np.zeros((len(rows), _PACKET_BYTES), dtype=np.uint8)
-        self._views = [packet.data for packet in packets]
-        self._second, self._payloads = packets[:, 1], packets[:, HEADER_BYTES:]
+        self._packets = packets = np.zeros((len(rows), _PACKET_BYTES + LONGEST_TRAILER), dtype=np.uint8)
+        secure = self._columns.secure[rows]
+        self._clear_rows, self._secure_rows = rows[~secure].tolist(), rows[secure].tolist()
+        self._views = [packets[place, :_PACKET_BYTES].data for place in np.flatnonzero(~secure).tolist()]
+        self._places = [Place(packets[place]) for place in np.flatnonzero(secure).tolist()]
+        self._lengths = [_PACKET_BYTES] * len(self._places)
+        self._second, self._payloads = packets[:, 1], packets[:, HEADER_BYTES:_PACKET_BYTES]
         self._sequence, self._timestamp = packets[:, 2:4].view(">u2"), packets[:, 4:8].view(">u4")
         self._ticks = 0
         self.stale = True
@@ -68,7 +75,8 @@ class Outbound:
             self._timestamp += FRAME_BYTES
         self._payloads[:] = self._laws.encode(frames)
         self._ticks += 1
-        self._network.send(self._row_list, self._views)
+        self._network.send(self._clear_rows, self._views)
+        self._network.send_from(self._secure_rows, self._places, self._lengths)
 
     def send_some(self, frames: Samples, others: Flags) -> None:
         """As `send_all`, but only to some of them: the rest gets something else in this tick."""

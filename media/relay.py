@@ -83,7 +83,7 @@ class Relay:
         lengths = batch.lengths[chosen]
         self._count(to, sequences, timestamps, lengths)
         sizes = zip(chosen.tolist(), lengths.tolist(), strict=True)
-        self._network.send(to.tolist(), [batch.views[index][:length] for index, length in sizes])
+        self._network.send(to.tolist(), [batch.places[index].view[:length] for index, length in sizes])
 
     def pass_one(self, row: int, packet: Packet) -> None:
         """Send one packet of a relayed leg to its partner, if it goes on: its payload, under a plain header."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from media.libsrtp import SUITES, Context, Data, Status, Suite
+from media.libsrtp import SUITES, Context, Data, Place, Status, Suite
 from media.wire import Sdes
 
 SOURCES_LIMIT = 256
@@ -71,6 +71,13 @@ class Srtp:
             self.malformed += 1
         return wire
 
+    def protect_in(self, place: Place, length: int) -> int:
+        """As `protect`, of so many bytes, in their place: how many there are then; 0 for none."""
+        made = self._outbound[0].protect_in(place, length)
+        if not made:
+            self.malformed += 1
+        return made
+
     def protect_rtcp(self, packet: Data) -> bytes | None:
         """What goes on the wire for a compound RTCP packet of ours; None if it is none."""
         wire = self._outbound[0].protect_rtcp(packet)
@@ -82,6 +89,20 @@ class Srtp:
         """The RTP packet that the peer sent; None for one that is forged, repeated or malformed."""
         plain = self._inbound[0].rtp(packet)
         return plain if plain is not None and len(self._inbound) == 1 else self._settle(packet, plain, _Inbound.rtp)
+
+    def unprotect_in(self, place: Place, length: int, source: int) -> int:
+        """As `unprotect`, of so many bytes with this SSRC, in their place: how many there are then; 0 for none."""
+        theirs = self._inbound[0]
+        if source == theirs.usual_source and len(self._inbound) == 1:
+            made = theirs.context.unprotect_in(place, length)
+            if not made:
+                self._count(theirs.context.status)
+            return made
+        plain = self.unprotect(place.view[:length])  # other keys may have to be tried
+        if plain is None:
+            return 0
+        place.view[: len(plain)] = plain
+        return len(plain)
 
     def unprotect_rtcp(self, packet: Data) -> bytes | None:
         """The compound RTCP packet that the peer sent; None for one that is forged, repeated or malformed."""
@@ -124,6 +145,8 @@ class _Inbound:
         self.sources: set[bytes] = set()
         self.since_rekey = 0
         self._rtp_source = b""
+        self.usual_source = -1
+        """SSRC of the last packet of RTP"""
         self._rtcp_source = b""
         self._failures = 0
 
@@ -138,7 +161,7 @@ class _Inbound:
         if plain is None and not self._rtp_source and self.context.status == Status.FORGED:
             plain = self._search(packet)
         if plain is not None:
-            self._rtp_source = source
+            self._rtp_source, self.usual_source = source, int.from_bytes(source, "big")
             self.sources.add(source)
         return plain
 

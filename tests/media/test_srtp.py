@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.libsrtp import LONGEST_PACKET, SUITES
+from media.libsrtp import LONGEST_PACKET, LONGEST_TRAILER, SUITES, Place
 from media.srtp import OLD_KEY_PACKETS, SOURCES_LIMIT, KeyingError, Srtp
 from media.wire import Sdes
 
@@ -254,3 +255,46 @@ def test_truncated_and_oversize_packets_are_malformed_or_forged_on_both_ways() -
     assert far.malformed == malformed + 4
     longest = rtp(2, payload=bytes(LONGEST_PACKET - 22))
     assert far.unprotect(sent(near, longest)[0]) == longest
+
+
+def placed(packet: bytes, room: int = LONGEST_TRAILER) -> Place:
+    memory = np.zeros(len(packet) + room, np.uint8)
+    memory[: len(packet)] = np.frombuffer(packet, np.uint8)
+    return Place(memory)
+
+
+@pytest.mark.parametrize("suite", NAMES)
+def test_in_its_place_a_packet_becomes_the_same_and_is_refused_likewise(suite: str) -> None:
+    (near, far), (other_near, other_far) = pair(suite), pair(suite)
+    for number in range(5):
+        packet = rtp(number)
+        (wire,) = sent(near, packet)
+        place = placed(packet)
+        size = other_near.protect_in(place, len(packet))
+        assert place.view[:size] == wire
+        if number == 2:
+            place.view[20] ^= 1
+            assert (other_far.unprotect_in(place, size, SSRC), far.unprotect(bytes(place.view[:size]))) == (0, None)
+            continue
+        size = other_far.unprotect_in(place, size, SSRC)
+        assert far.unprotect(wire) == packet
+        assert place.view[:size] == packet
+    assert other_far.unprotect_in(placed(wire), len(wire), SSRC) == 0
+    assert counts(other_far) == (1, 1, 0)
+
+
+def test_in_its_place_a_packet_of_the_old_keys_is_taken_too() -> None:
+    near, far = pair()
+    first, late, new = sent(near, rtp(1), rtp(2), rtp(3))
+    assert far.unprotect_in(placed(first), len(first), SSRC)
+    far.rekey(ends(3, 4)[1])
+    place = placed(late)
+    size = far.unprotect_in(place, len(late), SSRC)
+    assert place.view[:size] == rtp(2)
+    assert far.unprotect_in(placed(new), len(new), SSRC + 1), "whatever the caller takes its source for"
+
+
+def test_without_room_behind_it_nothing_is_protected_in_its_place() -> None:
+    near, _ = pair()
+    assert near.protect_in(placed(rtp(1), LONGEST_TRAILER - 1), len(rtp(1))) == 0
+    assert counts(near) == (0, 0, 1)

@@ -10,6 +10,7 @@ from media.batch import Batch
 from media.cells import FRAME_BYTES, Cells
 from media.columns import Columns
 from media.header import Numbers
+from media.libsrtp import Place
 from media.rtp import Packet, build
 from media.steady import Steady
 
@@ -30,8 +31,8 @@ def batch(packets: Sequence[Packet], now_s: float = 0.0, row: int = ROW, sources
         matrix[number, : len(one)] = np.frombuffer(one, np.uint8)
     rows, lengths = np.full(len(data), row), np.array([len(one) for one in data])
     where = dict.fromkeys(range(len(data)), ("192.0.2.1", 4000)) if sources else {}
-    views = [line.data for line in matrix]
-    return Batch(matrix, views, rows, lengths, np.full(len(data), now_s), where, [], len(data) == 1)
+    places = [Place(line) for line in matrix]
+    return Batch(matrix, places, rows, lengths, np.full(len(data), now_s), where, [], len(data) == 1)
 
 
 def words(came: Batch) -> Numbers:
