@@ -26,7 +26,7 @@ def test_each_leg_is_measured_once_in_five_looks_and_many_not_all_in_one_tick(le
     look = Look(columns, cells, reports, network, Talk(ROWS), said)
     for stream in streams:
         reports.join(stream.row, 0.0)
-    look.arrange([Room("room", 1, 1, Context(), {stream.leg.id: stream for stream in streams})])
+    look.arrange([Room("room", 1, 1, Context(()), {stream.leg.id: stream for stream in streams})])
     due = [tick for tick in range(5 * LOOK_TICKS) if look.is_due(tick)]
     assert len(due) == 5 * ticks
     for tick in due:
