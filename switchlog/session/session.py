@@ -46,6 +46,8 @@ from switchlog.session.sentry import Sentry
 from switchlog.session.wiring import Hooks, SessionParts, act_all, dues_of, new_call, wire
 from switchlog.studio.media_link import MediaLinks
 
+GRAIN_S = 0.02
+"""Timers this close together ring once: to wake the loop costs more than what most are for, and none is that exact."""
 _log = structlog.get_logger(__name__)
 _GONE_GRACE_S = 4.0
 """How long a device whose connection broke may take to come back before a call to it fails."""
@@ -96,7 +98,7 @@ class Session:
         self.warden = self._new_warden(parts)
         self._open = self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = 0.0
+        self._rings_at = self._rang_at = 0.0
         self._due: tuple[datetime, float] | None = None
         self._reaching: set[Device] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -359,11 +361,14 @@ class Session:
             self._pump_soon()
 
     def _arm(self) -> None:
-        """One timer, for whoever is due first. It may ring too early, not too late: then it is armed again."""
+        """One timer, for whoever is due first. It may ring too early: then it is armed again."""
+        if self._timer is not None and self._rings_at <= self._loop.time() + GRAIN_S:
+            return  # under load nearly always, and then nobody is asked
         at = self._layer.next_timer()
         due = self._board_due()
         if due is not None and (at is None or due < at):
             at = due
+        at = max(at, self._rang_at + GRAIN_S) if at is not None else None
         if self._timer is not None:
             if at is not None and self._rings_at <= at:
                 return  # nearly always: a transaction is begun, and its timers come after those of older ones
@@ -385,6 +390,7 @@ class Session:
     def _on_timer(self) -> None:
         self._timer = self._due = None
         now = self._now()
+        self._rang_at = now.monotonic
         try:
             for event in self._layer.on_timer(now.monotonic):
                 self._handle(event, now)

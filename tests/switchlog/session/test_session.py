@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
 from adapters.sip.message.via import split_host_port
 from domain.ids import SHARDS
-from switchlog.session.session import Session
+from switchlog.session.session import GRAIN_S, Session
 from switchlog.session.wiring import Due, SessionParts
 from switchlog.studio.media_link import MediaLinks
 from switchlog.studio.studio import Studio
@@ -119,5 +120,27 @@ def test_what_fails_when_it_is_due_keeps_nothing_else_from_its_moment(run: Run) 
         await asyncio.wait_for(done.wait(), 5)
         session._dues = ()
         await session.close()
+
+    run(main())
+
+
+def test_what_comes_close_together_wakes_the_loop_once(run: Run) -> None:
+    async def main() -> None:
+        loop, woken, enough = asyncio.get_running_loop(), list[float](), asyncio.Event()
+
+        def act(now: datetime) -> None:
+            woken.append(loop.time())
+            if len(woken) == 4:
+                enough.set()
+
+        session = successor(Exchange(), loop)
+        await session.take_over()
+        session._dues = (Due(lambda: START, act),)  # always due
+        session.resume(())
+        await asyncio.wait_for(enough.wait(), 5)
+        session._dues = ()
+        await session.close()
+        gaps = [after - before for before, after in pairwise(woken)]
+        assert min(gaps) > GRAIN_S - 0.002, gaps  # a loop may wake two milliseconds early
 
     run(main())
