@@ -14,16 +14,30 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Begin(Input, frozen=True):
-    """A caller begins to speak: its number and name, and the sealed key of what is recorded."""
+    """A caller begins to speak: its number and name, and the sealed key of what is recorded.
+
+    With a `greeting` (`busy`, `away`, `none`) it is that of the mailbox in this state.
+    """
 
     number: str
     name: str
     key: str
+    greeting: str = ""
 
 
 class Keep(Input, frozen=True):
     """What was recorded is in the storage under the name `file`."""
 
+    file: str
+    sha256: str
+    duration_ms: int
+
+
+class Greet(Input, frozen=True):
+    """A greeting that was recorded elsewhere is in the storage, sealed with this key, which is sealed itself."""
+
+    greeting: str
+    key: str
     file: str
     sha256: str
     duration_ms: int

@@ -31,8 +31,8 @@ class Cue(Enum):
 
 
 class Sound(msgspec.Struct, frozen=True):
-    """Something to be heard: `kind` is `prompt`, `text`, `tone` or `message`, `name` says which, `number` what it
-    tells."""
+    """Something to be heard: `kind` is `prompt`, `text`, `tone`, `message` or `greeting`, `name` says which (of a
+    greeting its state), `number` what it tells."""
 
     kind: str
     name: str
@@ -64,14 +64,20 @@ def turn(place: Place, cue: Cue) -> Place:
     return TURNS.get((place, cue), place)
 
 
-def sound_at(place: Place, state: str, greetings: Mapping[str, str]) -> Sound | None:
-    """What is heard at a place: of a greeting that of the state (`busy`, `away`, `none`), None if it is to be none."""
-    if place is Place.GREETING:
-        text = greetings.get(state)
-        if text is None:
-            return Sound("prompt", _STATES[state])
-        return Sound("text", text) if text else None
-    return _SOUNDS.get(place)
+def sound_at(place: Place, state: str) -> Sound | None:
+    """What is heard at a place, the greeting being that of the state (`busy`, `away`, `none`)."""
+    return Sound("greeting", state) if place is Place.GREETING else _SOUNDS.get(place)
+
+
+def greeting(state: str, texts: Mapping[str, str], recorded: Mapping[str, str] = {}) -> Sound | None:
+    """The greeting of a state: the message that is `recorded` for it, else what `texts` or our own say; None if it is
+    to be none."""
+    if state in recorded:
+        return Sound("message", recorded[state])
+    text = texts.get(state)
+    if text is None:
+        return Sound("prompt", _STATES[state])
+    return Sound("text", text) if text else None
 
 
 _SOUNDS = {

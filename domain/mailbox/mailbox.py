@@ -17,6 +17,9 @@ from domain.base import Aggregate, Created, fact
 class Message(msgspec.Struct, frozen=True):
     """A message, named by the leg that left it; without a `file` it is still being recorded, or brought away.
 
+    Of a `greeting` (the state that it is for: `busy`, `away` or `none`) it is what is recorded for callers to hear, by
+    its owner; such a one is no message to anybody else.
+
     `sha256` is over the WAV as it is served. `mail` says that somebody is to be told by mail; one that is `deleted` is
     known until its file is erased.
     """
@@ -33,10 +36,16 @@ class Message(msgspec.Struct, frozen=True):
     heard: bool = False
     deleted: bool = False
     mail: bool = False
+    greeting: str = ""
 
     @property
     def there(self) -> bool:
-        """Whether it can be heard."""
+        """Whether it is a message that can be heard."""
+        return self.is_kept and not self.greeting
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its sound is in the storage, and wanted."""
         return bool(self.file) and not self.deleted
 
 
@@ -63,6 +72,11 @@ class Mailbox(Aggregate):
         heard = sum(one.heard for one in there)
         return len(there) - heard, heard
 
+    @property
+    def greetings(self) -> dict[str, Message]:
+        """What callers are greeted with, by state, where that is recorded."""
+        return {one.greeting: one for one in self.messages.values() if one.greeting and one.is_kept}
+
     def change(self, message: str, **fields: object) -> None:
         """For events only."""
         self.messages[message] = msgspec.structs.replace(self.messages[message], **fields)
@@ -80,17 +94,20 @@ class Mailbox(Aggregate):
 
     @fact
     class RecordingBegun(base.Event):
-        """A caller heard the tone and is recorded. The name of the message is that of its leg."""
+        """A caller heard the tone and is recorded; or whose mailbox it is, to greet callers (`greeting`: in which
+        state). The name of a message is that of its leg."""
 
-        TOPIC = "mailbox.recording_begun.1"
+        TOPIC = "mailbox.recording_begun.2"
+        FORMER = ("mailbox.recording_begun.1",)
 
         message: str
         number: str
         name: str
         key: str
+        greeting: str = ""
 
         def apply(self, aggregate: Mailbox) -> None:
-            message = Message(self.message, self.number, self.name, self.key, self.timestamp)
+            message = Message(self.message, self.number, self.name, self.key, self.timestamp, greeting=self.greeting)
             aggregate.messages[self.message] = message
 
     @fact
@@ -126,6 +143,35 @@ class Mailbox(Aggregate):
                 mail=self.mail,
                 left_at=self.timestamp,
             )
+
+    @fact
+    class GreetingKept(base.Event):
+        """A greeting is in the storage, whole: callers hear it from now on."""
+
+        TOPIC = "mailbox.greeting_kept.1"
+
+        message: str
+        greeting: str
+        file: str
+        sha256: str
+        duration_ms: int
+
+        def apply(self, aggregate: Mailbox) -> None:
+            fields = {"file": self.file, "sha256": self.sha256, "duration_ms": self.duration_ms}
+            aggregate.change(self.message, left_at=self.timestamp, **fields)
+
+    @fact
+    class GreetingRemoved(base.Event):
+        """Callers do not hear it any more; its file is to be erased. `why` is `asked` or `replaced`."""
+
+        TOPIC = "mailbox.greeting_removed.1"
+
+        message: str
+        greeting: str
+        why: str
+
+        def apply(self, aggregate: Mailbox) -> None:
+            aggregate.change(self.message, deleted=True)
 
     @fact
     class MessageHeard(base.Event):
@@ -186,7 +232,7 @@ class Mailbox(Aggregate):
 
     @fact
     class MessageErased(base.Event):
-        """Its file is gone."""
+        """Its file is gone, be it a message's or a greeting's."""
 
         TOPIC = "mailbox.message_erased.1"
 
@@ -210,6 +256,8 @@ EVENTS: tuple[type[base.Event], ...] = (
     Mailbox.RecordingBegun,
     Mailbox.RecordingDropped,
     Mailbox.MessageLeft,
+    Mailbox.GreetingKept,
+    Mailbox.GreetingRemoved,
     Mailbox.MessageHeard,
     Mailbox.MessageRenewed,
     Mailbox.MessageMailed,

@@ -14,6 +14,7 @@ from domain.mailbox.input import (
     Erase,
     Expire,
     GiveUpMail,
+    Greet,
     Hear,
     Input,
     Keep,
@@ -29,6 +30,8 @@ def decide(mailbox: Mailbox | None, inp: Input, box: Box, step: Step) -> tuple[E
     scene = _Scene(mailbox, box, step)
     if isinstance(inp, Begin):
         return _begin(scene, inp)
+    if isinstance(inp, Greet):
+        return _greet(scene, inp)
     message = mailbox.messages.get(inp.message) if mailbox is not None else None
     return _TURNS[type(inp)](scene, message, inp) if message is not None else ()
 
@@ -42,7 +45,9 @@ def fold(mailbox: Mailbox | None, events: tuple[Event, ...]) -> Mailbox | None:
 
 def is_full(mailbox: Mailbox | None, box: Box) -> bool:
     """Whether it takes no more messages; those that are being left count."""
-    return mailbox is not None and sum(not one.deleted for one in mailbox.messages.values()) >= box.messages
+    if mailbox is None:
+        return False
+    return sum(not one.deleted and not one.greeting for one in mailbox.messages.values()) >= box.messages
 
 
 def expired(mailbox: Mailbox, box: Box, now: datetime) -> tuple[str, ...]:
@@ -72,16 +77,40 @@ class _Scene:
 
 
 def _begin(scene: _Scene, inp: Begin) -> tuple[Event, ...]:
-    mailbox = scene.mailbox
-    if is_full(mailbox, scene.box) or (mailbox is not None and inp.message in mailbox.messages):
+    if _is_known(scene, inp) or (not inp.greeting and is_full(scene.mailbox, scene.box)):
         return ()
-    opened = () if mailbox else (scene.event(Mailbox.Opened, Mailbox.TOPIC, scene.box.number),)
-    return (*opened, scene.event(Mailbox.RecordingBegun, inp.message, inp.number, inp.name, inp.key))
+    fields = inp.message, inp.number, inp.name, inp.key, inp.greeting
+    return (*_opened(scene), scene.event(Mailbox.RecordingBegun, *fields))
+
+
+def _greet(scene: _Scene, inp: Greet) -> tuple[Event, ...]:
+    if _is_known(scene, inp):
+        return ()
+    opened = _opened(scene)
+    begun = scene.event(Mailbox.RecordingBegun, inp.message, scene.box.number, "", inp.key, inp.greeting)
+    return (*opened, begun, *_greeted(scene, inp.message, inp.greeting, inp))
+
+
+def _is_known(scene: _Scene, inp: Input) -> bool:
+    return scene.mailbox is not None and inp.message in scene.mailbox.messages
+
+
+def _opened(scene: _Scene) -> tuple[Event, ...]:
+    return () if scene.mailbox else (scene.event(Mailbox.Opened, Mailbox.TOPIC, scene.box.number),)
+
+
+def _greeted(scene: _Scene, message: str, state: str, kept: Keep | Greet) -> tuple[Event, ...]:
+    """The greeting of a state is another one from now on."""
+    known = scene.mailbox.greetings.get(state) if scene.mailbox else None
+    there = scene.event(Mailbox.GreetingKept, message, state, kept.file, kept.sha256, kept.duration_ms)
+    return (there,) if known is None else (there, scene.event(Mailbox.GreetingRemoved, known.id, state, "replaced"))
 
 
 def _keep(scene: _Scene, message: Message, inp: Keep) -> tuple[Event, ...]:
     if message.file:
         return ()
+    if message.greeting:
+        return _greeted(scene, message.id, message.greeting, inp)
     mail = bool(scene.box.email)
     return (scene.event(Mailbox.MessageLeft, message.id, inp.file, inp.sha256, inp.duration_ms, mail),)
 
@@ -99,6 +128,9 @@ def _renew(scene: _Scene, message: Message, inp: Renew) -> tuple[Event, ...]:
 
 
 def _delete(scene: _Scene, message: Message, inp: Delete) -> tuple[Event, ...]:
+    if message.greeting:
+        removed = (Mailbox.GreetingRemoved, message.id, message.greeting, "asked")
+        return (scene.event(*removed),) if message.is_kept else ()
     return (scene.event(Mailbox.MessageDeleted, message.id, "asked"),) if message.there else ()
 
 

@@ -34,8 +34,7 @@ def route(tenant: str, dialled: str, directory: Directory) -> RoutePlan:
         )
     if box is not None:
         return RoutePlan("mailbox", f"{dialled} is a mailbox", directory.version, ring_s=MEDIA_S, mailbox=box.number)
-    if dialled == directory.voicemail(tenant):
-        evidence = f"{dialled} is dialled to hear one's messages"
+    if evidence := _messages(tenant, dialled, directory):
         return RoutePlan("messages", evidence, directory.version, ring_s=MEDIA_S, messages=dialled)
     return RoutePlan(
         rule="unknown",
@@ -43,3 +42,14 @@ def route(tenant: str, dialled: str, directory: Directory) -> RoutePlan:
         version=directory.version,
         refusal=UNALLOCATED,
     )
+
+
+def _messages(tenant: str, dialled: str, directory: Directory) -> str:
+    """Why messages are heard at a number: one's own, or of the mailbox whose number follows; empty if none are."""
+    voicemail = directory.voicemail(tenant)
+    if not voicemail or not dialled.startswith(voicemail):
+        return ""
+    number = dialled.removeprefix(voicemail)
+    if not number:
+        return f"{dialled} is dialled to hear one's messages"
+    return f"{dialled} is dialled to hear the messages for {number}" if directory.box(tenant, number) else ""

@@ -96,6 +96,10 @@ class Mailroom:
         for shard in self._parts.board.shards:
             yield from shard.mailboxes.values()
 
+    def is_here(self, name: BoxName) -> bool:
+        """Whether what is not found is not there."""
+        return self._parts.board.owns(shard_of_registration(*name))
+
     def find(self, name: BoxName) -> Mailbox | None:
         shard = self._parts.board.shard(shard_of_registration(*name))
         return shard.mailboxes.get(name) if shard else None
@@ -157,18 +161,25 @@ class Mailroom:
 
     # --- recordings
 
-    def begin(self, name: BoxName, leg: str, caller: tuple[str, str], done: Callable[[bool], None]) -> None:
-        """Begin a message of (number, name). Raises JournalError and NotOwned."""
-        key = self._parts.seal(self._parts.chance(32).hex())
-        self.handle(name, Begin(f"leg:{leg}", f"leg:{leg}", leg, *caller, key), done)
+    def begin(
+        self,
+        name: BoxName,
+        message: str,
+        caller: tuple[str, str],
+        done: Callable[[bool], None],
+        greeting: str = "",
+    ) -> None:
+        """Begin a message of (number, name), or a greeting. Raises JournalError and NotOwned."""
+        key, actor = self._parts.seal(self._parts.chance(32).hex()), f"leg:{message}"
+        self.handle(name, Begin(actor, actor, message, *caller, key, greeting), done)
 
     def record(self, message: Message) -> Record:
         """The file of a message that is being recorded, for the media worker."""
         return Record(message.id, str(self._parts.clerk.path(message.id)), key=self.key_of(message))
 
-    def finish(self, name: BoxName, leg: str, closed: bool) -> None:
+    def finish(self, name: BoxName, message: str, closed: bool) -> None:
         """Nothing is added to a message any more; the worker has `closed` the file, or should soon."""
-        job = _Job("keep", name, leg)
+        job = _Job("keep", name, message)
         if closed:
             self._later.pop(job, None)
             self._start(job)

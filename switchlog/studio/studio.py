@@ -47,8 +47,9 @@ from switchlog.studio.recording_key import RecordingKeys
 from switchlog.studio.reel import ReelStore
 from switchlog.studio.reels import ReelParts, ReelRoom, Work
 from switchlog.studio.spool import Spool
+from switchlog.studio.stage import VoicemailParts
 from switchlog.studio.sweeper import Sweeper, SweeperParts
-from switchlog.studio.voicemail import Voicemail, VoicemailParts
+from switchlog.studio.voicemail import Voicemail
 
 _log = structlog.get_logger(__name__)
 
@@ -100,6 +101,7 @@ class Studio:
 
     def __init__(self, parts: StudioParts) -> None:
         self._board, self._roster = parts.board, parts.roster
+        self._told_of_mailbox = parts.mailbox_changed
         near = parts.roster.takes if parts.roster else lambda shard: True
         terms = Terms(_shard_of_context, self._epoch, near)
         self.pool = Pool(terms, parts.send, map(str, parts.settings.workers))
@@ -185,7 +187,7 @@ class Studio:
                 told=parts.told,
                 clerk=parts.clerk,
                 work=parts.work,
-                changed=parts.mailbox_changed,
+                changed=self._mailbox_changed,
             )
         )
         visits = VoicemailParts(parts.board, mailroom, parts.sealer.unseal, parts.clock, self._arrange)
@@ -257,6 +259,10 @@ class Studio:
         """Other processes have claimed shards that were last this one's. Those that are here have come back already, or
         it is not known here yet that they are lost: then it will be by `leave`."""
         self.pool.moved(shards)
+
+    def _mailbox_changed(self, box: BoxName) -> None:
+        self._told_of_mailbox(box)
+        self.voicemail.changed(box)
 
     def _epoch(self, shard: int) -> int | None:
         owned = self._board.shard(shard)

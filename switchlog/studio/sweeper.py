@@ -155,7 +155,7 @@ class Sweeper:
 
     def _frees(self, event: Event, file: SpoolFile) -> bool:
         """Whether the file is needed no more because of that. What is durable counts, so memory is not enough."""
-        if isinstance(event, Mailbox.MessageLeft):
+        if isinstance(event, Mailbox.MessageLeft | Mailbox.GreetingKept):
             return event.message == file.id
         if isinstance(event, Call.RecordingErased):
             return event.recording == file.id

@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from media.tone import levels
-from tests.e2e.talk import LOUD_DBFS, QUIET_DBFS, TONES_HZ, phone
+from tests.e2e.talk import LOUD_DBFS, QUIET_DBFS, TONES_HZ, hears, phone
 from tests.fixtures.ports import free_ports
 from tests.fixtures.server import Server, tenant
 from tests.phones.call import PhoneCall
@@ -113,6 +113,26 @@ async def test_a_message_is_heard_by_phone(server: Server, phones: Phones) -> No
     await told(bob, "Voice-Message: 0/1")
     (row,) = await server.rows("SELECT * FROM cdr WHERE to_number = '1002' AND final", lambda rows: len(rows) == 1)
     assert (row["disposition"], row["answered_by"]) == ("voicemail", "1002")
+
+
+async def test_a_greeting_is_recorded_by_phone_and_heard_by_callers(server: Server, phones: Phones) -> None:
+    await server.apply(with_box(pinless=True))
+    alice, bob = await asyncio.gather(phone(server, phones, "baresip", "1001"), phone(server, phones, "pjsua", "1002"))
+    recording = await bob.dial("*97")
+    await recording.state("answered", 10)
+    for key in "012#":
+        await recording.press(key)
+    await happens(server, "mailbox.recording_begun")
+    await asyncio.sleep(2 * SAID_S)
+    await recording.press("#")
+    await happens(server, "mailbox.greeting_kept")
+    await recording.hang_up()
+    call = await alice.dial("1002")
+    incoming = await bob.incoming(10)
+    await incoming.reject(486)
+    await call.state("answered", 10)
+    await hears(call, TONES_HZ["1002"], TONES_HZ["1001"])
+    await call.hang_up()
 
 
 @has_lamps

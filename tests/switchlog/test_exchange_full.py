@@ -21,7 +21,7 @@ from tests.switchlog.logged import lines
 from tests.switchlog.phone import ALICE, BOB, methods, talk
 from tests.switchlog.studio.test_sweeper import recording
 from tests.switchlog.test_exchange_recorded import SECOND, Recorders, kept_files, stopped
-from tests.switchlog.test_exchange_voicemail import SAID, Worker, boxed, dialled, leave, types
+from tests.switchlog.voice import SAID, Worker, boxed, dialled, leave, types
 
 
 @pytest.fixture

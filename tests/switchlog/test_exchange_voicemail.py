@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-import numpy as np
 import pytest
 
 from adapters.journal.codec import decode
@@ -14,62 +12,16 @@ from adapters.storage.folder import FolderStorage
 from domain.ids import shard_of
 from domain.mailbox.input import Delete, Hear, Renew
 from domain.mailbox.mailbox import Mailbox
-from domain.routing.directory import Box, Directory
 from domain.values import MediaPolicy
-from media.container import contain
-from media.track import Track
-from media.wire import Context, PlayDone, Record, RecordClosed
 from switchlog.studio.clerk import Clerk
-from switchlog.studio.mailroom import BoxName
 from switchlog.studio.sealed_wave import open_wave
-from tests.domain.world import directory, with_media
+from tests.domain.world import with_media
 from tests.switchlog.exchange import Exchange, HeldJournal
-from tests.switchlog.mixing import RememberedRooms
 from tests.switchlog.phone import ALICE, BOB, SDP, Phone, methods
 from tests.switchlog.test_exchange_relayed import ALICES_KEY, secure
+from tests.switchlog.voice import NAME, SAID, Worker, boxed, dialled, leave, mailbox, types
 
-BOX = Box("acme", "1002", pin="sealed.1234", message_s=30, keep_days=7)
-NAME = BoxName("acme", "1002")
 SECURE = secure(ALICES_KEY)
-SAID = np.arange(8000 * 3, dtype=np.int16).tobytes()
-
-
-def boxed() -> Directory:
-    """1002 has a mailbox with the PIN 4321; *97 is dialled for its messages."""
-    known = directory()
-    tenants = {**known.tenants, "acme": msgspec.structs.replace(known.tenants["acme"], voicemail="*97")}
-
-    return msgspec.structs.replace(known, tenants=tenants, boxes={NAME: BOX})
-
-
-class Worker(RememberedRooms):
-    """A media worker in which a test lets sounds end, and that writes what is recorded."""
-
-    def context(self) -> Context:
-        """The one that there is."""
-        (put,) = self.has.values()
-        return put.desired
-
-    def playing(self) -> str:
-        """What is heard; empty for nothing."""
-        (leg,) = self.context().legs
-        return leg.plays[0].source if leg.plays else ""
-
-    def end_sound(self) -> None:
-        (name,) = self.has
-        (leg,) = self.context().legs
-        self.say(PlayDone(name, leg.id, leg.plays[0].id))
-
-    def write(self, data: bytes) -> Record:
-        """So much is recorded by now."""
-        (record,) = self.context().records
-        container = contain(Path(record.path), Track(8000, 1), record.key)
-        container.append(data)
-        container.abandon()
-        return record
-
-    def close(self, record: Record, context: str) -> None:
-        self.say(RecordClosed(context, record.id, record.path, "", 0))
 
 
 @pytest.fixture
@@ -85,38 +37,6 @@ def clerk(tmp_path: Path) -> Clerk:
 @pytest.fixture
 def exchange(worker: Worker, clerk: Clerk) -> Exchange:
     return Exchange(media=worker, directory=boxed, clerk=clerk)
-
-
-def dialled(exchange: Exchange, number: str, caller: str = "1001", address: str = ALICE) -> tuple[Phone, Response]:
-    phone = Phone(exchange, caller, address)
-    phone.register()
-    phone.invite(number, call_id=f"{caller}-{number}")
-    answered = exchange.last(address)
-    assert isinstance(answered, Response)
-    assert answered.status == 200, answered.reason
-    phone.within(answered, "ACK")
-    return phone, answered
-
-
-def leave(exchange: Exchange, worker: Worker) -> None:
-    """A message of three seconds."""
-    phone, answered = dialled(exchange, "1002")
-    worker.end_sound()
-    worker.end_sound()
-    (name,) = worker.has
-    record = worker.write(SAID)
-    phone.within(answered, "BYE")
-    worker.close(record, name)
-    exchange.deliver()
-
-
-def mailbox(exchange: Exchange) -> Mailbox | None:
-    assert exchange.studio is not None
-    return exchange.studio.mailroom.find(NAME)
-
-
-def types(exchange: Exchange) -> list[str]:
-    return [one.record.type.split(".")[1] for one in exchange.journal.stored if one.record.category == "mailboxes"]
 
 
 def test_a_message_is_left_and_kept(exchange: Exchange, worker: Worker, tmp_path: Path) -> None:
@@ -231,53 +151,6 @@ def test_messages_are_heard_and_deleted(exchange: Exchange, worker: Worker, tmp_
     assert methods(exchange.take(BOB))[-1:] == ["BYE"]
 
 
-def test_without_the_pin_nobody_hears_anything(exchange: Exchange, worker: Worker) -> None:
-    leave(exchange, worker)
-    dialled(exchange, "*97", "1002", BOB)
-    (name,) = worker.has
-    (leg,) = worker.context().legs
-    worker.press(leg.id, "1#2#3#", name)
-    assert worker.playing() == "prompt:goodbye:en"
-    worker.end_sound()
-    assert methods(exchange.take(BOB))[-1:] == ["BYE"]
-    assert types(exchange) == ["opened", "recording_begun", "message_left"], "who is wrong writes nothing"
-
-
-def again(phone: Phone) -> Response:
-    """How another call for messages is answered."""
-    phone.invite("*97", call_id=f"call-{phone.cseq}")
-    answered = next(one for one in reversed(phone.exchange.take(BOB)) if isinstance(one, Response))
-    phone.within(answered, "ACK")
-    return answered
-
-
-def test_the_pin_of_a_mailbox_is_not_guessed_over_many_calls(exchange: Exchange, worker: Worker) -> None:
-    leave(exchange, worker)
-    phone = Phone(exchange, "1002", BOB)
-    phone.register()
-    exchange.take(BOB)
-    for wrong in (3, 3, 3, 1):
-        answered = again(phone)
-        (name,) = worker.has
-        (leg,) = worker.context().legs
-        worker.press(leg.id, "111#" * wrong, name)
-        if wrong == 3:
-            worker.end_sound()
-        else:
-            worker.press(leg.id, "4321#", name)
-            assert worker.playing() == "prompt:goodbye:en", "right or wrong"
-            phone.within(answered, "BYE")
-    exchange.take(BOB)
-    assert again(phone).status == 403, "it is not even answered"
-    exchange.wait(3_600)
-    phone.register()
-    again(phone)
-    (name,) = worker.has
-    (leg,) = worker.context().legs
-    worker.press(leg.id, "4321#", name)
-    assert worker.playing() == "prompt:voicemail-new:en:1"
-
-
 def summaries(exchange: Exchange, address: str) -> list[str]:
     """What a phone was told of its messages since it was asked last; it takes each."""
     told = [one for one in exchange.take(address) if isinstance(one, Request) and one.method == "NOTIFY"]
@@ -311,15 +184,6 @@ def test_the_lamps_of_phones_follow(exchange: Exchange, worker: Worker) -> None:
         assert summaries(exchange, BOB)[:1] == [told]
     exchange.wait(40)
     assert summaries(exchange, BOB) == [], "what was taken is not said again"
-
-
-def test_who_has_no_mailbox_is_told_so(exchange: Exchange) -> None:
-    phone = Phone(exchange, "1001", ALICE)
-    phone.register()
-    phone.invite("*97")
-    refused = exchange.last(ALICE)
-    assert isinstance(refused, Response)
-    assert refused.status == 404
 
 
 def test_messages_expire(exchange: Exchange, worker: Worker, tmp_path: Path) -> None:

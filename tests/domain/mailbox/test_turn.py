@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.journal.codec import decode, encode
 from domain.catalog import CATEGORIES, topic
 from domain.ids import shard_of, shard_of_registration
-from domain.mailbox.input import Begin, Delete, Drop, Erase, Expire, GiveUpMail, Hear, Keep, Mail, Renew
+from domain.mailbox.input import Begin, Delete, Drop, Erase, Expire, GiveUpMail, Greet, Hear, Keep, Mail, Renew
 from domain.mailbox.mailbox import live_until
 from domain.mailbox.turn import expired, fold, is_full
 from tests.domain.mailbox.letters import BOX, LEFT, STREAM, Letters
@@ -32,6 +32,48 @@ def test_the_first_message_opens_and_the_last_erasure_closes() -> None:
     assert live_until(letters.mailbox) is None, "its file is still to be erased"
     assert letters.play(Erase, "a") == ["MessageErased", "Closed"]
     assert live_until(letters.mailbox) == START.timestamp()
+
+
+def test_a_greeting_is_no_message_and_replaces_the_one_before() -> None:
+    letters = Letters()
+    assert letters.play(Begin, "g", "1002", "Bob", "sealed", "busy") == ["Opened", "RecordingBegun"]
+    assert letters.play(Keep, "g", *LEFT) == ["GreetingKept"]
+    assert letters.mailbox is not None
+    assert letters.mailbox.counts == (0, 0)
+    assert letters.mailbox.greetings["busy"].id == "g"
+    uploaded = ("busy", "sealed", "acme/voicemail/h", "11" * 32, 4000)
+    assert letters.play(Greet, "h", *uploaded) == ["RecordingBegun", "GreetingKept", "GreetingRemoved"]
+    assert letters.play(Greet, "h", *uploaded) == [], "said again after a restart"
+    assert letters.mailbox.greetings["busy"].id == "h"
+    assert letters.play(Erase, "g") == ["MessageErased"]
+    for wish in (Hear, Renew, Mail):
+        assert letters.play(wish, "h") == []
+    letters.now += timedelta(days=400)
+    assert expired(letters.mailbox, BOX, letters.now) == (), "it is kept for ever"
+    assert letters.play(Begin, "i", "1002", "Bob", "sealed", "away") == ["RecordingBegun"]
+    assert letters.play(Drop, "i", "nothing was said") == ["RecordingDropped"]
+    assert letters.play(Delete, "h") == ["GreetingRemoved"]
+    assert letters.play(Delete, "h") == []
+    assert letters.play(Erase, "h") == ["MessageErased", "Closed"]
+
+
+def test_a_recording_of_the_first_version_is_of_a_message() -> None:
+    letters = Letters()
+    letters.play(Begin, "a", "1001", "Alice", "sealed")
+    stored = encode(letters.events[-1]).replace(b',"greeting":""', b"")
+    assert b"greeting" not in stored
+    assert decode("mailbox.recording_begun.1", stored) == letters.events[-1]
+
+
+def test_greetings_take_no_room() -> None:
+    letters = Letters()
+    for name in "gh":
+        letters.play(Begin, name, "1002", "Bob", "sealed", "busy" if name == "g" else "away")
+        letters.play(Keep, name, *LEFT)
+    assert letters.leave("a")
+    assert letters.leave("b")
+    assert is_full(letters.mailbox, BOX)
+    assert letters.play(Begin, "i", "1002", "Bob", "sealed", "none") == ["RecordingBegun"], "also into a full one"
 
 
 def test_new_messages_come_first_and_are_counted() -> None:

@@ -25,7 +25,7 @@ from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms
 from tests.switchlog.phone import talk
 from tests.switchlog.test_exchange_recorded import Recorders, erase, stopped
-from tests.switchlog.test_exchange_voicemail import NAME, Worker, boxed, dialled, leave, mailbox
+from tests.switchlog.voice import NAME, Worker, boxed, dialled, leave, mailbox
 
 LEG = leg_id(new_call(), 1)
 
