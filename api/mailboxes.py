@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from api.ports import Messages
 from api.security import may, one_tenant, scope_of
 from api.sound import pieces
-from api.writing import CommandId, Port, command_of
+from api.writing import CommandId, Port, body_of, command_of
 from domain.apikey import Principal
 
 router = APIRouter(prefix="/v1/mailboxes")
 Keeper = Annotated[Principal, Depends(may("mailboxes"))]
 Tenant = Annotated[str | None, Query(description="Whose mailbox it is; of a key with a tenant its own")]
+State = Annotated[Literal["busy", "away", "none"], Path(description="For which callers")]
 _PRIVATE = {"Cache-Control": "no-store"}
+MAX_WAVE = 48 * 1024 * 1024
+"""Two minutes of stereo at 48 kHz, of 32 bits."""
+_WAVE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 @router.get("", summary="Mailboxes")
@@ -45,10 +54,7 @@ async def audio(
     """A WAV, whose SHA-256 is that of the message. To hear it does not mark it as heard."""
     args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number, "message": message}
     found = await port.call("mailboxes.audio", args, who.actor, command_of(who, None))
-    kept: Messages = request.app.state.messages
-    sound = await asyncio.to_thread(kept.audio, found["file"], bytes.fromhex(found["key"]))
-    headers = {"Content-Length": str(len(sound)), "Content-Disposition": f'attachment; filename="{message}.wav"'}
-    return StreamingResponse(pieces(sound, 0, len(sound)), media_type="audio/wav", headers=headers | _PRIVATE)
+    return await _wave(request, found, message)
 
 
 @router.post("/{number}/messages/{message}/{what}", summary="Mark as heard or new")
@@ -73,3 +79,65 @@ async def delete(
     """Nobody hears it any more, and its file is erased."""
     args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number, "message": message, "what": "delete"}
     return JSONResponse(await port.call("mailboxes.change", args, who.actor, command_of(who, command_id)))
+
+
+@router.get("/{number}/greetings", summary="Recorded greetings")
+async def greetings(number: str, port: Port, who: Keeper, tenant: Tenant = None) -> JSONResponse:
+    """What callers hear where that is recorded; elsewhere the declared text is spoken."""
+    args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number}
+    items = await port.call("mailboxes.greetings", args, who.actor, command_of(who, None))
+    return JSONResponse({"items": items, "next": None})
+
+
+@router.get("/{number}/greetings/{greeting}/audio", summary="A greeting", response_class=StreamingResponse)
+async def greeting_audio(
+    number: str, greeting: State, request: Request, port: Port, who: Keeper, tenant: Tenant = None
+) -> StreamingResponse:
+    """A WAV, whose SHA-256 is that in the list."""
+    args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number, "greeting": greeting}
+    found = await port.call("mailboxes.greeting", args, who.actor, command_of(who, None))
+    return await _wave(request, found, f"{number}-{greeting}")
+
+
+@router.put("/{number}/greetings/{greeting}/audio", summary="Bring a greeting", openapi_extra=_WAVE_BODY)
+async def greet(
+    number: str,
+    greeting: State,
+    request: Request,
+    port: Port,
+    who: Keeper,
+    tenant: Tenant = None,
+    command_id: CommandId = None,
+) -> JSONResponse:
+    """A WAV of up to two minutes, which is heard in the place of the declared text, or of what was recorded before."""
+    whose = one_tenant(who, tenant, "mailbox")
+    args = {"tenant": whose, "number": number, "greeting": greeting}
+    await port.call("mailboxes.greetings", args, who.actor, command_of(who, None))  # there has to be such a mailbox
+    kept: Messages = request.app.state.messages
+    brought = await asyncio.to_thread(kept.bring, whose, await body_of(request, MAX_WAVE, "a greeting"))
+    about: dict[str, str | int] = {"message": brought.message, "file": brought.file, "key": brought.key.hex()}
+    about |= {"sha256": brought.sha256, "duration_ms": brought.duration_ms}
+    taken = ""
+    try:
+        answer = await port.call("mailboxes.greet", args | about, who.actor, command_of(who, command_id))
+        taken = answer["message"]
+    finally:
+        if taken != brought.message:  # it was refused, or is a repetition of one that was taken
+            await asyncio.to_thread(kept.discard, brought.file)
+    return JSONResponse({"greeting": greeting, "sha256": brought.sha256, "duration_ms": brought.duration_ms})
+
+
+@router.delete("/{number}/greetings/{greeting}", summary="Erase a greeting")
+async def ungreet(
+    number: str, greeting: State, port: Port, who: Keeper, tenant: Tenant = None, command_id: CommandId = None
+) -> JSONResponse:
+    """The declared text is spoken again."""
+    args = {"tenant": one_tenant(who, tenant, "mailbox"), "number": number, "greeting": greeting}
+    return JSONResponse(await port.call("mailboxes.ungreet", args, who.actor, command_of(who, command_id)))
+
+
+async def _wave(request: Request, found: dict[str, str], name: str) -> StreamingResponse:
+    kept: Messages = request.app.state.messages
+    sound = await asyncio.to_thread(kept.audio, found["file"], bytes.fromhex(found["key"]))
+    headers = {"Content-Length": str(len(sound)), "Content-Disposition": f'attachment; filename="{name}.wav"'}
+    return StreamingResponse(pieces(sound, 0, len(sound)), media_type="audio/wav", headers=headers | _PRIVATE)

@@ -139,15 +139,35 @@ class Commands(Protocol):
         `recordings.steer` {tenant, call_id, wish: start | stop | pause | resume | mask | unmask} -> {changed};
         `recordings.erase` {tenant, recording} -> {erased}.
         `mailboxes` {tenant}, `mailboxes.messages` {tenant, number}, `mailboxes.audio` {tenant, number, message} ->
-        {file, key}, `mailboxes.change` {tenant, number, message, what: heard | new | delete} -> {changed}.
+        {file, key}, `mailboxes.change` {tenant, number, message, what: heard | new | delete} -> {changed};
+        `mailboxes.greetings` {tenant, number}, `mailboxes.greeting` {tenant, number, greeting: busy | away | none} ->
+        {file, key}, `mailboxes.greet` {tenant, number, greeting, message, file, key, sha256, duration_ms} ->
+        {changed, message}, `mailboxes.ungreet` {tenant, number, greeting} -> {changed}.
         """
 
 
+class Brought(msgspec.Struct, frozen=True):
+    """A greeting in the storage: what it is called, its file there, the key with which that is sealed, SHA-256 of the
+    WAV as it is served, and its length."""
+
+    message: str
+    file: str
+    key: bytes
+    sha256: str
+    duration_ms: int
+
+
 class Messages(Protocol):
-    """What was said in messages."""
+    """What was said in messages, and greetings that are brought. All of it blocks, and may raise Refusal."""
 
     def audio(self, file: str, key: bytes) -> Sound:
-        """The WAV that a file holds which is sealed with this key. Blocks. Raises Refusal."""
+        """The WAV that a file holds which is sealed with this key."""
+
+    def bring(self, tenant: str, content: bytes) -> Brought:
+        """Keep a WAV in the storage. Refusal(`invalid`) for what is none, or too long."""
+
+    def discard(self, file: str) -> None:
+        """What was brought is not wanted after all."""
 
 
 class KeyCheck(Protocol):

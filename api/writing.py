@@ -65,7 +65,7 @@ async def apply(
 
     Several documents go together as `{"documents": [{"source": ..., "text": ...}]}` in JSON.
     """
-    documents = _documents(await _body(request), source)
+    documents = _documents(_text(await body_of(request, MAX_BODY, "a document")), source)
     args = {"documents": documents, "tenant": who.tenant}
     return JSONResponse(await port.call("apply", args, who.actor, command_of(who, command_id)))
 
@@ -131,15 +131,20 @@ def command_of(who: Principal, given: str | None) -> str:
     return f"{who.id}/{given}" if given else uuid4().hex
 
 
-async def _body(request: Request) -> str:
+async def body_of(request: Request, most: int, what: str) -> bytes:
+    """All of it. Raises HTTPException(413) for more than `most` bytes; `what` it is for."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MAX_BODY:
-            raise HTTPException(413, f"a document has at most {MAX_BODY} bytes")
+        if size > most:
+            raise HTTPException(413, f"{what} has at most {most} bytes")
         parts.append(part)
+    return b"".join(parts)
+
+
+def _text(body: bytes) -> str:
     try:
-        return b"".join(parts).decode("utf-8-sig")
+        return body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Refusal("invalid", "the document is not UTF-8") from None
 

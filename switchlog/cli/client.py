@@ -89,6 +89,11 @@ class Client:
         """The answer's JSON. Raises CliError."""
         return self._ask("POST", path, params=_given(params or {}), **body).json()
 
+    def put(self, path: str, content: bytes, kind: str, **params: Any) -> Any:
+        """As `get`."""
+        headers = {"Content-Type": kind}
+        return self._ask("PUT", path, params=_given(params), content=content, headers=headers).json()
+
     def delete(self, path: str, **params: Any) -> Any:
         """As `get`."""
         return self._ask("DELETE", path, params=_given(params)).json()

@@ -15,6 +15,8 @@ from switchlog.cli.output import Json, note, print_json, print_table, tell_chang
 app = typer.Typer(help="Mailboxes and the messages in them.", rich_markup_mode=None)
 _BOXES = ("tenant", "number", "new", "heard")
 _MESSAGES = ("left_at", "number", "name", "duration_ms", "heard", "message")
+_GREETINGS = ("greeting", "since", "duration_ms")
+State = Annotated[str, typer.Argument(help="For which callers: busy, away or none.")]
 Number = Annotated[str, typer.Argument(help="The number of the mailbox.")]
 Message = Annotated[str, typer.Argument(help="As in `switchlog mailboxes messages`.")]
 
@@ -45,12 +47,7 @@ def save(
     tenant: Tenant = None,
 ) -> None:
     """Write what was said into a WAV file; the message stays as new as it was."""
-    with Client.found() as client:
-        query = f"?tenant={quote(tenant, safe='')}" if tenant else ""
-        pieces = client.pieces(f"{_path(number, message)}/audio{query}")
-        with file.open("wb") as kept:
-            for piece in pieces:
-                kept.write(piece)
+    _save(f"{_path(number, message)}/audio", tenant, file)
     note(f"{message} is in {file}")
 
 
@@ -76,6 +73,61 @@ def delete(number: Number, message: Message, tenant: Tenant = None, as_json: Jso
     with Client.found() as client:
         answer = client.delete(_path(number, message), tenant=tenant)
     tell_change(answer, as_json, f"{message} is deleted")
+
+
+@app.command()
+def greetings(number: Number, tenant: Tenant = None, as_json: Json = False) -> None:
+    """The recorded greetings of a mailbox; elsewhere the declared text is spoken."""
+    with Client.found() as client:
+        answer = client.get(_greeting_path(number), tenant=tenant)
+    _print(answer, _GREETINGS, as_json, f"no greeting of {number} is recorded")
+
+
+@app.command()
+def greet(
+    number: Number,
+    state: State,
+    file: Annotated[Path, typer.Argument(help="A WAV of up to two minutes.", exists=True, dir_okay=False)],
+    tenant: Tenant = None,
+) -> None:
+    """Have callers hear a WAV file as a greeting."""
+    with Client.found() as client:
+        client.put(f"{_greeting_path(number, state)}/audio", file.read_bytes(), "audio/wav", tenant=tenant)
+    note(f"callers of {number} hear {file} ({state})")
+
+
+@app.command("save-greeting")
+def save_greeting(
+    number: Number,
+    state: State,
+    file: Annotated[Path, typer.Argument(help="Where the WAV is to be written.")],
+    tenant: Tenant = None,
+) -> None:
+    """Write a recorded greeting into a WAV file."""
+    _save(f"{_greeting_path(number, state)}/audio", tenant, file)
+    note(f"the greeting is in {file}")
+
+
+@app.command("delete-greeting")
+def delete_greeting(number: Number, state: State, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Erase a recorded greeting: the declared text is spoken again."""
+    with Client.found() as client:
+        answer = client.delete(_greeting_path(number, state), tenant=tenant)
+    tell_change(answer, as_json, "the greeting is deleted")
+
+
+def _save(path: str, tenant: str | None, file: Path) -> None:
+    query = f"?tenant={quote(tenant, safe='')}" if tenant else ""
+    with Client.found() as client:
+        pieces = client.pieces(f"{path}{query}")
+        with file.open("wb") as kept:
+            for piece in pieces:
+                kept.write(piece)
+
+
+def _greeting_path(number: str, state: str = "") -> str:
+    path = f"/v1/mailboxes/{quote(number, safe='')}/greetings"
+    return f"{path}/{quote(state, safe='')}" if state else path
 
 
 def _path(number: str, message: str = "") -> str:

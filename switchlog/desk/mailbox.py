@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from adapters.command.local import Command, Handler
-from domain.mailbox.input import Delete, Hear, Input, Renew
+from domain.mailbox.greeting import STATES
+from domain.mailbox.input import Delete, Greet, Hear, Input, Renew
 from domain.mailbox.mailbox import Mailbox, Message
 from domain.refusal import Refusal
 from domain.routing.directory import Directory
@@ -23,7 +24,7 @@ _CHANGES: Mapping[str, Callable[[str, str, str], Input]] = {"heard": Hear, "new"
 
 def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[str, Handler]:
     """`mailboxes` {tenant}, `mailboxes.messages` {tenant, number}, `mailboxes.audio` {tenant, number, message} ->
-    {file, key}, `mailboxes.change` {tenant, number, message, what} -> {changed}."""
+    {file, key}, `mailboxes.change` {tenant, number, message, what} -> {changed}; and those of `_greetings`."""
 
     async def mailboxes(command: Command) -> list[dict[str, Any]]:
         studio, tenant = session.studio, command.args.get("tenant")
@@ -38,25 +39,66 @@ def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[st
         return [_shown(one) for one in mailbox.there] if mailbox is not None else []
 
     async def audio(command: Command) -> dict[str, str]:
-        message = _message(session, directory(), command)
-        assert session.studio is not None
-        return {"file": message.file, "key": session.studio.mailroom.key_of(message).hex()}
+        return _file(session, _message(session, directory(), command))
 
     async def change(command: Command) -> dict[str, Any]:
         message = _message(session, directory(), command)
-        assert session.studio is not None
-        args = command.args
-        inp = _CHANGES[args["what"]](command.id, command.actor, message.id)
-        lost = Refusal("unavailable", f"the shard of the mailbox {args['number']} is being claimed: ask again")
-        name = BoxName(args["tenant"], args["number"])
-        return await changed(partial(session.studio.mailroom.handle, name, inp), lost)
+        return await _told(session, command, _CHANGES[command.args["what"]](command.id, command.actor, message.id))
 
     return {
         "mailboxes": mailboxes,
         "mailboxes.messages": messages,
         "mailboxes.audio": audio,
         "mailboxes.change": change,
+        **_greetings(session, directory),
     }
+
+
+def _greetings(session: Session, directory: Callable[[], Directory]) -> Mapping[str, Handler]:
+    """`mailboxes.greetings` {tenant, number}, `mailboxes.greeting` {tenant, number, greeting} -> {file, key},
+    `mailboxes.greet` {tenant, number, greeting, message, file, key, sha256, duration_ms} -> {changed, message},
+    `mailboxes.ungreet` {tenant, number, greeting} -> {changed}."""
+
+    async def greetings(command: Command) -> list[dict[str, Any]]:
+        mailbox = _known(session, directory(), command)
+        recorded = mailbox.greetings if mailbox is not None else {}
+        return [_greeting_shown(recorded[state]) for state in STATES.values() if state in recorded]
+
+    async def greeting(command: Command) -> dict[str, str]:
+        return _file(session, _greeting(session, directory(), command))
+
+    async def greet(command: Command) -> dict[str, Any]:
+        _known(session, directory(), command)
+        if session.studio is None:
+            raise Refusal("unavailable", "there are no media here: set SWITCHLOG_MEDIA_PORTS")
+        args = command.args
+        key = session.studio.mailroom.seal(bytes.fromhex(args["key"]))
+        about = (args["greeting"], key, args["file"], args["sha256"], args["duration_ms"])
+        told = await _told(session, command, Greet(command.id, command.actor, args["message"], *about))
+        return {**told, "message": args["message"]}
+
+    async def ungreet(command: Command) -> dict[str, Any]:
+        known = _greeting(session, directory(), command)
+        return await _told(session, command, Delete(command.id, command.actor, known.id))
+
+    return {
+        "mailboxes.greetings": greetings,
+        "mailboxes.greeting": greeting,
+        "mailboxes.greet": greet,
+        "mailboxes.ungreet": ungreet,
+    }
+
+
+async def _told(session: Session, command: Command, inp: Input) -> dict[str, bool]:
+    assert session.studio is not None
+    name = BoxName(command.args["tenant"], command.args["number"])
+    lost = Refusal("unavailable", f"the shard of the mailbox {name.number} is being claimed: ask again")
+    return await changed(partial(session.studio.mailroom.handle, name, inp), lost)
+
+
+def _file(session: Session, message: Message) -> dict[str, str]:
+    assert session.studio is not None
+    return {"file": message.file, "key": session.studio.mailroom.key_of(message).hex()}
 
 
 def _known(session: Session, directory: Directory, command: Command) -> Mailbox | None:
@@ -75,6 +117,24 @@ def _message(session: Session, directory: Directory, command: Command) -> Messag
     if message is None or not message.there:
         raise Refusal("missing", f"there is no message {wanted} in this mailbox", field="message")
     return message
+
+
+def _greeting(session: Session, directory: Directory, command: Command) -> Message:
+    """Raises Refusal."""
+    mailbox, state = _known(session, directory, command), command.args["greeting"]
+    known = mailbox.greetings.get(state) if mailbox is not None else None
+    if known is None:
+        raise Refusal("missing", f"no greeting of this mailbox is recorded for {state}", field="greeting")
+    return known
+
+
+def _greeting_shown(message: Message) -> dict[str, Any]:
+    return {
+        "greeting": message.greeting,
+        "since": message.left_at,
+        "duration_ms": message.duration_ms,
+        "sha256": message.sha256,
+    }
 
 
 def _shown(message: Message) -> dict[str, Any]:

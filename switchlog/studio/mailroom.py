@@ -170,8 +170,12 @@ class Mailroom:
         greeting: str = "",
     ) -> None:
         """Begin a message of (number, name), or a greeting. Raises JournalError and NotOwned."""
-        key, actor = self._parts.seal(self._parts.chance(32).hex()), f"leg:{message}"
+        key, actor = self.seal(self._parts.chance(32)), f"leg:{message}"
         self.handle(name, Begin(actor, actor, message, *caller, key, greeting), done)
+
+    def seal(self, key: bytes) -> str:
+        """A file's key as events have it."""
+        return self._parts.seal(key.hex())
 
     def record(self, message: Message) -> Record:
         """The file of a message that is being recorded, for the media worker."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from api.ports import CdrFilter, EventFilter, EventPage, Item, RecordingFilter, Scope
+from api.ports import Brought, CdrFilter, EventFilter, EventPage, Item, RecordingFilter, Scope
 from domain.apikey import Principal, Role
 from domain.ports import PARTITION, Cursor
 from domain.refusal import Refusal
@@ -49,9 +49,20 @@ def key_of(role: Role, tenant: str | None = None) -> str:
 class FakeMessages:
     """Files that hold their names."""
 
+    def __init__(self) -> None:
+        self.brought: list[bytes] = []
+        self.discarded: list[str] = []
+
     def audio(self, file: str, key: bytes) -> Bytes:
         assert key == bytes(32)
         return Bytes(file.encode())
+
+    def bring(self, tenant: str, content: bytes) -> Brought:
+        self.brought.append(content)
+        return Brought("m", f"{tenant}/voicemail/m", bytes(32), "ab", 1000)
+
+    def discard(self, file: str) -> None:
+        self.discarded.append(file)
 
 
 class FakeKeys:
@@ -202,9 +213,26 @@ def _mailbox(name: str, args: Mapping[str, Any]) -> Any:
         return {"file": f"{args['tenant']}/voicemail/{args['message']}", "key": "00" * 32}
     if name == "mailboxes.change":
         return {"changed": args["what"] != "new"}
+    if name in _GREETINGS:
+        return _GREETINGS[name](args)
     assert name == "mailboxes.messages", f"nobody asks for {name}"
     caller = {"number": "1001", "name": "Alice", "left_at": START.isoformat()}
     return [{"message": "m1", **caller, "duration_ms": 2500, "heard": False}]
+
+
+def _greet(args: Mapping[str, Any]) -> Any:
+    if args["greeting"] == "none":
+        raise Refusal("unavailable", "the shard of the mailbox 1002 is being claimed: ask again")
+    return {"changed": True, "message": "m" if args["greeting"] == "busy" else "former"}
+
+
+_GREETINGS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "mailboxes.greetings": lambda args: [{"greeting": "busy", "since": START.isoformat(), "duration_ms": 1000}],
+    "mailboxes.greeting": lambda args: {"file": f"{args['tenant']}/voicemail/{args['greeting']}", "key": "00" * 32},
+    "mailboxes.greet": _greet,
+    "mailboxes.ungreet": lambda args: {"changed": True},
+}
+"""One is recorded; of those that are brought `busy` is taken, `away` was taken before, and `none` cannot be."""
 
 
 def _steered(args: Mapping[str, Any]) -> Any:

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from aiosmtpd.controller import Controller
 
-from media.tone import levels
+from media.tone import levels, tone
+from media.wav import wave as wave_of
 from tests.e2e.talk import LOUD_DBFS, QUIET_DBFS, TONES_HZ, hears, phone
 from tests.fixtures.ports import free_ports
 from tests.fixtures.server import Server, tenant
@@ -26,6 +27,8 @@ from tests.phones.lamp import has_lamps, lamp
 from tests.phones.phone import Phone
 
 BOX = "/v1/mailboxes/1002/messages"
+GREETING = "/v1/mailboxes/1002/greetings/busy/audio"
+BROUGHT_HZ = 1000.0
 ACME = {"tenant": "acme"}
 SAID_S = 2.5
 
@@ -132,6 +135,17 @@ async def test_a_greeting_is_recorded_by_phone_and_heard_by_callers(server: Serv
     await incoming.reject(486)
     await call.state("answered", 10)
     await hears(call, TONES_HZ["1002"], TONES_HZ["1001"])
+    await call.hang_up()
+    brought = wave_of(tone(BROUGHT_HZ, 5, 16_000), 16_000)
+    async with server.client() as client:
+        answer = await client.put(GREETING, params=ACME, content=brought)
+        assert answer.status_code == 200, answer.text
+        fetched = (await client.get(GREETING, params=ACME)).content
+    assert hashlib.sha256(fetched).hexdigest() == answer.json()["sha256"]
+    call = await alice.dial("1002")
+    await (await bob.incoming(10)).reject(486)
+    await call.state("answered", 10)
+    await hears(call, BROUGHT_HZ, TONES_HZ["1002"])
     await call.hang_up()
 
 

@@ -202,6 +202,17 @@ def test_messages_are_shown_saved_and_deleted(site: Site, run: Run, tmp_path: Pa
     assert site.commands.asked[-1][1]["what"] == "delete"
 
 
+def test_greetings_are_brought_shown_saved_and_deleted(site: Site, run: Run, tmp_path: Path) -> None:
+    wav, own = tmp_path / "greeting.wav", ("--tenant", "acme")
+    wav.write_bytes(b"RIFF")
+    assert run("mailboxes", "greet", "1002", "busy", str(wav), *own).err.startswith("callers of 1002 hear")
+    assert "busy" in run("mailboxes", "greetings", "1002", *own).out
+    assert run("mailboxes", "save-greeting", "1002", "busy", str(wav), *own).code == 0
+    assert wav.read_bytes() == b"acme/voicemail/busy"
+    assert run("mailboxes", "delete-greeting", "1002", "busy", *own).err == "the greeting is deleted\n"
+    assert run("mailboxes", "greet", "1002", "sad", str(wav), *own).code == 2
+
+
 def test_recordings_are_shown_fetched_steered_and_erased(site: Site, run: Run, tmp_path: Path) -> None:
     ended = run("recordings", "--tenant", "acme")
     assert (ended.code, ended.out.count("acme"), "globex" in ended.out) == (0, 3, False)
