@@ -67,6 +67,7 @@ class Cycle:
             self.keying,
             self._hush,
             self._hear_report,
+            self.press,
             said,
         )
         self._outbound = Outbound(self.columns, network)
@@ -100,6 +101,12 @@ class Cycle:
         self.columns.settle()
         self._outbound.settle()
 
+    def press(self, stream: Stream, digits: str) -> None:
+        """Send digits to a leg in its sound's place, behind those that wait; none if it takes none."""
+        if stream.leg.dtmf >= 0 and stream.leg.sends and self.streams[stream.row] is stream:
+            stream.keys.send(digits)
+            self.pressing.add(stream)
+
     def renew(self, stream: Stream) -> None:
         """Begin a new stream to a party: no key may ever see one of its numbers again (`media.srtp`)."""
         self.settle()
@@ -126,6 +133,9 @@ class Cycle:
         self._look.arrange(self._rooms)
         pairs = [tuple(room.streams.values()) for room in self._rooms if room.is_relayed]
         self._relay.arrange([(one, other) for one, other in pairs])
+        for room in self._rooms:
+            for stream, partner in room.partners():
+                stream.partner = partner
         mixed = sorted((room for room in self._rooms if not room.is_relayed), key=lambda room: room.rate_hz)
         before, self._groups = self._groups, {}
         self._told &= {playback for group in before.values() for _, _, playback in group.playbacks()}

@@ -270,9 +270,8 @@ class Engine:
         stream.pointed = False
 
     def _press(self, stream: Stream) -> None:
-        if stream.leg.send_digits and stream.leg.dtmf >= 0:
-            stream.keys.send(stream.leg.send_digits)
-            self._cycle.pressing.add(stream)
+        if stream.leg.send_digits:
+            self._cycle.press(stream, stream.leg.send_digits)
 
     def _leave(self, stream: Stream, now_s: float) -> None:
         party = self._cycle.reports.leave(stream, now_s)

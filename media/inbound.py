@@ -52,8 +52,10 @@ class Inbound:
         keying: Keying,
         hush: Hush,
         report: Report,
+        press: Callable[[Stream, str], None],
         said: list[FromWorker],
     ) -> None:
+        """`press(stream, digit)`: send a digit to a leg."""
         self._columns = columns
         self._cells = cells
         self._steady = Steady(columns, cells)
@@ -63,6 +65,7 @@ class Inbound:
         self._keying = keying
         self._hush = hush
         self._report = report
+        self._press = press
         self._said = said
         self.changed = False
         """whether a leg's sound comes another way than before; whoever asked sets it back"""
@@ -104,6 +107,8 @@ class Inbound:
     def _tell_pressed(self, stream: Stream, digits: Iterable[Digit]) -> None:
         for digit, duration_ms in digits:
             self._said.append(Dtmf(stream.context, stream.leg.id, digit, duration_ms))
+            if stream.partner is not None and not stream.leg.muted and not stream.partner.leg.deaf:
+                self._press(stream.partner, digit)
         (self._pressing.add if stream.events.under_way else self._pressing.discard)(stream)
 
     def _sort(self, batch: Batch, headers: Headers, chosen: Numbers, opened: Flags | None) -> None:

@@ -6,7 +6,7 @@ What may live here: the rules of `rev` and `epoch`, and of the rate of a mix. Wh
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from media import codec as codecs
@@ -41,10 +41,21 @@ class Room:
         return self.desired.clock_rate_hz or mix_rate_hz(self.desired.legs)
 
     @property
+    def is_pair(self) -> bool:
+        """Whether it is two legs that only hear each other."""
+        return self.desired.relayed and len(self.desired.legs) == _RELAYED_LEGS
+
+    def partners(self) -> Iterator[tuple[Stream, Stream | None]]:
+        """Each leg with the one that is to be sent its digits: none where packets pass as they are, digits and all."""
+        mixed = self.is_pair and not self.is_relayed
+        others = [*self.streams.values()][::-1] if mixed else [None] * len(self.streams)
+        return zip(self.streams.values(), others, strict=True)
+
+    @property
     def is_relayed(self) -> bool:
         """Whether packets pass as they are: that is wanted of two legs of one codec, and they hear nothing else."""
         wanted = self.desired
-        if not wanted.relayed or len(wanted.legs) != _RELAYED_LEGS or wanted.plays or wanted.records:
+        if not self.is_pair or wanted.plays or wanted.records:
             return False
         one, other = wanted.legs
         same = (one.codecs[0].name.upper(), one.codecs[0].clock_rate_hz, one.codecs[0].channels)

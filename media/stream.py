@@ -79,6 +79,8 @@ class Stream:
         self.late_before = 0
         self.plays: dict[str, Playback] = {}
         """what it alone is to hear, in this order, one after the other"""
+        self.partner: Stream | None = None
+        """the leg that gets its digits, of two that only hear each other, where packets do not pass as they are"""
         self.pressed: list[Digit] = []
         """digits in its sound that were not told yet"""
         self._detector: Detector | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from media import dtmf, rtp
-from media.wire import Codec, Dtmf, Ready, Sdes, Silent
-from tests.media.party import OPUS, PCMA, PCMU, Phone, Stage
+from media.wire import Codec, Dtmf, Ready, Record, Sdes, Silent
+from tests.media.party import G722, OPUS, PCMA, PCMU, Phone, Stage
 
 EXTENSION = b"\xbe\xde\x00\x01" + bytes(4)
 A_HZ, B_HZ = 400.0, 700.0
@@ -81,19 +82,66 @@ def test_losses_stay_visible_and_are_measured(made: Stage) -> None:
 def test_digits_pass_under_the_other_s_payload_type_and_are_told(made: Stage) -> None:
     a, b = pair(made)
     made.run(0.1)
-    sender = dtmf.EventSender()
-    sender.send("7")
-    start = a.timestamp
-    while sender.busy:
-        event = sender.tick(start)
-        if event is not None:
-            a.speak(rtp.header(101, a.sequence, event.timestamp, a.ssrc, event.marker) + event.payload)
-            a.sequence += 1
-        made.tick()
+    press(made, a, "7")
     events = [packet for packet in b.got if packet.payload_type == 98]
     assert len(events) == 7
     assert [packet.marker for packet in events] == [True] + [False] * 6
     assert made.words(Dtmf) == [Dtmf("room", "a", "7", 100)]
+
+
+@pytest.mark.parametrize("codec", [G722, OPUS])
+def test_digits_pass_between_two_codecs(made: Stage, codec: Codec) -> None:
+    """Also from one clock to another."""
+    a, b = made.phone(PCMU, A_HZ), made.phone(codec, B_HZ)
+    made.put([a.leg("a", dtmf=101), b.leg("b", dtmf=98)], relayed=True)
+    made.run(0.1)
+    for digit in "7#":
+        press(made, a, digit)
+        made.run(0.3)
+    receiver, digits = dtmf.EventReceiver(codec.clock_rate_hz), list[dtmf.Digit]()
+    for packet in b.got:
+        if packet.payload_type == 98:
+            digits += receiver.receive(packet, made.now_s * 1000)
+    assert [(digit.digit, digit.duration_ms) for digit in digits] == [("7", 100), ("#", 100)]
+    assert [word.digit for word in made.words(Dtmf)] == ["7", "#"]
+    assert {(later.sequence - one.sequence) % 65536 for one, later in pairwise(b.got)} == {1}
+
+
+@pytest.mark.parametrize(("of_a", "of_b"), [({"muted": True}, {}), ({}, {"deaf": True}), ({}, {"sends": False})])
+def test_digits_pass_where_sound_does(made: Stage, of_a: dict[str, object], of_b: dict[str, object]) -> None:
+    a, b = made.phone(PCMU, A_HZ), made.phone(OPUS, B_HZ)
+    made.put([a.leg("a", dtmf=101, **of_a), b.leg("b", dtmf=98, **of_b)], relayed=True)
+    press(made, a, "7")
+    made.run(0.3)
+    assert [packet for packet in b.got if packet.payload_type == 98] == []
+    assert len(made.words(Dtmf)) == 1
+
+
+def test_digits_pass_while_it_is_recorded(made: Stage, tmp_path: Path) -> None:
+    a, b = made.phone(PCMU, A_HZ), made.phone(PCMU, B_HZ)
+    legs = [a.leg("a", dtmf=101), b.leg("b", dtmf=98)]
+    made.put(legs, relayed=True, records=(Record("r", str(tmp_path / "r"), sides=("a", "b")),))
+    press(made, a, "7")
+    made.run(0.3)
+    assert any(packet.payload_type == 98 for packet in b.got)
+    made.put(legs, rev=2, relayed=True)
+    b.got.clear()
+    press(made, a, "8")
+    made.run(0.3)
+    assert sum(packet.payload_type == 98 for packet in b.got) == 7, "once, as it came"
+
+
+def press(made: Stage, phone: Phone, digit: str) -> None:
+    """A telephone-event of 100 ms, by this phone's clock."""
+    sender = dtmf.EventSender(phone.codec.clock_rate_hz)
+    sender.send(digit)
+    start = phone.timestamp
+    while sender.busy:
+        event = sender.tick(start)
+        if event is not None:
+            phone.speak(rtp.header(101, phone.sequence, event.timestamp, phone.ssrc, event.marker) + event.payload)
+            phone.sequence += 1
+        made.tick()
 
 
 def test_how_its_silence_sounds_passes_and_excuses_it(made: Stage) -> None:
