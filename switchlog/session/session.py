@@ -13,7 +13,6 @@ from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
 
@@ -21,18 +20,14 @@ from adapters.journal.codec import decode
 from adapters.sip.application import whom
 from adapters.sip.application.parts import Now
 from adapters.sip.dialog.identifier import SipIdentifiers
-from adapters.sip.dialog.peer import Device, phone_of, sought_at
-from adapters.sip.edge.edge import Edge, EdgeError, Tap
+from adapters.sip.dialog.peer import Device
+from adapters.sip.edge.edge import Edge, Tap
 from adapters.sip.gate.gate import Knowledge
 from adapters.sip.message.message import Request, Response
 from adapters.sip.transaction.event import Event
 from domain.call.call import Call
-from domain.call.input import Failed
-from domain.call.leg import Leg, LegState
 from domain.ids import SHARDS
-from domain.ports import JournalFull
-from domain.switchboard import NotOwned
-from domain.values import UNREACHABLE, Contact, Flow
+from domain.values import Contact, Flow
 from switchlog.node.node import Nodes
 from switchlog.node.strain import Strain, worst
 from switchlog.node.warden import Streams, Warden, always
@@ -42,6 +37,7 @@ from switchlog.session.call_log import log_events, tell_jump
 from switchlog.session.clock import SteadyClock
 from switchlog.session.demand import Demands
 from switchlog.session.holding import holder_of, read_live
+from switchlog.session.reach import Reach
 from switchlog.session.sentry import Sentry
 from switchlog.session.wiring import Hooks, SessionParts, act_all, dues_of, new_call, wire
 from switchlog.studio.media_link import MediaLinks
@@ -49,8 +45,6 @@ from switchlog.studio.media_link import MediaLinks
 GRAIN_S = 0.02
 """Timers this close together ring once: to wake the loop costs more than what most are for, and none is that exact."""
 _log = structlog.get_logger(__name__)
-_GONE_GRACE_S = 4.0
-"""How long a device whose connection broke may take to come back before a call to it fails."""
 
 
 class Session:
@@ -95,12 +89,12 @@ class Session:
         self._application, self._perform, self._prober = switch.application, switch.perform, switch.prober
         self.studio = self.media.studio = switch.studio
         self.board, self._dues = switch.board, dues_of(switch)
+        self._reach = Reach(self.board, self._peers, self._edge, self._spawn)
         self.warden = self._new_warden(parts)
         self._open = self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = self._rang_at = 0.0
         self._due: tuple[datetime, float] | None = None
-        self._reaching: set[Device] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _hooks(self) -> Hooks:
@@ -267,60 +261,12 @@ class Session:
         self.warden.lost(shard, reason)
 
     def _device_back(self, device: Device) -> None:
-        """A phone came back on another connection: say again what its calls are owed."""
-        for call in self.board.calls_of(device.tenant, device.username):
-            legs = {leg.id for leg in call.legs.values() if leg.dialog.device == device.username}
-            try:
-                self.board.repeat(call, legs)
-            except (JournalFull, NotOwned):
-                _log.warning("a phone came back, but what it is owed must wait", call=str(call.id), tenant=call.tenant)
+        self._reach.back(device)
 
     def _unreachable(self, call: Call, leg: str) -> None:
-        """No live connection leads to a leg's phone: try its Contact if it may be, and wait for it to come back."""
-        dialog = call.legs[leg].dialog
-        device = phone_of(call.tenant, dialog)
-        if device in self._reaching:
-            return
-        self._reaching.add(device)
-        self._spawn(self._reach(call.id, leg, device))
+        self._reach.seek(call, leg)
 
     # --- tasks
-
-    async def _reach(self, call_id: UUID, leg_id: str, device: Device) -> None:
-        call = self.board.find(call_id)
-        try:
-            if call is None:
-                return
-            flow = await self._connect(call, call.legs[leg_id])
-            if flow is not None and self._peers.heard(device, flow):
-                self._device_back(device)
-            if flow is None and call.legs[leg_id].state is LegState.DIALED:
-                await asyncio.sleep(_GONE_GRACE_S)
-                self._give_up(call, leg_id)
-        finally:
-            self._reaching.discard(device)
-
-    async def _connect(self, call: Call, leg: Leg) -> Flow | None:
-        place = sought_at(leg.dialog)
-        bindings = self.board.contacts(call.tenant, leg.number)
-        if place is None or any(one.reg_id and one.uri == leg.dialog.remote_target for one in bindings):
-            return None  # RFC 5626: whoever registers by flows opens them, and a flow that is gone is gone
-        try:
-            return await self._edge.connect(*place)
-        except EdgeError as error:
-            _log.info("device not reachable", call=str(call.id), tenant=call.tenant, reason=str(error))
-            return None
-
-    def _give_up(self, call: Call, leg_id: str) -> None:
-        leg = call.legs[leg_id]
-        if leg.state is not LegState.DIALED or self._peers.route(call.tenant, leg.dialog) is not None:
-            return
-        try:
-            self.board.handle(call.id, Failed("flow:gone", f"leg:{leg_id}", leg_id, UNREACHABLE), lambda accepted: None)
-        except (JournalFull, NotOwned):
-            _log.warning(
-                "a leg could not be failed now; its ring time will end it", call=str(call.id), tenant=call.tenant
-            )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
