@@ -43,7 +43,7 @@ GROUPS = (
     Group(("restart",), group.restarted),
     Group(("tenants",), group.many_tenants),
     Group(("codec",), media_group.codecs),
-    Group(("conference", "conference-srtp", "relay", "steady", "takeover", "click"), media_group.legs),
+    Group(("conference", "conference-srtp", "relay", "steady", "shared", "takeover", "click"), media_group.legs),
     Group(("recording",), media_group.recordings),
     Group(("hear",), media_group.hear),
 )

@@ -13,15 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.measure import percentile
 from bench.media_phones import CODECS, HOST, SUITE
 from bench.table import Row
-from media.wire import Context, Frames, Leg, Put, Ready, Sdes, frame, from_worker
+from media.wire import Context, Frames, Leg, Put, Ready, Sdes, Span, frame, from_worker
 from tests.fixtures.ports import free_pairs
 
 YARDSTICK = "bare loop: same socket calls, bare numpy mix"
@@ -65,11 +65,7 @@ def row(shape: Shape, seconds: float, floor_percent: float) -> Row:
         UNIT,
         YARDSTICK,
         floor_percent,
-        worst={
-            "tick p99 ms": percentile(cost.ticks_ms, 0.99),
-            "tick max ms": percentile(cost.ticks_ms, 1.0),
-            "lost %": cost.lost_percent,
-        },
+        worst=_worst(cost),
         facts={"legs": shape.legs, "contexts": shape.rooms, "seconds": seconds},
     )
 
@@ -87,12 +83,60 @@ def worker(shape: Shape, seconds: float) -> Cost:
                     begin(speakers, ports)
                     time.sleep(SETTLE_S)
                     _ticks(process)
-                    percent = _watched(process.pid, seconds, shape.legs)
+                    percent = _watched([process.pid], seconds, shape.legs)
                     ticks_ms = _ticks(process)
                 lost_percent = _lost(speakers)
             finally:
                 process.terminate()
         return Cost(percent, ticks_ms, lost_percent)
+
+
+def shared(shape: Shape, seconds: float, floor_percent: float) -> Row:
+    """One room over two workers, which exchange their sums; `floor_percent` is of as many legs as each has."""
+    with tempfile.TemporaryDirectory() as folder, phones(shape) as (speakers, remotes), ExitStack() as opened:
+        ports, half = free_pairs(len(remotes)), shape.legs // 2
+        (room,) = contexts(shape, ports, remotes).values()
+        names = ("one.sock", "two.sock")
+        processes = [opened.enter_context(_started(Path(folder) / name)) for name in names]
+        for number, name in enumerate(names):
+            legs = room.legs[number * half : (number + 1) * half]
+            span = Span(number == 0, tuple(other for other in names if other != name))
+            client = opened.enter_context(connected(Path(folder) / name))
+            _put_all(client, {"room0": Context(legs, clock_rate_hz=8000, span=span)})
+        begin(speakers, ports)
+        time.sleep(SETTLE_S)
+        for process in processes:
+            _ticks(process)
+        percent = _watched([process.pid for process in processes], seconds, shape.legs)
+        ticks_ms = [one for process in processes for one in _ticks(process)]
+        lost_percent = _lost(speakers)
+    return Row(
+        f"conference leg, {shape.codec}, {shape.legs} legs in 1 room over 2 workers",
+        percent,
+        UNIT,
+        YARDSTICK,
+        floor_percent,
+        worst=_worst(Cost(percent, ticks_ms, lost_percent)),
+        facts={"legs": shape.legs, "contexts": 1, "workers": 2, "seconds": seconds},
+    )
+
+
+@contextmanager
+def _started(control: Path) -> Iterator[subprocess.Popen[str]]:
+    words = [sys.executable, "-m", "bench.media_worker", "--control", str(control)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _worst(cost: Cost) -> dict[str, float]:
+    return {
+        "tick p99 ms": percentile(cost.ticks_ms, 0.99),
+        "tick max ms": percentile(cost.ticks_ms, 1.0),
+        "lost %": cost.lost_percent,
+    }
 
 
 def floor(legs: int, seconds: float) -> float:
@@ -109,7 +153,7 @@ def floor(legs: int, seconds: float) -> float:
                 process.stdout.readline()
                 begin(speakers, ports)
                 time.sleep(SETTLE_S / 3)
-                return _watched(process.pid, seconds, legs)
+                return _watched([process.pid], seconds, legs)
             finally:
                 process.kill()
 
@@ -164,19 +208,23 @@ def contexts(shape: Shape, ports: Sequence[int], remotes: Sequence[int]) -> dict
 
 def put(client: socket.socket, shape: Shape, ports: Sequence[int], remotes: Sequence[int]) -> None:
     """Share the legs out among the rooms, and wait until all are ready."""
-    for name, context in contexts(shape, ports, remotes).items():
+    _put_all(client, contexts(shape, ports, remotes))
+
+
+def _put_all(client: socket.socket, wanted: Mapping[str, Context]) -> None:
+    for name, context in wanted.items():
         client.sendall(frame(Put(name, 1, 1, context)))
     frames, ready = Frames(), 0
-    while ready < shape.rooms:
+    while ready < len(wanted):
         for body in frames.feed(client.recv(1 << 16)):
             ready += isinstance(from_worker.decode(body), Ready)
 
 
-def _watched(pid: int, seconds: float, legs: int) -> float:
+def _watched(pids: Sequence[int], seconds: float, legs: int) -> float:
     """Per cent of a core for each leg, from now on for so long."""
-    before, begun_s = _cpu_s(pid), time.monotonic()
+    before, begun_s = sum(map(_cpu_s, pids)), time.monotonic()
     time.sleep(seconds)
-    return 100 * (_cpu_s(pid) - before) / (time.monotonic() - begun_s) / legs
+    return 100 * (sum(map(_cpu_s, pids)) - before) / (time.monotonic() - begun_s) / legs
 
 
 def _cpu_s(pid: int) -> float:

@@ -20,6 +20,7 @@ _SHAPES = {
     "relay": (Shape(300, 150, relayed=True),),
     "steady": (Shape(300, 10),),
 }
+_SHARED_LEGS = 500
 _FULL_S, _QUICK_S = 15.0, 4.0
 _STEADY_S, _STEADY_QUICK_S = 600.0, 20.0
 """for whether anything is lost in the long run"""
@@ -55,6 +56,10 @@ async def legs(setup: Setup) -> list[Line]:
             floors[shape.legs] = await asyncio.to_thread(media.floor, shape.legs, seconds)
         lasting = steady if row == "steady" else seconds
         lines.append(await asyncio.to_thread(media.row, shape, lasting, floors[shape.legs]))
+    if "shared" in setup.wanted:
+        setup.say("one room over two workers")
+        each = await asyncio.to_thread(media.floor, _SHARED_LEGS // 2, seconds)
+        lines.append(await asyncio.to_thread(media.shared, Shape(_SHARED_LEGS, 1), seconds, each))
     if "takeover" in setup.wanted:
         setup.say("death of a media worker")
         for rooms in (1, 10):

@@ -20,6 +20,7 @@ from adapters.media.pool import Pool, Terms
 from bench.measure import mean, percentile
 from bench.media import SETTLE_S, Shape, begin, contexts, phones
 from bench.table import Row
+from media.room import mix_rate_hz
 from media.wire import FromWorker, Inventory, Load, Ready
 from tests.fixtures.ports import free_pairs
 
@@ -87,7 +88,7 @@ class _House:
         self.there = self.ready = 0
         self._news = asyncio.Event()
         self._links = {control: Link(Path(control), self._ears(control)) for control in controls}
-        self.pool = Pool(terms, lambda worker, message: self._links[worker].send(message), controls)
+        self.pool = Pool(terms, lambda worker, message: self._links[worker].send(message), mix_rate_hz, controls)
         self._tasks = [asyncio.create_task(link.run()) for link in self._links.values()]
 
     def close(self) -> None:

@@ -18,11 +18,12 @@ from pathlib import Path
 
 from media import log, memory
 from media.batch import Network
-from media.control import Control, ControlError
+from media.control import Control
 from media.engine import Engine
 from media.play import Library
 from media.record import Recorder
 from media.source import Sources
+from media.ties import SocketTies
 from media.worker import Worker
 
 _ORPHAN_S = 10.0
@@ -76,11 +77,12 @@ def main(argv: Sequence[str]) -> int:
     log.configure()
     try:
         control = Control(wanted.control, secrets.token_hex(8))
-    except ControlError as error:
+        ties = SocketTies(wanted.control)
+    except OSError as error:
         sys.stderr.write(f"media: {error}\n")
         return 1
     network, library = Network(wanted.host, wanted.legs), Library(Sources(wanted.kept, wanted.sounds).load)
-    engine = Engine(network, secrets.randbits, wanted.legs, library, Recorder())
+    engine = Engine(network, secrets.randbits, wanted.legs, library, Recorder(), ties)
     sys.setswitchinterval(_SWITCH_S)
     gc.collect()
     gc.freeze()

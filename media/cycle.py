@@ -30,8 +30,10 @@ from media.play import Playback
 from media.relay import Relay
 from media.report import Party, Reports
 from media.room import Room
+from media.span import Partial, Span
 from media.stream import Stream
 from media.talk import STEP_MS, Talk
+from media.ties import Ties
 from media.wire import Dtmf, FromWorker, Measured, PlayDone
 
 TICK_S = 0.02
@@ -43,7 +45,9 @@ _KEYING_TICKS = _REPORT_TICKS = 5
 class Cycle:
     """Up to `rows` legs. What there is to say goes to `said`; `chance` gives a number of so many bits."""
 
-    def __init__(self, network: Network, chance: Callable[[int], int], rows: int, said: list[FromWorker]) -> None:
+    def __init__(
+        self, network: Network, ties: Ties, chance: Callable[[int], int], rows: int, said: list[FromWorker]
+    ) -> None:
         self.columns = Columns(rows)
         self.cells = Cells(rows)
         self.streams: list[Stream | None] = [None] * rows
@@ -51,6 +55,7 @@ class Cycle:
         self.pressing: set[Stream] = set()
         """legs to which digits are being sent"""
         self._network = network
+        self._ties = ties
         self._chance = chance
         self._said = said
         self._talk = Talk(rows)
@@ -74,6 +79,7 @@ class Cycle:
         self._mender = Mender(rows, g711.SAMPLE_RATE_HZ)
         self._gains = np.ones(rows, dtype=np.float32)
         self._rooms: tuple[Room, ...] = ()
+        self._spans: dict[str, Span] = {}
         self._groups: dict[int, Group] = {}
         self._incoming: Numbers = np.zeros(0, dtype=np.int64)
         self._outgoing: Numbers = np.zeros(0, dtype=np.int64)
@@ -131,6 +137,7 @@ class Cycle:
         """From the next tick on these are the contexts, as they are now."""
         self._rooms = tuple(room for room in rooms if room.streams)
         self._look.arrange(self._rooms)
+        self._spans = {room.name: room.span for room in self._rooms if room.span is not None}
         pairs = [tuple(room.streams.values()) for room in self._rooms if room.is_relayed]
         self._relay.arrange([(one, other) for one, other in pairs])
         for room in self._rooms:
@@ -172,8 +179,13 @@ class Cycle:
             self._inbound.changed = False
             self.arrange(self._rooms)
         self._ticks += 1
+        for peer, partial in self._ties.receive():
+            if (span := self._spans.get(partial.context)) is not None:
+                span.hear(peer, partial)
         if self._groups:
             self._mix(now_s)
+        if self._spans:
+            self._tell_sums()
         self.cells.turn()
         if self._look.is_due(self._ticks):
             self.settle()
@@ -227,6 +239,16 @@ class Cycle:
             return
         self.settle()
         self._outbound.send_some(frames, ~np.isin(self._outgoing, [one.row for one in pressing if self._presses(one)]))
+
+    def _tell_sums(self) -> None:
+        """Tell other workers what the legs here said."""
+        told: dict[str, list[Partial]] = {}
+        for span in self._spans.values():
+            if (partial := span.said()) is not None:
+                for peer in span.peers:
+                    told.setdefault(peer, []).append(partial)
+        for peer, partials in told.items():
+            self._ties.send(peer, partials)
 
     def _presses(self, stream: Stream) -> bool:
         """Whether what this leg gets now is of a digit and no sound."""

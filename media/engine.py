@@ -16,9 +16,11 @@ from media.play import Library
 from media.port import PortTakenError
 from media.record import Recorder
 from media.room import Room, Rooms, StaleError
+from media.span import spanned
 from media.srtp import Srtp
 from media.stream import Stream, UnfitLegError, agreement_of, check, keys_of
 from media.studio import Studio
+from media.ties import Alone, Ties
 from media.wire import Drop, Dtls, FromWorker, Inventory, Keyed, Left, Leg, Put, Ready, Refused
 
 
@@ -40,13 +42,16 @@ class Engine:
         rows: int,
         library: Library,
         recorder: Recorder,
+        ties: Ties | None = None,
     ) -> None:
-        """`chance` gives a number of so many bits that nobody can guess."""
+        """`chance` gives a number of so many bits that nobody can guess; without `ties` there are no other workers."""
         self.said: list[FromWorker] = []
         self._network = network
         self._free = list(range(rows))[::-1]
         self._rows = rows
-        self._cycle = Cycle(network, chance, rows, self.said)
+        self._ties = ties or Alone()
+        self._chance = chance
+        self._cycle = Cycle(network, self._ties, chance, rows, self.said)
         self._studio = Studio(library, recorder)
         self._rooms = Rooms()
         self._legs: dict[str, Stream] = {}
@@ -65,7 +70,8 @@ class Engine:
     def inventory(self) -> Inventory:
         """What there is."""
         keyed = (self._keyed(stream) for stream in self._legs.values() if isinstance(stream.leg.secure, Dtls))
-        return Inventory(self._rooms.inventory(), self._rows, tuple(one for one in keyed if one is not None))
+        keys = tuple(one for one in keyed if one is not None)
+        return Inventory(self._rooms.inventory(), self._rows, keys, spans=self._rooms.spans())
 
     @property
     def relays(self) -> bool:
@@ -100,6 +106,7 @@ class Engine:
             self.drop(Drop(room.name, room.epoch, moves=True), now_s)
         self.said += self._studio.close()
         self._network.close_all()
+        self._ties.close()
 
     # --- what shall be
 
@@ -160,6 +167,7 @@ class Engine:
             self._adapt(self._legs[leg.id], leg, shaking.get(leg.id))
         room.streams = {leg_id: self._legs[leg_id] for leg_id in wanted}
         room.epoch, room.rev, room.desired = put.epoch, put.rev, put.desired
+        room.span = spanned(room.span, room.name, room.rate_hz, put.desired.span, self._chance(32))
         self._rooms.here[put.context] = room
         self._studio.furnish(room)
         for stream in room.streams.values() if news else ():

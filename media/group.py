@@ -77,7 +77,7 @@ class Group:
         self.listening = [self.streams[place] for place in self._listening]
         """in whose sound digits are looked for"""
         self._playing = [place for place, stream in enumerate(self.streams) if stream.plays]
-        self._busy_rooms = [number for number, room in enumerate(rooms) if room.plays or room.recordings]
+        self._busy_rooms = [number for number, room in enumerate(rooms) if room.plays or room.recordings or room.span]
 
     def follow(self, before: Group) -> None:
         """Go on with what the group of this rate had in mind."""
@@ -138,12 +138,14 @@ class Group:
                 yield stream.context, stream.leg.id, playback
 
     def _enrich(self, number: int, totals: Sums, frames: Samples) -> None:
-        """Add what all in a room are to hear, and record it."""
+        """Add what all in a room are to hear, be it from other workers, and record it."""
         room = self.rooms[number]
         for playback in room.plays.values():
             frame = playback.frame()
             if frame is not None:
                 totals[number] += frame
+        if room.span is not None:
+            room.span.exchange(totals[number])
         if room.recordings:
             mixed = mixer.bent(totals[number])
             spoken = {stream.leg.id: frames[place] for place, stream in self._members(number)}

@@ -59,7 +59,7 @@ class Look:
         for number, room in enumerate(rooms):
             for stream in room.streams.values():
                 self._due[stream.row // _AT_ONCE % LOOK_TICKS][0].append(stream)
-            if not room.is_relayed and len(room.streams) >= _FEWEST_TALKERS:
+            if room.span is not None or (not room.is_relayed and len(room.streams) >= _FEWEST_TALKERS):
                 self._due[number // _AT_ONCE % LOOK_TICKS][1].append(room)
 
     def is_due(self, tick: int) -> bool:
@@ -100,9 +100,14 @@ class Look:
     def _tell_talking(self, room: Room) -> None:
         members = list(room.streams.values())
         rows = np.array([stream.row for stream in members], dtype=np.int64)
-        talking = np.flatnonzero(self._talk.talking(rows))
-        loudest = talking[np.argsort(-self._talk.level[rows[talking]], kind="stable")].tolist()
-        named = tuple(members[place].leg.id for place in loudest)
+        talking = np.flatnonzero(self._talk.talking(rows)).tolist()
+        found = [(members[place].leg.id, round(float(self._talk.level[rows[place]]))) for place in talking]
+        if room.span is not None:
+            room.span.talking = tuple(found)
+            if not room.span.is_home:
+                return
+            found = room.span.all_talking()
+        named = tuple(leg for leg, _ in sorted(found, key=lambda one: one[1], reverse=True))
         if named != room.talking:
             room.talking = named
             self._said.append(Talking(room.name, named))

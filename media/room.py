@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from media import codec as codecs
 from media.play import Playback
 from media.record import Recording
+from media.span import Span
 from media.stream import Stream
 from media.wire import Context, Leg
 
@@ -32,6 +33,8 @@ class Room:
     """by leg"""
     plays: dict[str, Playback] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
+    span: Span | None = None
+    """if some of its legs are at other workers"""
     talking: tuple[str, ...] = ()
     """who was told to talk, the loudest first"""
 
@@ -103,3 +106,8 @@ class Rooms:
     def inventory(self) -> tuple[tuple[str, int, int], ...]:
         """(context, rev, epoch) of each."""
         return tuple((name, room.rev, room.epoch) for name, room in self.here.items())
+
+    def spans(self) -> dict[str, tuple[bool, tuple[str, ...]]]:
+        """Of each that has legs elsewhere, whether this is its home, and the legs here."""
+        spans = ((name, room, room.desired.span) for name, room in self.here.items())
+        return {name: (span.home, tuple(room.streams)) for name, room, span in spans if span is not None}

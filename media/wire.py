@@ -119,6 +119,17 @@ class Leg(msgspec.Struct, frozen=True):
     """digits to be sent to it, one after the other, once for each value of the `rev` that brings them"""
 
 
+class Span(msgspec.Struct, frozen=True):
+    """Other legs of the context are at these workers, each named by the file of its control socket.
+
+    They tell each other what their legs say altogether. The one that is its `home` has the context's plays and records,
+    and tells who talks.
+    """
+
+    home: bool
+    peers: tuple[str, ...]
+
+
 class Context(msgspec.Struct, frozen=True):
     """Legs that hear each other; `relayed` passes packets on as they are between two legs of one codec."""
 
@@ -129,6 +140,8 @@ class Context(msgspec.Struct, frozen=True):
     plays: tuple[Play, ...] = ()
     """what all hear, mixed in"""
     records: tuple[Record, ...] = ()
+    span: Span | None = None
+    """if these are not all its legs; it has a `clock_rate_hz` then"""
 
 
 # --- to the worker
@@ -172,6 +185,8 @@ class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
     """names this process: another one in its place has measured nothing of what was before"""
     retires: bool = False
     """as `Retiring` says"""
+    spans: dict[str, tuple[bool, tuple[str, ...]]] = {}
+    """of contexts with other legs elsewhere: whether this is the home, and the legs here"""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -17,7 +17,9 @@ FILE_LINES = 400
 # A core gets time, chance and what arrived as arguments; it waits for nothing.
 IMPURE_MODULES = {"asyncio", "os", "random", "secrets", "select", "socket", "ssl", "subprocess", "threading", "time"}
 # What of media is no core: threads and files, and a worker's sockets, clock and life.
-MEDIA_EDGE = {"__main__", "batch", "container", "control", "part", "port", "record", "shelf", "speech", "worker"}
+MEDIA_EDGE = {
+    "__main__", "batch", "container", "control", "part", "port", "record", "shelf", "speech", "ties", "worker",
+}  # fmt: skip
 IMPURE_NAMES = {"now", "today", "utcnow", "uuid1", "uuid4", "time_ns", "monotonic", "perf_counter", "urandom"}
 
 

@@ -73,12 +73,10 @@ class MediaPerformer:
             Cancel: self._leave,
         }
         self._messages: Mapping[type, Callable[[Any], None]] = {
-            Ready: self._ready,
-            Refused: self._refused,
             Dtmf: attendances.told,
             Keyed: self._keyed,
             NotKeyed: self._not_keyed,
-            Latched: self._note,
+            Latched: lambda message: _log.info("media", **msgspec.to_builtins(message)),
             PlayDone: attendances.told,
             RecordClosed: attendances.told,
         }
@@ -102,6 +100,10 @@ class MediaPerformer:
         elif isinstance(message, Load):
             self._parts.pool.loaded(worker, message)
             self._ask_again(worker)
+        elif isinstance(message, Ready):
+            self._ready(worker, message)
+        elif isinstance(message, Refused):
+            self._refused(worker, message)
         elif (how := self._messages.get(type(message))) is not None:
             how(message)
 
@@ -318,18 +320,18 @@ class MediaPerformer:
 
     # --- what workers say
 
-    def _ready(self, message: Ready) -> None:
-        for stream in self._waiting(message.context, message.rev):
+    def _ready(self, worker: str, message: Ready) -> None:
+        for stream in self._waiting(worker, message.context, message.rev):
             if stream.moves:
                 self._move(stream)
             else:
                 self._answer(stream)
-        for stream in self._contexts.get(ContextName.of(message.context), {}).values():
+        for stream in self._streams_at(worker, message.context):
             stream.lost_s *= stream.out
 
-    def _refused(self, message: Refused) -> None:
+    def _refused(self, worker: str, message: Refused) -> None:
         """One leg is the reason, or the context as a whole: then each leg that is new in it may be."""
-        waiting = self._waiting(message.context, message.rev)
+        waiting = self._waiting(worker, message.context, message.rev)
         culprits = [one for one in waiting if message.leg in ("", one.leg)]
         stream = self._streams.get(message.leg)
         if stream is not None and stream.told and not stream.out:
@@ -368,10 +370,14 @@ class MediaPerformer:
             stream.uproot()
             self._elsewhere(stream, reason)
 
-    def _waiting(self, context: str, rev: int) -> list[Stream]:
+    def _waiting(self, worker: str, context: str, rev: int) -> list[Stream]:
         """The legs of which the worker now knows for the first time."""
+        return [one for one in self._streams_at(worker, context) if not one.told and 0 < one.rev <= rev]
+
+    def _streams_at(self, worker: str, context: str) -> list[Stream]:
+        """Those of a context that a worker has."""
         streams = self._contexts.get(ContextName.of(context), {}).values()
-        return [one for one in streams if not one.told and 0 < one.rev <= rev]
+        return [one for one in streams if self._parts.pool.carrier(context, one.leg) == worker]
 
     def _keyed(self, message: Keyed) -> None:
         """For a worker that has to take over."""
@@ -384,9 +390,6 @@ class MediaPerformer:
         """It would be silent for ever: what is to be encrypted never goes in the clear."""
         if (stream := self._streams.get(message.leg)) is not None:
             self._tell(stream.call, released(stream, Cause(488, 47, f"no keys for SRTP: {message.reason}")))
-
-    def _note(self, message: Latched) -> None:
-        _log.info("media", **msgspec.to_builtins(message))
 
     # --- parts
 

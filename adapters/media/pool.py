@@ -4,16 +4,18 @@ What may live here: that bookkeeping, and when a context is said again. Sans-IO:
 is told. What a context is about is not known here, only in whose shard it is.
 
 A context stays with its worker while the two cannot hear each other. When the worker is dead, another one that is there
-takes its contexts over, with the same ports: best the spare one, which has nothing to do until then.
+takes its contexts over, with the same ports: best the spare one, which has nothing to do until then. One of more legs
+than its worker takes is shared: each of several workers has a part of its legs.
 Several processes may have the same workers: each says what shall be in its own shards, and touches nothing else.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from adapters.media.held import Found, Held, Part, RateHz
 from adapters.media.staff import Staff
 from media.wire import Context, Drop, Inventory, Left, Load, Put, Retire, ToWorker
 
@@ -32,39 +34,21 @@ class Terms(NamedTuple):
     """whether a shard is, or was last, one of this node's: then a process here may go on with what it left"""
 
 
-class _Held:
-    """A context as it shall be; `worker` is empty as long as there is none for it."""
-
-    __slots__ = ("desired", "epoch", "moves", "rev", "worker")
-
-    def __init__(self, desired: Context, worker: str = "", rev: int = 0) -> None:
-        self.desired = desired
-        self.worker, self.rev = worker, rev
-        self.epoch = 0
-        self.moves = False
-        """whether its worker was told to leave it to another one, and has not said that it did"""
-
-
-class _Stray(NamedTuple):
-    """A context that a worker has, in a shard that is not ours: perhaps not yet, perhaps another process's."""
-
-    worker: str
-    rev: int
-    epoch: int
-
-
 class Pool:
     """The workers of this node."""
 
-    def __init__(self, terms: Terms, send: Callable[[str, ToWorker], None], workers: Iterable[str] = ()) -> None:
+    def __init__(
+        self, terms: Terms, send: Callable[[str, ToWorker], None], rate_hz: RateHz, workers: Iterable[str] = ()
+    ) -> None:
         """`send(worker, message)` may only be called for workers that are there; it is not for others.
 
         `workers` are those that there may be: nothing is taken from one to another before it is known what each has.
         """
-        self._terms, self._send = terms, send
+        self._terms, self._send, self._rate_hz = terms, send, rate_hz
         self._staff = Staff(workers)
-        self._held: dict[str, _Held] = {}
-        self._strays: dict[str, _Stray] = {}
+        self._held: dict[str, Held] = {}
+        self._strays: dict[str, dict[str, Found]] = {}
+        """contexts that workers have in shards that are not ours: perhaps not yet, perhaps another process's"""
         self._takeovers = self._moves = 0
 
     def __contains__(self, context: str) -> bool:
@@ -80,18 +64,18 @@ class Pool:
         return worker in self._staff
 
     def put(self, context: str, desired: Context) -> int:
-        """A context shall be so from now on; returns the `rev` by which its worker will speak of that.
+        """A context shall be so from now on; returns the `rev` by which its workers will speak of that.
 
         Without a worker it waits for one.
         """
         held = self._held.get(context)
         if held is None:
-            stray = self._strays.pop(context, None)
-            held = self._held[context] = _Held(desired, stray.worker, stray.rev) if stray else _Held(desired)
-        held.desired = desired
-        held.rev += 1
-        if not held.worker and self._staff.is_known:
-            held.worker = self._staff.best(self._legs())
+            held = self._held[context] = Held(desired)
+            for worker, found in self._strays.pop(context, {}).items():
+                self._find(worker, context, found)
+        held.change(desired)
+        self._tidy(context, held)
+        self._spread(held, self._staff.best)
         self._say(context, held)
         return held.rev
 
@@ -101,7 +85,7 @@ class Pool:
         if epoch is None:
             return
         # one that was put by another process before the shard came here may be anywhere
-        for worker in (held.worker,) if held is not None else self._staff.there:
+        for worker in [part.worker for part in held.parts] if held is not None else self._staff.there:
             if worker in self._staff:
                 self._send(worker, Drop(context, epoch))
 
@@ -110,7 +94,7 @@ class Pool:
         for context in [one for one in self._held if self._terms.shard(one) == shard]:
             held = self._held.pop(context)
             if held.epoch:
-                self._strays[context] = _Stray(held.worker, held.rev, held.epoch)
+                self._strays[context] = held.found()
 
     def moved(self, shards: Collection[int]) -> None:
         """Shards were claimed by others: if those are no processes of this node, nobody goes on here."""
@@ -125,23 +109,13 @@ class Pool:
     def arrived(self, worker: str, inventory: Inventory) -> None:
         """A worker is there, with these contexts: each of our shards is made what it shall be, or dropped."""
         self._staff.arrived(worker, inventory)
-        self._strays = {context: stray for context, stray in self._strays.items() if stray.worker != worker}
+        self._forget_strays(worker)
         for context, rev, epoch in inventory.contexts:
-            held = self._held.get(context)
-            if held is not None and not held.worker:
-                held.worker = worker
-            if held is not None and held.worker == worker:
-                held.rev = max(held.rev, rev)
-            elif (mine := self._epoch(context)) is not None:
-                self._send(worker, Drop(context, mine))
-            elif self._terms.near(self._terms.shard(context)):
-                self._strays[context] = _Stray(worker, rev, epoch)
-            else:
-                self._send(worker, Drop(context, epoch))
+            self._find(worker, context, Found(rev, epoch, *inventory.spans.get(context, ())))
         for context, held in self._held.items():
-            if held.worker == worker:
-                held.moves = False
-                held.rev += 1
+            if (part := held.part_at(worker)) is not None:
+                part.moves = False
+                self._tidy(context, held)
                 self._say(context, held)
         self._known()
         self._move_on()
@@ -158,14 +132,17 @@ class Pool:
     def died(self, worker: str) -> None:
         """A worker is no more, and its ports are free: another one that is there takes all that it had."""
         self._staff.died(worker)
-        self._strays = {context: stray for context, stray in self._strays.items() if stray.worker != worker}
+        self._forget_strays(worker)
         self._place()
 
     def loaded(self, worker: str, load: Load) -> None:
         """A worker says, once a second, how busy it is; when it does so again, all have been heard that there are."""
+        known = self._staff.is_known
         if worker in self._staff:
             self._staff.loaded(worker, load)
+        if not known:
             self._known()
+        self._move_on()
 
     def retires(self, worker: str) -> None:
         """A worker ends once it has nothing any more: what it has goes to others, one after the other."""
@@ -173,20 +150,26 @@ class Pool:
         self._move_on()
 
     def left(self, worker: str, message: Left) -> None:
-        """A worker says that another one may have a context now."""
+        """A worker says that others may have its part of a context now."""
         held = self._held.get(message.context)
-        if held is None or not held.moves or held.worker != worker:
+        part = held.part_at(worker) if held is not None else None
+        if held is None or part is None or not part.moves:
             return
-        held.moves, held.worker = False, self._staff.heir(self._legs())
-        held.rev += 1
-        self._moves += 1
+        held.parts.remove(part)
+        self._moves += bool(part.legs)
+        self._spread(held, self._staff.heir)
         self._say(message.context, held)
         self._move_on()
 
     def worker_of(self, context: str) -> str:
-        """The worker that has it, be it away; empty if there is none."""
+        """The worker that has it, or is its home, be it away; empty if there is none."""
         held = self._held.get(context)
-        return held.worker if held else ""
+        return held.home if held else ""
+
+    def carrier(self, context: str, leg: str) -> str:
+        """The worker that has a leg of a context, be it away; empty if there is none."""
+        held = self._held.get(context)
+        return held.carrier(leg) if held else ""
 
     def rev(self, context: str) -> int:
         """The newest one of a context, 0 if there is none."""
@@ -198,13 +181,14 @@ class Pool:
         return {
             **self._staff.metrics(),
             "media_contexts": float(len(self._held)),
+            "media_contexts_shared": float(sum(len(held.parts) > 1 for held in self._held.values())),
             "media_takeovers_total": float(self._takeovers),
             "media_moves_total": float(self._moves),
         }
 
     def said_of(self, worker: str) -> dict[str, Any]:
         """A worker as operators see it; `contexts` are ours."""
-        contexts = sum(held.worker == worker for held in self._held.values())
+        contexts = sum(held.part_at(worker) is not None for held in self._held.values())
         return {**self._staff.said_of(worker), "contexts": contexts}
 
     def retire(self, worker: str) -> bool:
@@ -214,55 +198,124 @@ class Pool:
         self._send(worker, Retire())
         return True
 
-    # --- parts
+    # --- what workers have
+
+    def _find(self, worker: str, context: str, found: Found) -> None:
+        held, mine = self._held.get(context), self._epoch(context)
+        if held is not None and held.adopt(worker, found):
+            return
+        if mine is None and self._terms.near(self._terms.shard(context)):
+            self._strays.setdefault(context, {})[worker] = found
+        elif worker in self._staff:
+            self._send(worker, Drop(context, found.epoch if mine is None else mine))
+
+    def _forget_strays(self, worker: str) -> None:
+        for found in self._strays.values():
+            found.pop(worker, None)
+
+    def _end(self, strays: Collection[str]) -> None:
+        """In the term in which they were put: who has said something since is not disturbed."""
+        for context in strays:
+            for worker, found in self._strays.pop(context).items():
+                if worker in self._staff:
+                    self._send(worker, Drop(context, found.epoch))
+
+    # --- who is to have what
 
     def _known(self) -> None:
         if self._staff.is_known:
             self._place()
 
-    def _move_on(self) -> None:
-        """Let those that end leave some more of what they have, as long as there is another one for it."""
-        if not self._staff.heir({}):
-            return
-        for worker in self._staff.retiring:
-            theirs = [(context, held) for context, held in self._held.items() if held.worker == worker]
-            waiting = [(context, held) for context, held in theirs if not held.moves]
-            for context, held in waiting[: max(0, _MOVES_AT_ONCE - len(theirs) + len(waiting))]:
-                epoch = self._epoch(context)
-                if epoch is not None:
-                    held.moves = True
-                    self._send(worker, Drop(context, epoch, moves=True))
-
     def _place(self) -> None:
-        """Find workers for what has none: what one that died had stays together."""
+        """Find workers for what has none: what one that died had stays together, if there is room."""
         heirs: dict[str, str] = {}
         for context, held in self._held.items():
-            if not (self._staff.is_dead(held.worker) if held.worker else self._staff.is_known):
-                continue
-            choose = self._staff.heir if held.worker else self._staff.best
-            worker = heirs.get(held.worker) or choose(self._legs())
-            if not worker:
-                continue
-            if held.worker and held.worker not in heirs:
-                heirs[held.worker] = worker
-                self._takeovers += 1
-            held.worker, held.moves = worker, False
-            held.rev += 1
-            self._say(context, held)
+            bereft = [part for part in held.parts if self._staff.is_dead(part.worker)]
+            for part in bereft:
+                if part.legs or len(held.parts) == 1:
+                    self._inherit(held, part, heirs)
+                else:
+                    held.parts.remove(part)
+            if self._spread(held, self._staff.heir if bereft else self._staff.best) or bereft:
+                self._say(context, held)
 
-    def _say(self, context: str, held: _Held) -> None:
-        epoch = self._epoch(context)
-        if epoch is None or held.moves or held.worker not in self._staff:
+    def _inherit(self, held: Held, part: Part, heirs: dict[str, str]) -> None:
+        legs = self._legs()
+        dead = part.worker
+        heir = heirs.get(dead) or self._staff.heir(legs)
+        if not heir:
             return
-        held.epoch = epoch
-        self._send(held.worker, Put(context, held.rev, epoch, held.desired))
+        if dead not in heirs:
+            heirs[dead] = heir
+            self._takeovers += 1
+        if self._staff.room(heir, legs) < len(part.legs):
+            heir = self._staff.heir(legs)
+        if self._staff.room(heir, legs) < len(part.legs) and not held.desired.relayed:
+            held.parts.remove(part)  # each leg of it goes where there is room
+        else:
+            held.inherit(part, heir)
 
-    def _end(self, strays: Collection[str]) -> None:
-        """In the term in which they were put: who has said something since is not disturbed."""
-        for context in strays:
-            stray = self._strays.pop(context)
-            if stray.worker in self._staff:
-                self._send(stray.worker, Drop(context, stray.epoch))
+    def _spread(self, held: Held, choose: Callable[[Mapping[str, int]], str]) -> bool:
+        """Find workers for legs that have none: the context's, as far as they have room. Whether it found any."""
+        if not self._staff.is_known and (not held.parts or held.shared):
+            return False
+        waiting = held.waiting()
+        if held.parts and not waiting:
+            return False
+        legs, before = self._legs(), len(held.parts)
+        for leg in waiting:
+            part = self._part_for(held, legs, choose)
+            if part is None:
+                break
+            part.legs.add(leg)
+            legs[part.worker] += 1
+        if not held.parts and (worker := choose(legs)):
+            held.parts.append(Part(worker))
+        return len(held.parts) > before or len(held.waiting()) < len(waiting)
+
+    def _part_for(self, held: Held, legs: Mapping[str, int], choose: Callable[[Mapping[str, int]], str]) -> Part | None:
+        able = [part for part in held.parts if not part.moves]
+        found = next((part for part in able if self._staff.room(part.worker, legs) > 0), None)
+        if found is not None or (able and held.desired.relayed):
+            return found or able[0]
+        worker = choose(legs)
+        if worker and held.part_at(worker) is None and (not able or self._staff.room(worker, legs) > 0):
+            held.parts.append(Part(worker))
+            return held.parts[-1]
+        return able[0] if able else None  # it says that it has no room
+
+    def _tidy(self, context: str, held: Held) -> None:
+        """A worker without a leg of a context is of no use to it, not even as its home."""
+        for part in held.parts if len(held.parts) > 1 else ():
+            if not part.legs and not part.moves:
+                self._let_leave(context, part)
+
+    def _move_on(self) -> None:
+        """Let those that end leave some more of what they have, as long as there is room for it elsewhere."""
+        for worker in self._staff.retiring:
+            theirs = [(name, part) for name, held in self._held.items() if (part := held.part_at(worker)) is not None]
+            waiting = [(context, part) for context, part in theirs if not part.moves]
+            for context, part in waiting[: max(0, _MOVES_AT_ONCE - len(theirs) + len(waiting))]:
+                moving = sum(len(part.legs) for _, part in theirs if part.moves)
+                relayed = self._held[context].desired.relayed
+                if self._staff.could_have(moving + len(part.legs), relayed and not moving, self._legs()):
+                    self._let_leave(context, part)
+
+    def _let_leave(self, context: str, part: Part) -> None:
+        epoch = self._epoch(context)
+        if epoch is not None and part.worker in self._staff:
+            part.moves = True
+            self._send(part.worker, Drop(context, epoch, moves=True))
+
+    def _say(self, context: str, held: Held) -> None:
+        held.rev += 1
+        epoch = self._epoch(context)
+        if epoch is None:
+            return
+        for worker, desired in held.divided(self._rate_hz):
+            if worker in self._staff:
+                held.epoch = epoch
+                self._send(worker, Put(context, held.rev, epoch, desired))
 
     def _epoch(self, context: str) -> int | None:
         return self._terms.epoch(self._terms.shard(context))
@@ -271,5 +324,6 @@ class Pool:
         """How many each worker has of ours."""
         legs: Counter[str] = Counter()
         for held in self._held.values():
-            legs[held.worker] += len(held.desired.legs)
+            for part in held.parts:
+                legs[part.worker] += len(part.legs)
         return legs

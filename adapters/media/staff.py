@@ -5,7 +5,7 @@ What may live here: that, by what they said of themselves. Which contexts they h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from media.wire import Inventory, Load
@@ -20,7 +20,7 @@ class Staff:
     def __init__(self, workers: Iterable[str]) -> None:
         """`workers` are those that there may be."""
         self._awaited = set(workers)
-        self._has_spare = len(self._awaited) > 1
+        self._most = len(self._awaited)
         self._dead: set[str] = set()
         self._capacity: dict[str, int] = {}
         """of those that have said what they hold"""
@@ -85,16 +85,29 @@ class Staff:
     # --- who is to have more
 
     def best(self, legs: Mapping[str, int]) -> str:
-        """The one that has most room left, but for the last idle one: that is the spare. Empty if none is there."""
-        room = self._room(legs)
+        """The one that has most room left, but for the last idle one: that is the spare. Empty if none is there.
+
+        While one is away already the spare is better than none with room.
+        """
+        room = self._room(legs) or self._room(legs, self._retiring)
         idle = [worker for worker in sorted(room) if room[worker] == self._capacity[worker]]
-        spare = idle[-1] if idle and self._has_spare and len(room) > 1 else ""
-        return max((worker for worker in sorted(room) if worker != spare), key=room.__getitem__, default="")
+        spare = idle[-1] if idle and self._most > 1 and len(room) > 1 else ""
+        found = max((worker for worker in sorted(room) if worker != spare), key=room.__getitem__, default="")
+        return spare if spare and room[found] <= 0 and len(room) < self._most else found
 
     def heir(self, legs: Mapping[str, int]) -> str:
         """The one that takes over: that with the fewest legs, be it the spare. Empty if none is there."""
-        room = self._room(legs)
+        room = self._room(legs) or self._room(legs, self._retiring)
         return max(sorted(room, reverse=True), key=room.__getitem__, default="")
+
+    def could_have(self, more: int, whole: bool, legs: Mapping[str, int]) -> bool:
+        """Whether there is room for so many legs more at those that stay; `whole`: at one of them."""
+        room = [max(free, 0) for free in self._room(legs).values()]
+        return bool(room) and (max(room) if whole else sum(room)) >= more
+
+    def room(self, worker: str, legs: Mapping[str, int]) -> int:
+        """How many legs more a worker can take, as far as is known."""
+        return self._capacity.get(worker, _FULL) - max(legs.get(worker, 0), self._legs_of(worker))
 
     def metrics(self) -> dict[str, float]:
         """Of loads the highest."""
@@ -119,7 +132,7 @@ class Staff:
         load = self._load.get(worker)
         return load.legs if load else 0
 
-    def _room(self, legs: Mapping[str, int]) -> dict[str, int]:
-        """How many legs more each can take."""
-        able = {worker: most for worker, most in self._capacity.items() if worker not in self._retiring}
-        return {worker: most - max(legs.get(worker, 0), self._legs_of(worker)) for worker, most in able.items()}
+    def _room(self, legs: Mapping[str, int], retiring: Collection[str] = ()) -> dict[str, int]:
+        """How many legs more each can take of those that stay, and of these that do not."""
+        able = [worker for worker in self._capacity if worker in retiring or worker not in self._retiring]
+        return {worker: self.room(worker, legs) for worker in able}

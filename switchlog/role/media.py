@@ -35,4 +35,4 @@ def command(settings: Settings, number: int) -> list[str]:
     """What a worker is. Raises OSError."""
     control = socket_name(settings.data / media_socket(number), inherited=True)
     words = [sys.executable, "-m", "media", "--control", str(control), "--host", settings.media_host]
-    return [*words, "--kept", str(settings.data / SOUNDS)]
+    return [*words, "--kept", str(settings.data / SOUNDS), "--legs", str(settings.media_legs)]

@@ -41,7 +41,7 @@ _SECRET = frozenset(
         "smtp_password",
     }
 )
-_NUMBERS = frozenset({"session_expires", "workers", "media_workers", "trace_bytes", "hep_id", "probe_s"})
+_NUMBERS = frozenset({"session_expires", "workers", "media_workers", "media_legs", "trace_bytes", "hep_id", "probe_s"})
 ADMIN_KEY_LEAST = 16
 _LAST_PORT = 65_535
 DIGESTS = ("SHA-256", "MD5")
@@ -108,6 +108,9 @@ class Settings(Derived, BaseSettings):
     )
     media_workers: int = Field(
         1, ge=1, le=64, description="processes that mix; beside them is one more, which takes over from one that dies"
+    )
+    media_legs: int = Field(
+        1000, ge=2, le=10_000, description="parties that each of them carries at most; a larger room is at several"
     )
     media_ports: str = Field(
         "20000-29999",

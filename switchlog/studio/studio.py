@@ -37,6 +37,7 @@ from domain.ports import JournalError, Sealer, Stored
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import MAILBOX, MESSAGES, ROOM, Flow
+from media.room import mix_rate_hz
 from media.wire import FromWorker, Inventory, Left, Load, Measured, OfWorker, Play, Retiring, Silent, ToWorker
 from switchlog.session.board import Board
 from switchlog.studio.clerk import Clerk
@@ -104,7 +105,7 @@ class Studio:
         self._told_of_mailbox = parts.mailbox_changed
         near = parts.roster.takes if parts.roster else lambda shard: True
         terms = Terms(_shard_of_context, self._epoch, near)
-        self.pool = Pool(terms, parts.send, map(str, parts.settings.workers))
+        self.pool = Pool(terms, parts.send, mix_rate_hz, map(str, parts.settings.workers))
         self.hall = Hall(
             HallParts(
                 board=parts.board,

@@ -22,6 +22,7 @@ from media.play import Library
 from media.record import Recorder
 from media.source import Sources
 from media.srtp import Srtp
+from media.ties import Ties
 from media.wire import Codec, Context, FromWorker, Leg, Measured, Put, Sdes
 from tests.fixtures.ports import HOST as HOST
 from tests.fixtures.ports import free_pair
@@ -189,9 +190,9 @@ class Stage:
 
 
 @contextmanager
-def stage(rows: int = 16, seed: int = 1) -> Iterator[Stage]:
+def stage(rows: int = 16, seed: int = 1, ties: Ties | None = None) -> Iterator[Stage]:
     network = Network(HOST, rows)
-    engine = Engine(network, random.Random(seed).getrandbits, rows, Library(Sources().load), Recorder())
+    engine = Engine(network, random.Random(seed).getrandbits, rows, Library(Sources().load), Recorder(), ties)
     made = Stage(engine, network)
     try:
         yield made

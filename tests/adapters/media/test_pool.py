@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +12,11 @@ from media.wire import Codec, Context, Drop, Inventory, Left, Leg, Put, Retire, 
 
 EPOCH = 7
 OURS = Terms(lambda context: 0, lambda shard: EPOCH, lambda shard: True)
+
+
+def rate_hz(legs: Sequence[Leg]) -> int:
+    """One more for each leg: what is made of it is not known here."""
+    return 8000 + len(legs)
 
 
 def context(*legs: str) -> Context:
@@ -21,7 +28,7 @@ class Workers:
 
     def __init__(self, *names: str, capacity_legs: int = 100, spare: bool = False) -> None:
         self._known = names if spare else ()
-        self.pool = Pool(OURS, self._told, self._known)
+        self.pool = Pool(OURS, self._told, rate_hz, self._known)
         self.has: dict[str, dict[str, Put]] = {name: {} for name in names}
         self.connected: set[str] = set()
         self.told: list[tuple[str, ToWorker]] = []
@@ -32,8 +39,15 @@ class Workers:
 
     def connect(self, name: str) -> None:
         self.connected.add(name)
-        held = tuple((put.context, put.rev, put.epoch) for put in self.has[name].values())
-        self.pool.arrived(name, Inventory(held, self._capacity_legs, retires=name in self.retiring))
+        puts = self.has[name].values()
+        held = tuple((put.context, put.rev, put.epoch) for put in puts)
+        spans = {
+            put.context: (put.desired.span.home, tuple(leg.id for leg in put.desired.legs))
+            for put in puts
+            if put.desired.span is not None
+        }
+        retires = name in self.retiring
+        self.pool.arrived(name, Inventory(held, self._capacity_legs, retires=retires, spans=spans))
 
     def leave(self) -> None:
         """The next context that moves is to be had."""
@@ -55,7 +69,7 @@ class Workers:
         """The sessions process was killed: another one begins with nothing."""
         self.connected.clear()
         self.leaving.clear()
-        self.pool = Pool(OURS, self._told, self._known)
+        self.pool = Pool(OURS, self._told, rate_hz, self._known)
 
     def _told(self, name: str, message: ToWorker) -> None:
         assert name in self.connected
@@ -113,7 +127,7 @@ def test_a_new_pool_goes_on_from_what_the_worker_has() -> None:
     for legs in ("a", "ab", "abc"):
         workers.pool.put("room", context(*legs))
     workers.pool.put("gone", context("x"))
-    workers.pool = Pool(OURS, workers._told)
+    workers.pool = Pool(OURS, workers._told, rate_hz)
     workers.pool.put("room", context("a", "b"))
     workers.connect("one")
     assert workers.desired == {"room": context("a", "b")}
@@ -209,7 +223,7 @@ def test_what_a_worker_has_that_ends_goes_to_another_one_a_few_at_a_time() -> No
     workers.pool.put("b", context("b", "x"))
     workers.pool.put("new", context("y"))
     workers.leave()
-    assert (set(workers.has["one"]), set(workers.has["two"])) == (set("f"), {"a", "new"})
+    assert (set(workers.has["one"]), set(workers.has["two"])) == (set("f"), {"a", "new", "b"}), "x at once"
     while workers.leaving:
         workers.leave()
     assert (set(workers.has["one"]), set(workers.has["two"])) == (set(), {*"abcdef", "new"})

@@ -17,6 +17,7 @@ class Process:
         self.pool = Pool(
             Terms(lambda context: int(context.partition("/")[0]), self.epochs.get, self.near.__contains__),
             lambda worker, message: self.said.append(message),
+            lambda legs: 8000,
         )
 
     def finds(self, *contexts: tuple[str, int, int]) -> None:

@@ -98,7 +98,7 @@ def test_what_others_have_put_counts_for_the_choice() -> None:
     workers.pool.loaded("media-2", Load(1, 20, late_ticks=2))
     assert workers.pool.metrics() == {
         "media_workers": 3, "media_contexts": 1, "media_legs": 51, "media_pressure": 0.3, "media_late_ticks_total": 2,
-        "media_takeovers_total": 0, "media_moves_total": 0,
+        "media_takeovers_total": 0, "media_moves_total": 0, "media_contexts_shared": 0,
     }  # fmt: skip
 
 

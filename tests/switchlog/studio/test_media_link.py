@@ -23,7 +23,9 @@ class Node:
     def __init__(self) -> None:
         self.said: list[tuple[str, ToWorker]] = []
         terms = Terms(lambda context: 0, lambda shard: 1, lambda shard: True)
-        self.pool = Pool(terms, lambda worker, message: self.said.append((worker, message)), (ONE, TWO))
+        self.pool = Pool(
+            terms, lambda worker, message: self.said.append((worker, message)), lambda legs: 8000, (ONE, TWO)
+        )
         self.links = MediaLinks(MediaSettings(1, 2, (Path(ONE), Path(TWO))), lambda: None)
         self.links.studio = cast(Studio, SimpleNamespace(pool=self.pool))
 
