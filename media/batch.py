@@ -68,7 +68,10 @@ class _Place(NamedTuple):
 
 
 class Network:
-    """Sockets by the rows of their legs. Methods do not block. `host` is the address to bind to."""
+    """Sockets by the rows of their legs. Methods do not block.
+
+    `host` is the address to bind to; `::` is all that there are, those of IPv4 as well.
+    """
 
     def __init__(self, host: str, rows: int) -> None:
         self._host = host
@@ -118,7 +121,7 @@ class Network:
     def point(self, row: int, remote: Address) -> None:
         """Exchange packets with this address only. Raises OSError for one that cannot be."""
         sock = self._pairs[row].rtp
-        port.point(sock, remote)
+        port.point(sock, port.to_socket(self._host, remote))
         self._pointed[sock.fileno()] = (sock.recv_into, row)
         self._send_by(row, sock.send)
 
@@ -127,7 +130,8 @@ class Network:
         sock = self._pairs[row].rtp
         if self._pointed.pop(sock.fileno(), None) is not None:
             port.unpoint(sock)
-        self._send_by(row, None if remote is None else lambda data: sock.sendto(data, remote))
+        place = None if remote is None else port.to_socket(self._host, remote)
+        self._send_by(row, None if place is None else lambda data: sock.sendto(data, place))
 
     def guard(self, row: int, guard: Guard | None) -> None:
         """Let what is sent from now on pass through this; to be said before `point` or `unpoint`."""
@@ -188,10 +192,10 @@ class Network:
         if place.report:
             data, source = place.sock.recvfrom(LONGEST_PACKET_BYTES)
             if len(self._reports) < REPORTS_A_ROUND:
-                self._reports.append((place.row, data, source[:2]))
+                self._reports.append((place.row, data, port.from_socket(source)))
             return
         length, source = place.sock.recvfrom_into(self._views[len(self._rows)])
-        self._sources[len(self._rows)] = source[:2]
+        self._sources[len(self._rows)] = port.from_socket(source)
         self._lengths.append(length)
         self._rows.append(place.row)
 
@@ -229,7 +233,7 @@ class Network:
     def send_plain(self, row: int, datagram: bytes, remote: Address) -> None:
         """Send a datagram from the port of RTP past the guard, which is for RTP."""
         try:
-            self._pairs[row].rtp.sendto(datagram, remote)
+            self._pairs[row].rtp.sendto(datagram, port.to_socket(self._host, remote))
         except OSError:
             self.unsent += 1
 
@@ -237,7 +241,7 @@ class Network:
         """Send a datagram of RTCP from the port that is for it, or from that of RTP if they share it (RFC 5761)."""
         pair = self._pairs[row]
         try:
-            (pair.rtp if muxed else pair.rtcp).sendto(packet, remote)
+            (pair.rtp if muxed else pair.rtcp).sendto(packet, port.to_socket(self._host, remote))
         except OSError:
             self.unsent += 1
 

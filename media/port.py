@@ -22,6 +22,22 @@ class PortTakenError(OSError):
     """Somebody else has a port that was to be ours: whoever shares out the ports has to choose another."""
 
 
+BOTH = "::"
+"""To bind to all addresses of both families: those of IPv4 are seen as parts of IPv6 there (RFC 4291 2.5.5.2)."""
+_MAPPED = "::ffff:"
+
+
+def to_socket(host: str, remote: tuple[str, int]) -> tuple[str, int]:
+    """A place as a socket that is bound to `host` is to be told it."""
+    return (_MAPPED + remote[0], remote[1]) if host == BOTH and ":" not in remote[0] else remote
+
+
+def from_socket(source: tuple[str, int]) -> tuple[str, int]:
+    """The place that a socket says, in the words of its own family."""
+    host, port = source[:2]
+    return (host.removeprefix(_MAPPED) if "." in host else host), port
+
+
 class Pair(NamedTuple):
     """Sockets of one leg, not blocking; that of RTCP is there too when it shares the port of RTP, which may change."""
 
@@ -61,6 +77,8 @@ def _open(host: str, port: int) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        if host == BOTH:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind((host, port))
     except OSError as error:
         sock.close()

@@ -65,12 +65,13 @@ class Derived:
 
     @property
     def media_host(self) -> str:
-        """The address that ports of media are bound to: that of SIP, or all if SIP has several."""
+        """The address that ports of media are bound to: that of SIP, or all if SIP has several, of both families if any
+        is of IPv6."""
         listeners = (address for where in (self.sip_udp, self.sip_tcp, self.sip_tls) for address in addresses(where))
         hosts = {one.host for one in listeners}
         if len(hosts) == 1:
             return hosts.pop()
-        return "::" if hosts and all(":" in host for host in hosts) else "0.0.0.0"
+        return "::" if any(":" in host for host in hosts) else "0.0.0.0"
 
     @property
     def digest_algorithms(self) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import signal
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -15,9 +17,10 @@ import pytest
 from switchlog.tls.certificate import client_context
 from tests.e2e.sipp import Check, Script, hear, needs_sipp, ports, send
 from tests.e2e.talk import TONES_HZ, both_hear, connect, phone
-from tests.faults.caller import Caller
+from tests.faults.caller import Caller, target_of
 from tests.fixtures.authority import Authority
 from tests.fixtures.server import Server, running, tenant
+from tests.media.party import Phone
 from tests.phones.factory import Phones
 
 WAIT_S = 20.0
@@ -200,3 +203,48 @@ async def test_only_phones_with_a_certificate_are_served(tmp_path: Path) -> None
     async with running(Server.at(tmp_path / "data", **settings), tenant("acme")) as server:
         assert await served(server, client_context(*authority.issue("phone"), authority.certificate))
         assert not await served(server, client_context(None, None, authority.certificate))
+
+
+def body_of(one: Phone) -> str:
+    family = "IP6" if ":" in one.host else "IP4"
+    lines = ["v=0", f"o=- 1 1 IN {family} {one.host}", "s=-", f"c=IN {family} {one.host}", "t=0 0"]
+    return "\r\n".join([*lines, f"m=audio {one.address[1]} RTP/AVP 0", ""])
+
+
+async def joined(caller: Caller, one: Phone) -> bytes:
+    """Dial the room; the answer's description."""
+    assert (await caller.register()).status == 200
+    uri, call_id = f"sip:7000@{caller.domain}", f"room-{caller.local_tag}"
+    answered = await caller.ask("INVITE", uri, call_id, f"<{uri}>", body=body_of(one))
+    assert answered.status == 200, answered.get("Reason")
+    caller.acknowledge(target_of(answered), call_id, answered)
+    return answered.body
+
+
+async def test_phones_of_both_families_hear_each_other_in_a_room(both_families: Server) -> None:
+    """Each is told an address of its own family."""
+    await both_families.apply(tenant("acme") | {"conferences": [{"number": "7000", "announce": "none"}]})
+    tones_hz = {"4": 440.0, "6": 697.0}
+    callers = [await Caller.at(both_families, f"100{n}", host=HOSTS[family]) for n, family in enumerate(tones_hz, 1)]
+    sockets = {family: socket.AF_INET6 if family == "6" else socket.AF_INET for family in tones_hz}
+    ones = [
+        Phone(0, frequency_hz=hz, sock=socket.socket(sockets[family], socket.SOCK_DGRAM))
+        for family, hz in tones_hz.items()
+    ]
+    try:
+        for caller, one, family in zip(callers, ones, tones_hz, strict=True):
+            answer = await joined(caller, one)
+            assert f"c=IN IP{family} {HOSTS[family]}\r\n".encode() in answer
+            found = re.search(rb"m=audio (\d+)", answer)
+            assert found is not None
+            one.port = int(found[1])
+        async with asyncio.timeout(WAIT_S):
+            while [one.tones() for one in ones] != [(700.0,), (440.0,)]:
+                for one in ones:
+                    one.speak()
+                    one.listen()
+                await asyncio.sleep(0.02)  # a packet's sound
+    finally:
+        for caller, one in zip(callers, ones, strict=True):
+            caller.close()
+            one.sock.close()

@@ -55,7 +55,8 @@ class Phone:
     """datagrams that were no RTP"""
 
     def __post_init__(self) -> None:
-        self.sock.bind((HOST, free_pair()))
+        self.host = HOST if self.sock.family is socket.AF_INET else "::1"
+        self.sock.bind((self.host, free_pair()))
         self.sock.setblocking(False)
         self.srtp = Srtp(self.keys) if self.keys is not None else None
         self._at = 0
@@ -73,7 +74,7 @@ class Phone:
 
     @property
     def address(self) -> tuple[str, int]:
-        host, port = self.sock.getsockname()
+        host, port = self.sock.getsockname()[:2]
         return host, port
 
     def leg(self, name: str, **changes: object) -> Leg:
@@ -100,7 +101,7 @@ class Phone:
         self.send(wire)
 
     def send(self, datagram: bytes) -> None:
-        self.sock.sendto(datagram, (HOST, self.port))
+        self.sock.sendto(datagram, (self.host, self.port))
 
     def listen(self) -> None:
         """Keep what has come."""
@@ -190,8 +191,8 @@ class Stage:
 
 
 @contextmanager
-def stage(rows: int = 16, seed: int = 1, ties: Ties | None = None) -> Iterator[Stage]:
-    network = Network(HOST, rows)
+def stage(rows: int = 16, seed: int = 1, ties: Ties | None = None, host: str = HOST) -> Iterator[Stage]:
+    network = Network(host, rows)
     engine = Engine(network, random.Random(seed).getrandbits, rows, Library(Sources().load), Recorder(), ties)
     made = Stage(engine, network)
     try:
