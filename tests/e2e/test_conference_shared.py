@@ -72,7 +72,7 @@ async def test_a_worker_of_it_that_goes_is_replaced_by_the_spare(
     assert [change.state for call in calls.values() for change in call.changes] == ["answered"] * 3
 
 
-async def test_it_outlives_the_sessions_and_all_at_once(shared: Server, phones: Phones) -> None:
+async def test_it_outlives_the_sessions_and_all_at_once_and_their_parent(shared: Server, phones: Phones) -> None:
     calls = await entered(shared, phones, "1001", "1002", "1003")
     former = shared.mixers()
     await shared.replace_role("sessions")
@@ -83,3 +83,7 @@ async def test_it_outlives_the_sessions_and_all_at_once(shared: Server, phones: 
         os.kill(pid, signal.SIGKILL)
     await shared.replaced("sessions", sessions)
     await all_hear_each_other_again(calls)
+    await shared.kill()
+    await shared.start()
+    await all_hear_each_other_again(calls)
+    assert len(shared.mixers()) == 2
