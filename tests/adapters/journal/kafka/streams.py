@@ -17,7 +17,7 @@ from domain.extension import Device, Extension, extension_id
 from domain.guard import Failures, GuardStreams
 from domain.ids import CONFIG_SHARD, shard_of
 from domain.letterbox import Letterbox, letterbox_id
-from domain.mailbox.input import Begin, Delete, Drop, Erase, GiveUpMail, Hear, Mail, Renew
+from domain.mailbox.input import Begin, Delete, Drop, Erase, GiveUpMail, Greet, Hear, Mail, Renew
 from domain.ports import Record
 from domain.room import Room, room_id
 from domain.subscription.input import Fail, Refresh
@@ -26,7 +26,7 @@ from domain.tenant import Tenant, Wanted, tenant_id
 from domain.values import STRIP_ALL, Ability
 from tests.domain.conference.meeting import CLOSED, Meeting
 from tests.domain.history import ENDS, KINDS, play
-from tests.domain.mailbox.letters import Letters
+from tests.domain.mailbox.letters import LEFT, Letters
 from tests.domain.subscription.watching import DIALOG, begun
 from tests.domain.test_call_voicemail import Voiced
 from tests.domain.test_call_way import demanded
@@ -156,6 +156,9 @@ def _mailbox() -> tuple[Event, ...]:
     letters.play(Drop, "dropped", "too short")
     letters.leave("a")
     letters.leave("b")
+    letters.play(Greet, "greeting", "busy", "sealed", *LEFT)
+    letters.play(Delete, "greeting")
+    letters.play(Erase, "greeting")
     for kind, message, *fields in ((GiveUpMail, "a", "no such user"), (Mail, "b"), (Hear, "a"), (Renew, "a")):
         letters.play(kind, message, *fields)
     for message in ("a", "b"):
