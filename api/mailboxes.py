@@ -13,6 +13,7 @@ from api.security import may, one_tenant, scope_of
 from api.sound import pieces
 from api.writing import CommandId, Port, body_of, command_of
 from domain.apikey import Principal
+from domain.refusal import Refusal
 
 router = APIRouter(prefix="/v1/mailboxes")
 Keeper = Annotated[Principal, Depends(may("mailboxes"))]
@@ -117,13 +118,14 @@ async def greet(
     brought = await asyncio.to_thread(kept.bring, whose, await body_of(request, MAX_WAVE, "a greeting"))
     about: dict[str, str | int] = {"message": brought.message, "file": brought.file, "key": brought.key.hex()}
     about |= {"sha256": brought.sha256, "duration_ms": brought.duration_ms}
-    taken = ""
     try:
         answer = await port.call("mailboxes.greet", args | about, who.actor, command_of(who, command_id))
-        taken = answer["message"]
-    finally:
-        if taken != brought.message:  # it was refused, or is a repetition of one that was taken
+    except Refusal as no:
+        if no.kind != "unavailable":  # else it may have been taken all the same, and then its file is needed
             await asyncio.to_thread(kept.discard, brought.file)
+        raise
+    if answer["message"] != brought.message:  # a repetition of one that was taken
+        await asyncio.to_thread(kept.discard, brought.file)
     return JSONResponse({"greeting": greeting, "sha256": brought.sha256, "duration_ms": brought.duration_ms})
 
 

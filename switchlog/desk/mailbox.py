@@ -70,7 +70,7 @@ def _greetings(session: Session, directory: Callable[[], Directory]) -> Mapping[
     async def greet(command: Command) -> dict[str, Any]:
         _known(session, directory(), command)
         if session.studio is None:
-            raise Refusal("unavailable", "there are no media here: set SWITCHLOG_MEDIA_PORTS")
+            raise Refusal("conflict", "there are no media here: set SWITCHLOG_MEDIA_PORTS")
         args = command.args
         key = session.studio.mailroom.seal(bytes.fromhex(args["key"]))
         about = (args["greeting"], key, args["file"], args["sha256"], args["duration_ms"])

@@ -221,6 +221,8 @@ def _mailbox(name: str, args: Mapping[str, Any]) -> Any:
 
 
 def _greet(args: Mapping[str, Any]) -> Any:
+    if args["number"] == "1003":
+        raise Refusal("missing", "there is no mailbox 1003", field="number")
     if args["greeting"] == "none":
         raise Refusal("unavailable", "the shard of the mailbox 1002 is being claimed: ask again")
     return {"changed": True, "message": "m" if args["greeting"] == "busy" else "former"}
@@ -232,7 +234,8 @@ _GREETINGS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "mailboxes.greet": _greet,
     "mailboxes.ungreet": lambda args: {"changed": True},
 }
-"""One is recorded; of those that are brought `busy` is taken, `away` was taken before, and `none` cannot be."""
+"""One is recorded; of those that are brought `busy` is taken, `away` was taken before, and of `none` nobody knows; none
+is taken by 1003."""
 
 
 def _steered(args: Mapping[str, Any]) -> Any:

@@ -49,11 +49,18 @@ async def test_a_greeting_is_brought_fetched_and_erased(site: Site) -> None:
 
 
 async def test_what_is_not_taken_is_not_left_in_the_storage(site: Site) -> None:
-    assert (await site.client.put(f"{PATH}/none/audio", content=b"RIFF")).status_code == 503
+    nobodys = PATH.replace("1002", "1003")
+    assert (await site.client.put(f"{nobodys}/busy/audio", content=b"RIFF")).status_code == 404
     assert site.messages.discarded == ["acme/voicemail/m"]
     again = await site.client.put(f"{PATH}/away/audio", content=b"RIFF", headers={"Idempotency-Key": "once"})
     assert again.status_code == 200
     assert len(site.messages.discarded) == 2, "the first one is there"
+
+
+async def test_what_may_have_been_taken_is_left_in_the_storage(site: Site) -> None:
+    """The answer was lost, perhaps: then the mailbox has the greeting, and needs its file."""
+    assert (await site.client.put(f"{PATH}/none/audio", content=b"RIFF")).status_code == 503
+    assert site.messages.discarded == []
 
 
 async def test_there_is_no_greeting_for_anything_else(site: Site) -> None:
