@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from adapters.sip.message.message import Request, Response
@@ -258,3 +259,20 @@ def test_a_phone_that_did_not_subscribe_is_told_once(exchange: Exchange) -> None
     assert bob.told() == [("terminated", "1/1")]
     bob.register(expires_s=0)
     assert len(exchange.application.summaries) in (0, 1)
+
+
+def test_a_phone_that_is_another_numbers_now_is_told_nothing_of_the_former_one(clerk: Clerk) -> None:
+    declared = [boxed()]
+    exchange = Exchange(media=RememberedRooms(), directory=lambda: declared[0], clerk=clerk)
+    bob, nobodys = Watch(exchange, "1002", BOB), Watch(exchange, "1002", DESK)
+    bob.subscribe()
+    assert nobodys.subscribe("1500", call_id="1500").status == 200
+    bob.told()
+    nobodys.told()
+    known = declared[0]
+    device = ("acme", "1002")
+    other = known.extensions["acme", "1001"]
+    declared[0] = msgspec.structs.replace(known, devices={**known.devices, device: other})
+    put(exchange)
+    assert bob.told() == [("terminated;reason=noresource", "0/0")]
+    assert [one.number for one in subscriptions(exchange)] == ["1500"], "which is nobody's"

@@ -221,6 +221,9 @@ class Notifier:
         self._waiting[subscription.id] = key
 
     def _counts(self, subscription: Subscription) -> str | None:
+        """None if there are none, or none any more that its phone may know."""
+        if not asked.may_watch(subscription, self._parts.switchboard.directory):
+            return None
         counts = self._parts.counts(subscription.tenant, subscription.number)
         return None if counts is None else counts_of(*counts)
 

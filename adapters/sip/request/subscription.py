@@ -17,6 +17,7 @@ from adapters.sip.request import translate
 from adapters.sip.request.summary import SUMMARY_TYPE
 from domain.ids import call_of_leg, shard_of, shard_of_registration
 from domain.routing.directory import Directory
+from domain.subscription.subscription import Subscription
 
 _RANGES = frozenset({SUMMARY_TYPE, "application/*", "*/*"})
 MIN_EXPIRES_S = 60
@@ -87,6 +88,15 @@ def shard_of_subscribe(request: Request, directory: Directory, identifiers: SipI
         return shard_of(call_of_leg(leg))
     tenant, _ = translate.tenant_of(request, directory)
     return shard_of_registration(tenant, resource_of(request, tenant, directory))
+
+
+def may_watch(subscription: Subscription, directory: Directory) -> bool:
+    """Whether its device may still know: numbers and phones are declared anew while it goes on."""
+    try:
+        check_watcher(subscription.tenant, subscription.number, subscription.dialog.device, directory)
+    except NotAllowed:
+        return False
+    return True
 
 
 def check_watcher(tenant: str, number: str, device: str, directory: Directory) -> None:
