@@ -17,6 +17,8 @@ from media.track import FORMAT, MOST_CHANNELS, PCM, RATES_HZ, Track, WaveError, 
 
 _FLOAT, _EXTENSIBLE = 3, 0xFFFE
 _FULL_SCALE = 32768.0
+_AT_ONCE = 1 << 18
+"""Samples that are floats at a time: those of a whole file would be ten times as large as it is."""
 
 
 class Wave(NamedTuple):
@@ -91,9 +93,12 @@ def _mono(body: memoryview, kind: _Format) -> Samples:
     usable = body[: len(body) // width * width]
     if (kind.tag, kind.bits, kind.channels) == (PCM, 16, 1):
         return np.frombuffer(usable, "<i2").astype(np.int16)
-    values = _READERS[kind.tag, kind.bits](usable)
-    mixed = np.nan_to_num(values.reshape(-1, kind.channels).mean(axis=1) * _FULL_SCALE, nan=0.0)
-    return clipped(mixed)
+    mixed, read = np.empty(len(usable) // width, np.int16), _READERS[kind.tag, kind.bits]
+    for start in range(0, len(mixed), _AT_ONCE):
+        values = read(usable[start * width : (start + _AT_ONCE) * width])
+        means = values.reshape(-1, kind.channels).mean(axis=1)
+        mixed[start : start + _AT_ONCE] = clipped(np.nan_to_num(means * _FULL_SCALE, nan=0.0))
+    return mixed
 
 
 def _bytes(body: memoryview) -> NDArray[np.float32]:

@@ -55,6 +55,14 @@ def test_floats_are_read_and_held_within_full_scale(bits: int, kind: str) -> Non
     assert parse(riff(0xFFFE, bits, values.tobytes(), extra=extensible)).samples.tolist() == expected
 
 
+@pytest.mark.parametrize("width", [1, 3, 4])
+def test_a_long_file_is_read_in_pieces(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = by_the_library(SOUND, width, channels=2)
+    whole = parse(content).samples
+    monkeypatch.setattr("media.wav._AT_ONCE", 7)
+    assert (parse(content).samples == whole).all()
+
+
 def test_two_channels_become_their_mean() -> None:
     assert parse(riff(1, 16, struct.pack("<4h", 100, 300, -100, -300), channels=2)).samples.tolist() == [200, -200]
 
