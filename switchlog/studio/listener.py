@@ -138,7 +138,8 @@ class Listener:
         def begun(accepted: bool) -> None:
             mailbox = self._parts.mailroom.find(visit.box)
             message = mailbox.messages.get(name) if mailbox else None
-            if message is not None and not visit.over and visit.recording == name:
+            is_awaited = not visit.over and visit.where.place is Place.RECORD and visit.recording == name
+            if message is not None and is_awaited:
                 self._stage.record(visit, message)
 
         caller = (visit.caller, visit.call.display)

@@ -157,6 +157,20 @@ def test_who_hangs_up_has_recorded_its_greeting(exchange: Exchange, worker: Work
     assert types(exchange)[2:] == ["greeting_kept"]
 
 
+def test_a_greeting_that_is_ended_before_the_journal_has_its_beginning_is_not_recorded(
+    exchange: Exchange, worker: Worker
+) -> None:
+    bob = Caller(exchange, worker, "*97", "1002", BOB)
+    bob.press("4321#022#")
+    exchange.journal.held = True
+    bob.wait()
+    assert bob.press("#") == ""
+    exchange.journal.held = False
+    exchange.journal.commit()
+    exchange.deliver()
+    assert worker.context().records == ()
+
+
 def test_nobody_greets_for_ever(exchange: Exchange, worker: Worker) -> None:
     bob = Caller(exchange, worker, "*97", "1002", BOB)
     bob.press("4321#02")
