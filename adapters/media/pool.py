@@ -153,13 +153,12 @@ class Pool:
         """A worker says that others may have its part of a context now."""
         held = self._held.get(message.context)
         part = held.part_at(worker) if held is not None else None
-        if held is None or part is None or not part.moves:
-            return
-        held.parts.remove(part)
-        self._moves += bool(part.legs)
-        self._spread(held, self._staff.heir)
-        self._say(message.context, held)
-        self._move_on()
+        if held is not None and part is not None and part.moves:
+            held.parts.remove(part)
+            self._moves += bool(part.legs)
+            self._spread(held, self._staff.heir)
+            self._say(message.context, held)
+        self._move_on()  # also where it has ended meanwhile: the next one may go
 
     def worker_of(self, context: str) -> str:
         """The worker that has it, or is its home, be it away; empty if there is none."""

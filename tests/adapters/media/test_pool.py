@@ -234,6 +234,17 @@ def test_what_a_worker_has_that_ends_goes_to_another_one_a_few_at_a_time() -> No
     }  # fmt: skip
 
 
+def test_contexts_that_end_while_they_move_make_room_for_others() -> None:
+    workers = drained()
+    for name in "abcd":
+        workers.pool.drop(name)
+    workers.leave()
+    assert set(workers.has["one"]) == set(), "those that were waiting are being closed, too"
+    while workers.leaving:
+        workers.leave()
+    assert set(workers.has["two"]) == set("ef")
+
+
 def test_a_worker_that_dies_while_it_is_left_loses_nothing() -> None:
     workers = drained()
     workers.die("one")
