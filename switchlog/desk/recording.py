@@ -71,7 +71,12 @@ async def _started(
 ) -> dict[str, bool]:
     """What `ask` answers, once the recording has begun: phones that hear each other directly are asked before."""
     done: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
-    demands.wait(call.id, done.set_result)
+
+    def outcome(refusal: Refusal | None) -> None:
+        if not done.done():  # who asked may have given up just now
+            done.set_result(refusal)
+
+    demands.wait(call.id, outcome)
     try:
         answer = await ask()
         if call.recorded_now or not (answer["changed"] or call.detour):
@@ -81,7 +86,7 @@ async def _started(
     except TimeoutError:
         raise Refusal("unavailable", "the phones have not agreed yet: the recording begins once they do") from None
     finally:
-        demands.forget(call.id, done.set_result)
+        demands.forget(call.id, outcome)
     if refusal is not None:
         raise refusal
     return answer

@@ -108,3 +108,13 @@ async def test_without_media_of_our_own_nothing_is_recorded() -> None:
     exchange = Exchange()
     talk(exchange)
     assert (await refusal(await steering(exchange, "start"))).kind == "unavailable"
+
+
+async def test_who_gives_up_at_the_same_moment_keeps_nobody_from_hearing_of_it(exchange: Exchange) -> None:
+    alice, bob, *_ = talk(exchange)
+    first, second = await steering(exchange, "start"), await steering(exchange, "start")
+    take(exchange, bob)
+    first.cancel()  # it has not noticed yet when the recording begins
+    take(exchange, alice)
+    assert await second == {"changed": False}
+    assert not exchange.demands
