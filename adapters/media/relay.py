@@ -262,10 +262,10 @@ class RelayPerformer:
             return
         del self._calls[call]
         self._free(one.place)
+        self._parts.pool.drop(message.context)  # with other ports, from before a restart, it would stand in the way
         if one.tries < _TRIES:
             self._take(ContextName.of(message.context).tenant, call, one.tries + 1)
         else:
-            self._parts.pool.drop(message.context)
             self._fail(call, Cause(503, 47, f"the media worker refused: {message.reason}"))
 
     def _played(self, message: PlayDone) -> None:

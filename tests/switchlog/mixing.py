@@ -77,7 +77,10 @@ class RememberedRooms:
             return
         assert before is None or (message.epoch, message.rev) > (before.epoch, before.rev)
         self.puts.append(message)
-        held = {leg.id for leg in before.desired.legs} if before else set()
+        held = {leg.id: leg.port for leg in before.desired.legs} if before else {}
+        if any(leg.port != held.get(leg.id, leg.port) for leg in message.desired.legs):
+            self._answers.append(Refused(message.context, message.rev, "a leg cannot change its port"))
+            return
         taken = (leg.id for leg in message.desired.legs if leg.id not in held and leg.port in self.taken_ports)
         if (leg := next(taken, None)) is not None:
             self._answers.append(Refused(message.context, message.rev, "a port is taken", leg))

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.sip.message.message import Request, Response
 from adapters.sip.message.parser import parse
@@ -384,3 +385,22 @@ def test_a_port_that_is_somebody_elses_for_a_while_is_asked_for_again(
     puts = len(rooms.puts)
     rooms.say(Load(2, 0))
     assert len(rooms.puts) == puts
+
+
+def test_ports_that_were_opened_before_a_kill_and_not_written_down_stand_in_nobodys_way(rooms: RememberedRooms) -> None:
+    journal, known = HeldJournal(), policies(n1002=RELAYED)
+    first = Exchange(journal, media=rooms, directory=lambda: known)
+    alice, _ = parties(first)
+    alice.invite("1002")
+    ((name, put),) = rooms.has.items()
+    legs = tuple(replace(leg, port=leg.port + 100) for leg in put.desired.legs)  # others were free then
+    rooms.has[name] = replace(put, desired=replace(put.desired, legs=legs))
+    killed = HeldJournal()
+    for one in journal.stored:
+        if one.record.type.split(".")[1] != "media_relayed":
+            killed.submit(one.shard, one.epoch, [one.record], lambda result: None)
+    again = Exchange(killed, epoch=2, start_s=1, media=rooms, directory=lambda: known)
+    again.deliver()
+    (invite,) = again.take(BOB)
+    assert [leg.port for leg in context(rooms).legs] == [20004, 20006]
+    assert ports(invite) == [20006]
