@@ -190,7 +190,7 @@ def wire(parts: SessionParts, hooks: Hooks) -> Switch:
     layer = TransactionLayer(belongs=lambda request: whom.belongs(board, identifiers, request))
     faraway = Faraway(parts.roster) if parts.roster else None
     peers, addresses = Peers(faraway.alive_or(hooks.alive) if faraway else hooks.alive), Addresses(parts.roster)
-    moves = Moves(peers, lambda leg: board.find(call_of_leg(leg)) is not None)
+    moves = Moves(peers, lambda leg: board.knows(call_of_leg(leg)))
     identifiers = SipIdentifiers(parts.identifier_secret)
     performer = Performer(
         layer=layer,

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from adapters.journal.codec import decode
+from adapters.sip.message.message import Request
 from adapters.storage.folder import FolderStorage
 from domain.mailbox.input import Hear
 from switchlog.studio.clerk import Clerk
 from tests.switchlog.exchange import Exchange
 from tests.switchlog.mixing import RememberedRooms
 from tests.switchlog.phone import BOB
+from tests.switchlog.test_exchange_moving import AWAY, HOME, PRIVATE, Nat
 from tests.switchlog.watch import DESK, SHARD, Watch, again_with, boxed, change, put, subscriptions, types
 
 
@@ -115,3 +117,18 @@ def test_a_lost_shard_goes_on_when_it_is_back(exchange: Exchange) -> None:
     assert again.cseq.number > first.cseq.number
     bob.reply(again, 200)
     assert types(exchange) == ["begun", "told"]
+
+
+def test_a_phone_whose_way_through_nat_is_another_one_is_told_there_once_it_has_registered(exchange: Exchange) -> None:
+    nat = Nat(exchange, HOME)
+    bob = Watch(nat, "1002", PRIVATE)  # type: ignore[arg-type]
+    bob.register()
+    bob.subscribe()
+    (first,) = [one for one in exchange.sent.pop(PRIVATE) if isinstance(one, Request) and one.to.tag]
+    bob.reply(first, 200)
+    nat.source = AWAY
+    bob.register()
+    put(exchange)
+    assert exchange.take(HOME) == []
+    assert bob.told() == [("active;expires=600", "1/0")]
+    assert len(subscriptions(exchange)) == 1

@@ -7,7 +7,7 @@ came from counts as known: what it says of itself anybody can write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from adapters.sip.application.parts import Parts
 from adapters.sip.dialog.dialog import contact_uri, flow_to, host_of
@@ -21,7 +21,8 @@ from adapters.sip.transaction.key import ServerKey, restored_key, written_branch
 from domain.call.call import Call
 from domain.call.leg import Leg
 from domain.call.resume import offers
-from domain.values import Contact, Flow
+from domain.ids import leg_id
+from domain.values import Contact, Dialog, Flow
 
 
 def is_known(parts: Parts, call: Call, leg: Leg, flow: Flow) -> bool:
@@ -90,13 +91,21 @@ def bound(parts: Parts, tenant: str, source: Flow, bindings: Iterable[tuple[Cont
 
 
 def _bring_along(parts: Parts, phone: Device, before: Flow, place: Place) -> None:
-    for call in parts.switchboard.calls_of(phone.tenant, phone.username):
+    for leg, dialog in _dialogs(parts, phone.tenant, phone.username):
+        same = phone_of(phone.tenant, dialog) == phone
+        stood_there = same and parts.moves.route(phone.tenant, leg, dialog) == before
+        if stood_there and dialog.remote_tag and not dialog.routes and dialog.flow != place.flow:
+            parts.moves.moved(phone.tenant, leg, dialog, place)
+
+
+def _dialogs(parts: Parts, tenant: str, device: str) -> Iterator[tuple[str, Dialog]]:
+    """Those of calls in which a device is, and of what subscribed here, each by its leg."""
+    for call in parts.switchboard.calls_of(tenant, device):
         for leg in call.legs.values():
-            dialog = leg.dialog
-            same = phone_of(phone.tenant, dialog) == phone
-            stood_there = same and parts.moves.route(phone.tenant, leg.id, dialog) == before
-            if stood_there and dialog.remote_tag and not dialog.routes and dialog.flow != place.flow:
-                parts.moves.moved(phone.tenant, leg.id, dialog, place)
+            yield leg.id, leg.dialog
+    for one in parts.subscriptions.all():
+        if one.tenant == tenant:
+            yield leg_id(one.id, 0), one.dialog
 
 
 def acknowledges(parts: Parts, event: AckReceived, key: ServerKey) -> bool:

@@ -204,7 +204,7 @@ class Notifier:
 
     def _notify(self, subscription: Subscription, notice: Notice, now: Now) -> None:
         parts, tenant, number = self._parts, subscription.tenant, subscription.number
-        flow = parts.peers.route(tenant, subscription.dialog)
+        flow = self._way(subscription)
         if flow is None:
             self._put_off(subscription)
             return
@@ -219,6 +219,11 @@ class Notifier:
         key = parts.layer.request(request, flow, now.monotonic)
         self._told[key] = _Told(subscription.id, subscription.version, notice.what, flow, bool(notice.reason))
         self._waiting[subscription.id] = key
+
+    def _way(self, subscription: Subscription) -> Flow | None:
+        """To its phone, which may have moved; None if there is none at the moment."""
+        leg = leg_id(subscription.id, 0)
+        return self._parts.moves.route(subscription.tenant, leg, subscription.dialog)
 
     def _counts(self, subscription: Subscription) -> str | None:
         """None if there are none, or none any more that its phone may know."""
@@ -258,7 +263,7 @@ class Notifier:
         known = self._parts.subscriptions.find(told.stream)
         if known is None:
             return
-        if self._parts.peers.route(known.tenant, known.dialog) not in (None, told.flow):
+        if self._way(known) not in (None, told.flow):
             self._try(known.id, Look(event.key.branch, "system"), self._say)
         else:
             self._put_off(known)

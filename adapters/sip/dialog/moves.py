@@ -1,7 +1,7 @@
-"""Where the phones of calls are that have moved over UDP: a leg's requests follow its phone, and nothing else does.
+"""Where the phones of dialogs are that have moved over UDP: a leg's requests follow its phone, and nothing else does.
 
-What may live here: the table of moves by leg. A move is of one dialog that stands at one flow, so it can lead no other
-call astray, and is worth nothing once its call is forgotten.
+What may live here: the table of moves by leg, which is one of a call, or a subscription's. A move is of one dialog that
+stands at one flow, so it can lead no other one astray, and is worth nothing once that is forgotten.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
 
 class Moves:
-    """The moves of legs. `lives(leg)` says whether a leg's call is still known; only theirs are kept."""
+    """The moves of legs. `lives(leg)` says whether a leg's dialog is still known; only theirs are kept."""
 
     def __init__(self, peers: Peers, lives: Callable[[str], bool]) -> None:
         self._peers, self._lives = peers, lives
