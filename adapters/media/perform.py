@@ -126,13 +126,13 @@ class MediaPerformer:
     def flush(self) -> None:
         """Tell workers and calls what has changed."""
         while self._fresh or self._changed or self._inputs:
+            changed, self._changed = self._changed, {}
+            for name in changed:  # first: a leg that is to have another port is there no more then
+                self._put(name)
             fresh, self._fresh = self._fresh, []
             for stream in fresh:
                 if self._streams.get(stream.leg) is stream and stream.wire is None:
                     self._open(stream)
-            changed, self._changed = self._changed, {}
-            for name in changed:
-                self._put(name)
             inputs, self._inputs = self._inputs, []
             for call, inp in inputs:
                 self._parts.tell(call, inp)

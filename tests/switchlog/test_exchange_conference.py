@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from adapters.journal.codec import decode
@@ -248,6 +249,22 @@ def test_after_a_restart_of_the_sessions_the_room_goes_on(rooms: RememberedRooms
     alice.within(answered, "BYE")
     assert len(rooms.room()) == 2
     assert [one.number for one in conference(again).members.values()] == ["1002", "1003"]
+
+
+def test_a_port_that_was_opened_before_a_kill_and_not_written_down_keeps_nobody_out(rooms: RememberedRooms) -> None:
+    journal, killed = HeldJournal(), HeldJournal()
+    joined(Exchange(journal, media=rooms))
+    ((name, put),) = rooms.has.items()
+    (leg,) = put.desired.legs
+    there = msgspec.structs.replace(put.desired, legs=(msgspec.structs.replace(leg, port=20100),))  # free then
+    rooms.has[name] = msgspec.structs.replace(put, desired=there)
+    for one in journal.stored[: [one.record.type.split(".")[1] for one in journal.stored].index("connected")]:
+        killed.submit(one.shard, one.epoch, [one.record], lambda result: None)
+    rooms.there = False
+    again = Exchange(killed, epoch=2, start_s=1, media=rooms)
+    rooms.start()
+    assert methods(again.take(ALICE))[-1] == "200 INVITE"
+    assert [leg.port for leg in rooms.room().values()] == [20002]
 
 
 def test_who_left_while_nobody_looked_is_found_to_be_gone(rooms: RememberedRooms) -> None:
