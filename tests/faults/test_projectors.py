@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from queue import SimpleQueue
 
+import psutil
 import pytest
 
 from adapters.analytics.client import Warehouse, WarehouseError
@@ -81,18 +82,17 @@ class Role:
     def start(self) -> None:
         with (self._folder / "server.log").open("ab") as log:
             words = [sys.executable, "-m", "switchlog", "serve", "--role", "projector"]
-            self.process = subprocess.Popen(
-                words, env=self._environment, stdout=log, stderr=log, start_new_session=True
-            )
+            self.process = subprocess.Popen(words, env=self._environment, stdout=log, stderr=log)
 
     def signal(self, number: signal.Signals) -> None:
-        """To the parent and its one child."""
-        os.killpg(self.process.pid, number)
+        """To the parent and its one child, which has a session of its own."""
+        for one in (parent := psutil.Process(self.process.pid), *parent.children()):
+            one.send_signal(number)
 
     def kill(self) -> None:
-        if self.process.poll() is None:
-            self.signal(signal.SIGKILL)
-            self.process.wait()
+        """And with it its child."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> int:
         """It takes in what there is, and ends."""
