@@ -30,7 +30,9 @@ _THINGS = frozenset({"extensions", "conferences", "mailboxes"})
 _TENANT = frozenset({"slug", "name", "domains", "country", "timezone", "identity", "language", "voicemail"}) | _THINGS
 _IDENTITY = frozenset({"diversion", "history"})
 _PASSING = ("pass", "strip")
-_EXTENSION = frozenset({"number", "name", "ring_s", "password", "ha1", "devices", "recording", "media", "srtp"})
+_EXTENSION = frozenset(
+    {"number", "name", "ring_s", "password", "ha1", "devices", "recording", "media", "srtp", "transcode"}
+)
 _RECORDING = frozenset({"mode", "layout", "keep_days", "announce", "keys"})
 _DEVICE = frozenset({"username", "password", "ha1"})
 _CONFERENCE = frozenset(
@@ -223,6 +225,7 @@ def _media(fields: Mapping) -> MediaPolicy:
         keys=keys.truth() if how and (keys := how.get("keys")) else DIRECT.keys,
         relayed=media is not None and _one_of(media, ("direct", "relay")) == "relay",
         srtp=srtp.truth() if srtp is not None and not srtp.is_nothing else None,
+        transcode=transcode.truth() if (transcode := fields.get("transcode")) else DIRECT.transcode,
     )
     return DIRECT if found == DIRECT else found
 

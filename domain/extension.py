@@ -122,4 +122,6 @@ def shown_media(media: MediaPolicy) -> dict[str, object]:
         shown["media"] = "relay"
     if media.srtp is not None:
         shown["srtp"] = media.srtp
+    if not media.transcode:
+        shown["transcode"] = False
     return shown

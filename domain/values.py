@@ -125,7 +125,8 @@ class MediaPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     how long a recording is kept, 0 for ever; `announce` says whether both parties are told when one begins, `keys`
     whether keys that are pressed in the audio begin one on demand: they are heard only if the media go through us from
     the beginning. `relayed` says whether media go through us for no other reason, `srtp` whether phones of the
-    extension are offered SRTP; None: as the caller offers it.
+    extension are offered SRTP; None: as the caller offers it. `transcode` says whether a call is brought through us of
+    which the phones have no codec in common.
     """
 
     recording: str = "off"
@@ -135,6 +136,7 @@ class MediaPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     relayed: bool = False
     srtp: bool | None = None
     keys: bool = True
+    transcode: bool = True
 
     @property
     def heard(self) -> bool:

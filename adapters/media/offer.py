@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from adapters.media.crypto import Chance
-from adapters.media.description import Description, NoCommonMedia, body, events_for, refused, taken
+from adapters.media.description import Description, Events, NoCommonMedia, body, events_for, refused, taken
 from adapters.media.secure import Means, Shown, agreed, attributes, keys_offered, lacks, nothing_shown, renewed
 from domain.sdp import DIRECTIONS, NOWHERE, Sections, media_line, sections
 from media.wire import Codec, Leg
@@ -84,6 +84,14 @@ def offer_again(before: str) -> str:
 
 def _widened(lines: list[str], stream: Description) -> list[str]:
     """A stream of ours with what we have beside its codec, under numbers that are free in it."""
+    codecs, events = widened(stream)
+    wide = body(stream.profile, stream.port, codecs, events)
+    kept = [line for line in lines[1:] if line.removeprefix("a=") not in DIRECTIONS and not line.startswith(_BODY)]
+    return [*wide, "a=sendrecv", *kept]
+
+
+def widened(stream: Description) -> tuple[tuple[Codec, ...], Events]:
+    """The codecs and telephone-events of a stream, and after them what we have beside those, under free numbers."""
     known = {(codec.name, codec.clock_rate_hz) for codec in stream.codecs}
     used = {codec.payload_type for codec in stream.codecs} | {payload for payload, _ in stream.events}
     free = (payload for payload in range(96, 128) if payload not in used)
@@ -94,9 +102,7 @@ def _widened(lines: list[str], stream: Description) -> list[str]:
     ]
     rates = {rate for _, rate in stream.events}
     events = [(next(free), rate) for rate in _EVENTS if rate not in rates] if stream.events else []
-    wide = body(stream.profile, stream.port, (*stream.codecs, *codecs), (*stream.events, *events))
-    kept = [line for line in lines[1:] if line.removeprefix("a=") not in DIRECTIONS and not line.startswith(_BODY)]
-    return [*wide, "a=sendrecv", *kept]
+    return (*stream.codecs, *codecs), (*stream.events, *events)
 
 
 def elsewhere(before: str, place: Place) -> str:

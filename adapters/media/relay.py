@@ -20,7 +20,7 @@ from adapters.media.context import ContextName
 from adapters.media.offer import CODECS, leg_of
 from adapters.media.parts import MediaParts
 from adapters.media.port import NoPort
-from adapters.media.shown import End, can_pass, nothing, shown
+from adapters.media.shown import End, Wide, can_pass, nothing, shown
 from domain.call.call import Call
 from domain.call.effect import CloseRelay, KeepRecording, MediaEffect, OpenRelay, Relay
 from domain.call.input import Input, RecordingAnnounced, RelayFailed, RelayOpened
@@ -232,8 +232,9 @@ class RelayPerformer:
             return msgspec.structs.replace(_silent(call.id, place), records=records)
         said = map_crypto(effect.caller, unseal), map_crypto(effect.callee, unseal)
         ends = self._end(call, call.caller_leg, place), self._end(call, effect.other, place)
-        caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], CODECS)))
-        callee = _audible(leg_of(names[1], said[1], shown(said[0], ends[1], said[1], CODECS)))
+        wide = Wide.ALL if call.relay is not None and call.relay.wide else Wide.NOT
+        caller = _audible(leg_of(names[0], said[0], shown(said[1], ends[0], said[0], CODECS, wide=wide)))
+        callee = _audible(leg_of(names[1], said[1], shown(said[0], ends[1], said[1], CODECS, wide=wide)))
         plays = _notice(recording) if recording is not None else ()
         return Context((_in_order_of(callee, caller), callee), relayed=True, records=records, plays=plays)
 
@@ -311,7 +312,8 @@ def described(call: Call, leg: str, theirs: str, tag: str, end: End, codecs: fro
     assert call.relay is not None
     encrypted = None if leg == call.caller_leg else call.relay.encrypted
     try:
-        return shown(theirs, end, _said(call, leg, tag), codecs, encrypted)
+        wide = Wide.ENOUGH if call.relay.wide else Wide.NOT
+        return shown(theirs, end, _said(call, leg, tag), codecs, encrypted, wide)
     except ValueError:
         return nothing(end)
 

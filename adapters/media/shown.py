@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
+from enum import Enum
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from adapters.media.crypto import SUITES, Crypto, CryptoError, choose
-from adapters.media.description import CRYPTO, STATIC, refused
+from adapters.media.description import CRYPTO, STATIC, Description, events_for, refused
+from adapters.media.description import body as body_of
+from adapters.media.offer import widened
 from domain.sdp import DIRECTIONS, NOWHERE, MediaLine, Sections, connection, direction, media_line, rtpmaps, sections
 
 PLAIN, SECURE = "RTP/AVP", "RTP/SAVP"
@@ -35,18 +38,33 @@ class End(NamedTuple):
     name: str
 
 
-def shown(theirs: str, end: End, said: str, codecs: frozenset[str], encrypted: bool | None = None) -> str:
+class Wide(Enum):
+    """Whose codecs a party is shown."""
+
+    NOT = "the other party's"
+    ENOUGH = "those of its own by which both can hear each other"
+    ALL = "all of its own"
+
+
+def shown(
+    theirs: str, end: End, said: str, codecs: frozenset[str], encrypted: bool | None = None, wide: Wide = Wide.NOT
+) -> str:
     """`theirs`, the other party's description, for the one that described itself as `said` last (empty: never yet).
 
     Whether SRTP is asked for follows from `said`, else from `encrypted`, else from `theirs`. Without a stream that can
-    go through us none is left open. Raises ValueError for what is no description.
+    go through us none is left open. Where it is `wide`, who has said nothing yet is offered all that we can make of
+    the other party's codecs. Raises ValueError for what is no description.
     """
     described = sections(theirs)
     chosen = _chosen(described, codecs)
     own = _audio(sections(said), codecs) if said else None
     lines = list(_session(described.session, end.host))
     for at, stream in enumerate(described.streams):
-        body = _stream(stream, described.session, end, own, codecs, encrypted) if at == chosen else None
+        if at != chosen:
+            lines.append(refused(stream))
+            continue
+        formats = _as_described(stream, codecs) if wide is Wide.NOT else _bridged(stream, own, wide)
+        body = _stream(stream, described.session, end, own, encrypted, formats) if formats.payloads else None
         lines += body or [refused(stream)]
     return "\r\n".join([*lines, ""])
 
@@ -112,13 +130,42 @@ def _audio(described: Sections, codecs: frozenset[str]) -> list[str] | None:
     return next((stream for stream in lines if media_line(stream[0]).port), None)
 
 
+class _Formats(NamedTuple):
+    """The payload types of a stream as written, and the lines that say what they are."""
+
+    payloads: list[str]
+    lines: list[str]
+
+
+def _as_described(stream: list[str], codecs: frozenset[str]) -> _Formats:
+    """What of it our workers know, in the words of who described it."""
+    formats = _known(media_line(stream[0]), stream, codecs)
+    return _Formats([*formats], [kept for kept in stream if kept.startswith(_KEPT) or _is_of(kept, formats)])
+
+
+def _bridged(stream: list[str], own: list[str] | None, wide: Wide) -> _Formats:
+    """What its party is to speak with us: its own codecs under its own numbers, first those that the other has, too."""
+    theirs = Description.read(stream, [])
+    if own is None:
+        spoken, events = widened(theirs)
+    else:
+        mine = Description.read(own, [])
+        known = {(codec.name, codec.clock_rate_hz) for codec in theirs.codecs}
+        shared = [codec for codec in mine.codecs if (codec.name, codec.clock_rate_hz) in known]
+        rest = [codec for codec in mine.codecs if codec not in shared]
+        spoken = tuple(shared + rest if wide is Wide.ALL else shared or rest[:1])
+        events = events_for(spoken[0], mine.events) if spoken else ()
+    first, *lines = body_of(PLAIN, 0, spoken, events)
+    return _Formats(first.split()[3:], lines)
+
+
 def _stream(
     stream: list[str],
     session: list[str],
     end: End,
     own: list[str] | None,
-    codecs: frozenset[str],
     encrypted: bool | None,
+    formats: _Formats,
 ) -> list[str] | None:
     """The stream as it is at our end; None if there are no keys for it."""
     line = media_line(stream[0])
@@ -126,11 +173,10 @@ def _stream(
     keys = _keys(end, own) if profile == SECURE else []
     if not profile or keys is None:
         return None
-    formats = _known(line, stream, codecs)
     where = connection(stream) or connection(session)
     return [
-        f"m=audio {end.port} {profile} {' '.join(formats)}",
-        *(kept for kept in stream if kept.startswith(_KEPT) or _is_of(kept, formats)),
+        f"m=audio {end.port} {profile} {' '.join(formats.payloads)}",
+        *formats.lines,
         f"a={direction(stream, session, where)}" if where == NOWHERE else _way(stream, session),
         *keys,
     ]

@@ -310,6 +310,7 @@ class Call(Aggregate):
     EarlyRefused: TypeAlias = early.EarlyRefused
     RelayRequested: TypeAlias = relay.RelayRequested
     MediaRelayed: TypeAlias = relay.MediaRelayed
+    RelayWidened: TypeAlias = relay.RelayWidened
     WayOffered: TypeAlias = relay.WayOffered
     WayTaken: TypeAlias = relay.WayTaken
     WayRefused: TypeAlias = relay.WayRefused
@@ -338,6 +339,7 @@ EVENTS: tuple[type[Event], ...] = (
     Call.LegsDialed,
     Call.RelayRequested,
     Call.MediaRelayed,
+    Call.RelayWidened,
     Call.WayOffered,
     Call.WayTaken,
     Call.WayRefused,

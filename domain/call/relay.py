@@ -41,12 +41,13 @@ class Detour(msgspec.Struct, frozen=True):
 
 
 class Relay(msgspec.Struct, frozen=True):
-    """`why` the media go through us (`recording`, `encryption`, `asked`, `demand`); there is no `place` before they
-    can. It is `over` when they do so no more.
+    """`why` the media go through us (`recording`, `encryption`, `asked`, `codecs`, `demand`); there is no `place`
+    before they can. It is `over` when they do so no more.
 
     `encrypted` says whether phones that are called are offered SRTP; None: as the caller offers it. The phones of the
     legs `direct` are told of the other phone and not of us. `raised` names a leg for each offer that was ours: so often
-    the version of what its phone is told is above the other phone's own.
+    the version of what its phone is told is above the other phone's own. Once they are `wide` each phone may speak any
+    codec that our media know, whatever the other one speaks.
     """
 
     why: str
@@ -57,3 +58,4 @@ class Relay(msgspec.Struct, frozen=True):
     raised: tuple[str, ...] = ()
     over: bool = False
     detour: Detour | None = None
+    wide: bool = False

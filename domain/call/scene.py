@@ -27,6 +27,8 @@ class World(NamedTuple):
     epoch: int
     session_s: int = USUAL_S
     """how long a session lasts that nobody refreshes, if nobody wants less"""
+    media: bool = False
+    """whether there are media of our own"""
 
 
 class Scene:

@@ -53,9 +53,11 @@ class Board:
         node: str,
         outlets: Outlets,
         session_s: int = USUAL_S,
+        media: bool = False,
     ) -> None:
+        """`media` says whether there are media of our own."""
         self._identifiers, self._directory, self._node, self._outlets = identifiers, directory, node, outlets
-        self._session_s = session_s
+        self._session_s, self._media = session_s, media
         self._shards: dict[int, Shard] = {}
         self._leaving: dict[int, Shard] = {}
         """those that take no more work, until what they had is durable"""
@@ -223,7 +225,9 @@ class Board:
         if isinstance(inp, Offer):
             self.submissions.make_room()
         now = self._outlets.clock()
-        world = World(self._directory(), self.contacts, self._identifiers, self._node, shard.epoch, self._session_s)
+        world = World(
+            self._directory(), self.contacts, self._identifiers, self._node, shard.epoch, self._session_s, self._media
+        )
         known = shard.calls.get(call)
         events = decide(known, inp, world, now)
         owed = outstanding(known, now) if events and known is not None else ()

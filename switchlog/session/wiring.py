@@ -273,6 +273,7 @@ def _board(parts: SessionParts, identifiers: SipIdentifiers, outlets: Outlets) -
         directory=parts.directory,
         node=parts.node,
         session_s=parts.session_s,
+        media=parts.media is not None,
         outlets=outlets,
     )
 

@@ -57,7 +57,14 @@ from tests.domain.world import START, new_call, offer, remote, request, seconds,
 
 PLACE = RelayPlace(20000, 20002, "sealed")
 _MOVED = Cause(302, 31, "moved")
-_CAUSES = (Cause(486, 17, "busy"), Cause(603, 21, "no"), Cause(408, 102, ""), Cause(481, 41, ""), Cause(491, 31, ""))
+_CAUSES = (
+    Cause(486, 17, "busy"),
+    Cause(603, 21, "no"),
+    Cause(408, 102, ""),
+    Cause(481, 41, ""),
+    Cause(491, 31, ""),
+    Cause(488, 65, ""),
+)
 
 
 def figures(**named: Any) -> Figures:
@@ -213,7 +220,7 @@ def play(
     """
     epoch, now = 1, START
     policy = MediaPolicy("always" if relayed else "off", announce=relayed)
-    scene: World = world(bindings, media=policy)
+    scene: World = world(bindings, media=policy)._replace(media=True)
     first = take_turn(None, offer(new_call(), dialled, "" if late_offer else "v=0 alice", ability), scene, now)
     call = first.call
     assert call is not None
@@ -231,7 +238,7 @@ def play(
         now += seconds(wait_s)
         if taken_over:
             epoch += 1
-            scene = world(bindings, epoch, media=policy)
+            scene = world(bindings, epoch, media=policy)._replace(media=True)
         names = tuple(call.legs)
         turn = take_turn(call, _MAKERS[kind](call, names[leg % len(names)], number), scene, now)
         check(call, turn, now)

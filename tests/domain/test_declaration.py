@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.declaration import Document, TenantDeclaration, declared
+from domain.extension import shown_media
 from domain.refusal import Refusal
 from domain.values import DIRECT, IdentityPolicy, MediaPolicy
 
@@ -52,6 +53,17 @@ def test_what_becomes_of_an_extensions_media() -> None:
     assert media_of("        media: direct\n") is DIRECT
     assert media_of("        media: relay\n        srtp: true\n") == MediaPolicy(relayed=True, srtp=True)
     assert media_of("        srtp: false\n") == MediaPolicy(srtp=False)
+    assert media_of("        transcode: false\n") == MediaPolicy(transcode=False)
+    on_demand = "        recording: {mode: on_demand, keys: false}\n"
+    assert media_of(on_demand) == MediaPolicy(recording="on_demand", keys=False)
+
+
+@pytest.mark.parametrize(
+    "media", [DIRECT, MediaPolicy(transcode=False), MediaPolicy("on_demand", keys=False, srtp=True)]
+)
+def test_it_is_shown_as_it_may_be_declared(media: MediaPolicy) -> None:
+    shown = shown_media(media)
+    assert media_of("".join(f"        {key}: {json.dumps(value)}\n" for key, value in shown.items())) == media
 
 
 @pytest.mark.parametrize(

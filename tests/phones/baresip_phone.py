@@ -58,6 +58,11 @@ class _Leg:
             self.state = state
             self.phone.line.event("state", call=self.number, state=state, sip_call_id=sip_call_id, **fields)
 
+    def begin(self, call: Call) -> None:
+        """The stack has told which call it is."""
+        self.call = call
+        call.on_dtmf(lambda pressed: self.phone.line.event("key", call=self.number, key=pressed.digit))
+
     async def _pump(self) -> None:
         """Until the call is over: keep a little of the tone queued, take whatever came."""
         while self.state != "ended":
@@ -212,7 +217,7 @@ class BaresipPhone:
 
     def _on_incoming(self, call: Call) -> None:
         leg = self._leg(call.handle)
-        leg.call = call
+        leg.begin(call)
         self.line.event("incoming", call=leg.number, remote=call.peer, sip_call_id=call.call_id)
         early = self.options.auto_answer == "183"
         leg.tell("early" if early else "ringing", call.call_id, status=183 if early else 180)
@@ -244,7 +249,7 @@ class BaresipPhone:
         assert command["offers"]
         call = await self.ua.dial(self.options.target(command["target"]))
         leg = self._leg(call.handle)
-        leg.call = call
+        leg.begin(call)
         return {"call": leg.number}
 
     async def do_answer(self, command: dict[str, Any]) -> dict[str, object]:

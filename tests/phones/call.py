@@ -43,6 +43,8 @@ class PhoneCall:
     remote: str = ""
     sip_call_id: str = ""
     changes: list[StateChange] = field(default_factory=list)
+    keys: str = ""
+    """those that the other side pressed, as the phone was told of them by telephone-event or INFO"""
 
     async def ring(self) -> None:
         """Answer 180 (baresip did so by itself)."""
@@ -79,6 +81,12 @@ class PhoneCall:
     async def press(self, keys: str) -> None:
         """Press 0-9, *, # one after the other, in the phone's own way of telling it (`Options.keys`)."""
         await self.phone.command("press", timeout_s=TIMEOUT_S + len(keys), call=self.number, keys=keys)
+
+    async def told(self, keys: str, timeout_s: float = TIMEOUT_S) -> None:
+        """The other side has pressed just these."""
+        await self.phone.until(lambda: len(self.keys) >= len(keys) or self.is_over, timeout_s, f"the keys {keys}")
+        if self.keys != keys:
+            raise self.phone.error(f"expected the keys {keys}, and was told {self.keys}")
 
     async def recode(self, *codecs: str) -> None:
         """Offer the media again with these codecs, by re-INVITE (pjsua only)."""

@@ -286,6 +286,8 @@ class Phone:
                 self._incoming.append(call)
             case "state":
                 self._take_state(self._call(message["call"]), message)
+            case "key":
+                self._call(message["call"]).keys += message["key"]
             case "summary":
                 self.summaries.append(message["text"])
             case "flushed":

@@ -106,6 +106,9 @@ class _Call(pj.Call):  # type: ignore[misc]
         self.keys = None
         self.phone.player.startTransmit(self.audio)
 
+    def onDtmfDigit(self, prm: Any) -> None:
+        self.phone.line.event("key", call=self.number, key=prm.digit)
+
     def onCallTsxState(self, prm: Any) -> None:
         """A re-INVITE that met another (491) is sent again a little later, as RFC 3261 section 14.1 asks."""
         tsx = prm.e.body.tsxState.tsx

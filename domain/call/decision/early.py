@@ -285,6 +285,8 @@ def fail(scene: Scene, inp: Failed) -> tuple[Event, ...]:
             return (failed,)
         if further := dial_next(scene):
             return (failed, *further)
+    if not dialed(call, but=inp.leg) and (again := relay.widened(scene, inp)):
+        return (failed, *again)
     # A 6xx speaks for the person, not for the device: nobody else is asked any more (RFC 3261 16.7 step 5).
     why = best_cause(call, inp.why)
     if turned := turn_to_mailbox(scene, why, but=inp.leg):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.decision import way
-from domain.call.input import Offer, RelayFailed, RelayOpened
+from domain.call.input import Failed, Offer, RelayFailed, RelayOpened
 from domain.call.scene import Scene
 from domain.routing.directory import Extension
 from domain.routing.plan import RoutePlan
 from domain.values import DIRECT, NO_MEDIA_WORKER
+
+_UNACCEPTABLE = frozenset({488, 606})
+"""Statuses of a device that can make nothing of the media that it was offered (RFC 3261 21.4.26, 21.6.4)."""
 
 
 def requested(scene: Scene, inp: Offer, plan: RoutePlan) -> tuple[Event, ...]:
@@ -55,6 +60,38 @@ def suits(scene: Scene, number: str) -> bool:
     dialed = next(leg.number for leg in call.legs.values() if leg.dialed is not None)
     first = directory.extension(call.tenant, dialed)
     return first is not None and media.srtp == first.media.srtp
+
+
+def widened(scene: Scene, inp: Failed) -> tuple[Event, ...]:
+    """Devices that had no codec in common with the caller are offered the call once more, with all that our media can
+    make of what it speaks; none if there are no such devices, or that was done before, or is not wanted."""
+    call = scene.call
+    phones = (leg for leg in call.legs.values() if leg.dialed is not None and not leg.media)
+    whys = [(leg, inp.why if leg.id == inp.leg else leg.why) for leg in phones]
+    refused = [leg for leg, why in whys if why is not None and why.sip_status in _UNACCEPTABLE]
+    if not refused or not _may_transcode(scene, {leg.number for leg in refused}):
+        return ()
+    events = []
+    if call.relay is None:
+        callee = scene.world.directory.extension(call.tenant, refused[0].number)
+        encrypted = callee.media.srtp if callee is not None else None
+        events.append(scene.event(Call.RelayRequested, "codecs", encrypted))
+    events.append(scene.event(Call.RelayWidened))
+    for leg in refused:
+        assert leg.dialed is not None
+        cseq = leg.next_dialog(scene.world.epoch).local_cseq
+        dialog = msgspec.structs.replace(leg.dialed, local_cseq=cseq)
+        events.append(scene.event(Call.LegRedialed, leg.id, dialog, leg.terms, afresh=True))
+    return tuple(events)
+
+
+def _may_transcode(scene: Scene, numbers: set[str]) -> bool:
+    """Whether there are media for it, the caller made an offer, and neither side's extension is against it."""
+    call, directory = scene.call, scene.world.directory
+    if not scene.world.media or call.late_offer or (call.relay is not None and call.relay.wide):
+        return False
+    found = (directory.extension(call.tenant, number) for number in {call.caller.number, *numbers})
+    return all(one.media.transcode for one in found if one is not None)
 
 
 def opened(scene: Scene, inp: RelayOpened) -> tuple[Event, ...]:

@@ -42,6 +42,17 @@ class RelayRequested(Event):
 
 
 @fact
+class RelayWidened(Event):
+    """The phones have no codec in common: from now on each is offered all that our media can make of the other's."""
+
+    TOPIC = "call.relay_widened.1"
+
+    def apply(self, aggregate: Call) -> None:
+        assert aggregate.relay is not None
+        aggregate.relay = msgspec.structs.replace(aggregate.relay, wide=True)
+
+
+@fact
 class MediaRelayed(Event):
     """Our ends of the call's media are open: whoever is told of media from now on is told of these."""
 

@@ -86,7 +86,7 @@ class RefreshDeferred(Event):
 
 @fact
 class LegRedialed(Event):
-    """A device that wants longer sessions is offered the call once more, with its wish granted.
+    """A device that refused the call is offered it once more as it wants it: with a longer session, or other codecs.
 
     `afresh` says that the early dialog of before is over with that, and what was agreed in it.
     """
@@ -105,6 +105,6 @@ class LegRedialed(Event):
             leg.progress, leg.sdp, leg.answer, leg.agreed = None, "", "", ""
             if aggregate.early is not None and aggregate.early.leg == leg.id:
                 aggregate.refuse_early(EARLY_OVER, self.timestamp)
-        leg.state, leg.terms = LegState.DIALED, self.terms
+        leg.state, leg.terms, leg.why = LegState.DIALED, self.terms, None
         leg.dialog = leg.dialed = self.dialog
         leg.epoch = self.context.epoch

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.media.crypto import SUITES
 from adapters.media.offer import CODECS, leg_of
-from adapters.media.shown import End, can_pass, key_of, shown
+from adapters.media.shown import End, Wide, can_pass, key_of, shown
 
 END = End("192.0.2.1", 20000, bytes(32), "caller")
 THEIRS = (
@@ -104,3 +104,51 @@ def test_who_offered_both_is_answered_in_the_one_that_passes() -> None:
     told = shown(answer, END, TWICE, CODECS)
     assert streams(told) == ["m=audio 0 RTP/SAVP 0", "m=audio 20000 RTP/AVP 0"]
     assert leg_of("leg", TWICE, told).remote == ("127.0.0.1", 5002)
+
+
+# --- phones that need not have a codec in common
+
+
+def said(formats: str, *names: str) -> str:
+    """A description of these payload types; `names` are `type name/rate`."""
+    return PLAIN.replace("AVP 0", f"AVP {formats}") + "".join(f"a=rtpmap:{name}\r\n" for name in names)
+
+
+OPUS = said("111 100", "111 opus/48000/2", "100 telephone-event/48000")
+NARROW = said("8 0 101", "101 telephone-event/8000")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "own", "enough", "everything"),
+    [
+        (OPUS, NARROW, "8 101", "8 0 101"),
+        (NARROW, OPUS, "111 100", "111 100"),
+        (said("0"), NARROW, "0 101", "0 8 101"),
+        (said("0 8"), NARROW, "8 0 101", "8 0 101"),
+        (said("96", "96 opus/48000/2"), OPUS, "111 100", "111 100"),
+        (OPUS, said("18 8"), "8", "8"),
+    ],
+)
+def test_who_has_described_itself_is_shown_its_own_codecs(theirs: str, own: str, enough: str, everything: str) -> None:
+    for wide, formats in ((Wide.ENOUGH, enough), (Wide.ALL, everything)):
+        assert f"m=audio 20000 RTP/AVP {formats}" in shown(theirs, END, own, CODECS, wide=wide).split("\r\n")
+
+
+def test_who_has_not_is_offered_all_that_we_can_make_of_the_other_s() -> None:
+    lines = shown(OPUS, END, "", CODECS, wide=Wide.ENOUGH).split("\r\n")
+    assert "m=audio 20000 RTP/AVP 111 9 8 0 96 100 97 98" in lines
+    assert {"a=rtpmap:96 L16/16000", "a=rtpmap:97 telephone-event/8000"} <= {*lines}
+    without = shown(said("0"), END, "", CODECS, wide=Wide.ENOUGH)
+    assert "telephone-event" not in without, "the other one could not be told of them"
+
+
+def test_who_speaks_nothing_that_we_know_has_no_stream() -> None:
+    assert "m=audio 0 RTP/AVP 8 0 101" in shown(NARROW, END, said("18"), CODECS, wide=Wide.ENOUGH).split("\r\n")
+
+
+def test_an_answer_so_shown_fits_what_was_offered() -> None:
+    for theirs, own in ((OPUS, NARROW), (NARROW, OPUS), (NARROW, said("9 0"))):
+        leg = leg_of("a", own, shown(theirs, END, own, CODECS, wide=Wide.ALL))
+        assert leg.codecs
+        told = leg_of("a", own, shown(theirs, END, own, CODECS, wide=Wide.ENOUGH))
+        assert {*told.codecs} <= {*leg.codecs}
