@@ -16,6 +16,7 @@ from adapters.media.pool import Pool
 from adapters.media.port import Ports
 from adapters.media.secure import Means
 from adapters.media.speaker import Speaker
+from domain.call.call import Call
 from domain.call.input import Input
 from domain.values import Flow
 
@@ -31,6 +32,8 @@ class MediaParts(NamedTuple):
     means: Means
     speaker: Speaker
     keyring: Keyring
+    find: Callable[[UUID], Call | None]
+    """a call of our shards"""
     tell: Callable[[UUID, Input], None]
     """let a call decide on what happened"""
     clock: Callable[[], datetime]

@@ -17,10 +17,11 @@ import msgspec
 import structlog
 
 from adapters.media.context import ContextName
+from adapters.media.described import described, end_of
 from adapters.media.offer import CODECS, leg_of
 from adapters.media.parts import MediaParts
 from adapters.media.port import NoPort
-from adapters.media.shown import End, Wide, can_pass, nothing, shown
+from adapters.media.shown import End, Wide, can_pass, shown
 from domain.call.call import Call
 from domain.call.effect import CloseRelay, KeepRecording, MediaEffect, OpenRelay, Relay
 from domain.call.input import Input, RecordingAnnounced, RelayFailed, RelayOpened
@@ -49,6 +50,8 @@ ACTOR = "media"
 RELAYED = "call"
 """The kind of the contexts here; each is named by its caller's leg."""
 _SECRET_BYTES = 32
+_PATIENCE_S = 3
+"""So long a call waits for ports that were lost, in silence, before its phones are told others."""
 _TRIES = 4
 """So many pairs of ports are tried: another program may have one of ours."""
 _SILENT = (Codec("PCMU", 0),)
@@ -82,12 +85,15 @@ class Keys(Protocol):
 
 
 class _Relayed:
-    """A call here. `rev` is that of its context when it was opened; `told` says whether the call knows its place."""
+    """A call here. `rev` is that of its context when it was opened; `told` says whether the call knows its place, and
+    `again` whether it knows another one, which is lost."""
 
-    def __init__(self, place: RelayPlace) -> None:
-        self.place = place
+    def __init__(self, place: RelayPlace, again: bool = False) -> None:
+        self.place, self.again = place, again
         self.rev = 0
         self.tries = 1
+        self.lost_s = 0
+        """since how many seconds its worker does not take it with these ports"""
         self.told = False
         self.desired: Context | None = None
 
@@ -164,16 +170,23 @@ class RelayPerformer:
                 self._opened(call.id, one)
             return
         if all(map(_passes, (effect.offered, effect.answered))):
-            self._take(call.tenant, call.id)
+            self._take(call)
         else:
             self._fail(call.id, _NOTHING_IN_COMMON)
 
     def _relay(self, call: Call, effect: Relay) -> None:
         one = self._calls.get(call.id)
         if one is None:
+            if not self._is_ours(call, effect.place):
+                self._move(call)
+                return
             one = self._calls[call.id] = _Relayed(effect.place)
-            for port in (effect.place.caller_port, effect.place.callee_port):
+            for port in _ports(effect.place):
                 self._parts.ports.mark(port)
+        elif one.place != effect.place:
+            if one.told:  # and the journal lost what the call made of it
+                self._opened(call.id, one)
+            return
         one.told = True
         try:
             desired = self._context(call, effect)
@@ -204,7 +217,17 @@ class RelayPerformer:
 
     # --- contexts
 
-    def _take(self, tenant: str, call: UUID, tries: int = 1) -> None:
+    def _is_ours(self, call: Call, place: RelayPlace) -> bool:
+        """Whether our ends are here: at another node, or before a start with other settings, they may have been."""
+        here = place.host in ("", self._parts.host(call.caller.dialog.flow))
+        return here and all(port in self._parts.ports for port in _ports(place))
+
+    def _move(self, call: Call) -> None:
+        """The phones know ends that are not ours, or are lost: they get others, and are told once those are open."""
+        self._parts.pool.drop(name_of(call.tenant, call.id))
+        self._take(call, again=True)
+
+    def _take(self, call: Call, tries: int = 1, again: bool = False) -> None:
         """Open two ports, whichever are free; the call is told once they are open."""
         parts = self._parts
         try:
@@ -215,12 +238,12 @@ class RelayPerformer:
                 parts.ports.free(ports[0])
                 raise
         except NoPort as error:
-            self._fail(call, Cause(503, 44, str(error)))
+            self._fail(call.id, Cause(503, 44, str(error)))
             return
-        one = _Relayed(RelayPlace(ports[0], ports[1], parts.means.seal(parts.means.chance(_SECRET_BYTES).hex())))
-        one.tries = tries
-        self._calls[call] = one
-        one.rev = parts.pool.put(name_of(tenant, call), _silent(call, one.place))
+        secret = parts.means.seal(parts.means.chance(_SECRET_BYTES).hex())
+        one = _Relayed(RelayPlace(ports[0], ports[1], secret, parts.host(call.caller.dialog.flow)), again)
+        one.tries, self._calls[call.id] = tries, one
+        one.rev = parts.pool.put(name_of(call.tenant, call.id), _silent(call.id, one.place))
 
     def _context(self, call: Call, effect: Relay) -> Context:
         """Raises ValueError if what the parties said does not fit."""
@@ -249,23 +272,31 @@ class RelayPerformer:
         call = call_of(message.context)
         one = self._calls.get(call)
         self._out.pop(call, None)
+        if one is not None:
+            one.lost_s = 0
         if one is not None and not one.told and one.rev and message.rev >= one.rev:
             self._opened(call, one)
 
     def _refused(self, message: Refused) -> None:
+        """One that its call knows waits for its ports, but not for ever; one that it does not gets others at once."""
         call = call_of(message.context)
-        one = self._calls.get(call)
-        if one is None or one.told:
-            if call not in self._out:
+        one, known = self._calls.get(call), self._parts.find(call)
+        if one is None or known is None:
+            return
+        if one.told and one.lost_s < _PATIENCE_S:
+            if call not in self._out and not one.lost_s:
                 _log.error("a media worker does not relay a call as it is now", **msgspec.to_builtins(message))
-            if one is not None:
-                self._out[call] = message.context
+            one.lost_s += 1
+            self._out[call] = message.context
             return
         del self._calls[call]
+        self._out.pop(call, None)
         self._free(one.place)
-        self._parts.pool.drop(message.context)  # with other ports, from before a restart, it would stand in the way
-        if one.tries < _TRIES:
-            self._take(ContextName.of(message.context).tenant, call, one.tries + 1)
+        self._parts.pool.drop(message.context)  # a worker may have it with ports that it had before
+        if one.told:
+            self._take(known, again=True)
+        elif one.tries < _TRIES:
+            self._take(known, one.tries + 1, one.again)
         else:
             self._fail(call, Cause(503, 47, f"the media worker refused: {message.reason}"))
 
@@ -287,43 +318,18 @@ class RelayPerformer:
 
     def _opened(self, call: UUID, one: _Relayed) -> None:
         one.told = True
-        self._inputs.append((call, RelayOpened(_cause(call), ACTOR, one.place)))
+        self._inputs.append((call, RelayOpened(_cause(call), ACTOR, one.place, one.again)))
 
     def _fail(self, call: UUID, why: Cause) -> None:
         self._inputs.append((call, RelayFailed(_cause(call), ACTOR, why)))
 
     def _free(self, place: RelayPlace) -> None:
-        self._parts.ports.free(place.caller_port)
-        self._parts.ports.free(place.callee_port)
+        for port in _ports(place):
+            self._parts.ports.free(port)
 
 
-def end_of(call: Call, leg: str, host: str, place: RelayPlace, secret: bytes) -> End:
-    """Our end towards a leg's party. All who are called have one place, and each has keys of its own: who does not
-    answer must not know those of who does."""
-    port = place.caller_port if leg == call.caller_leg else place.callee_port
-    return End(host, port, secret, leg)
-
-
-def described(call: Call, leg: str, theirs: str, tag: str, end: End, codecs: frozenset[str]) -> str:
-    """What the phone of a leg is told of `theirs`, which the other party said, in the dialog of our `tag`.
-
-    Never does one party's nonsense keep from the other one what it is owed.
-    """
-    assert call.relay is not None
-    encrypted = None if leg == call.caller_leg else call.relay.encrypted
-    try:
-        wide = Wide.ENOUGH if call.relay.wide else Wide.NOT
-        return shown(theirs, end, _said(call, leg, tag), codecs, encrypted, wide)
-    except ValueError:
-        return nothing(end)
-
-
-def _said(call: Call, leg: str, tag: str) -> str:
-    """What a leg's party said of its media last. A caller says so in each early dialog, until one is answered."""
-    if leg != call.caller_leg or call.talked:
-        return call.legs[leg].sdp
-    rings = (one for one in call.legs.values() if not one.caller and one.dialog.local_tag == tag)
-    return next((said for one in rings if (said := one.agreed or one.answer)), call.caller.sdp)
+def _ports(place: RelayPlace) -> tuple[int, int]:
+    return place.caller_port, place.callee_port
 
 
 def _passes(said: str) -> bool:

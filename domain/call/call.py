@@ -290,6 +290,8 @@ class Call(Aggregate):
             if aggregate.late_offer and not callee.answer and not aggregate.unaccepted:
                 aggregate.answer_owed = self.caller
             aggregate.state = CallState.TALKING
+            if aggregate.relay is not None and aggregate.relay.astray.intersection(aggregate.talked):
+                relay.move_on(aggregate, self.timestamp)
 
     RenegotiationRequested: TypeAlias = media.RenegotiationRequested
     CounterOffered: TypeAlias = media.CounterOffered

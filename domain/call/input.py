@@ -239,9 +239,10 @@ class Released(Input, frozen=True):
 
 
 class RelayOpened(Input, frozen=True):
-    """Our ends of the call's media are open."""
+    """Our ends of the call's media are open; `again` if the ones that they had are lost."""
 
     place: RelayPlace
+    again: bool = False
 
 
 class RelayFailed(Input, frozen=True):

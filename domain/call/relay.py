@@ -15,12 +15,14 @@ DEMAND = "demand"
 class RelayPlace(msgspec.Struct, frozen=True):
     """Where our ends are: the ports for RTP towards the caller and towards whoever is called.
 
-    `secret` is sealed; all keys of the call's media are derived from it.
+    `secret` is sealed; all keys of the call's media are derived from it. `host` is the address that the caller is told,
+    empty in former events.
     """
 
     caller_port: int
     callee_port: int
     secret: str
+    host: str = ""
 
 
 class Detour(msgspec.Struct, frozen=True):
@@ -59,3 +61,4 @@ class Relay(msgspec.Struct, frozen=True):
     over: bool = False
     detour: Detour | None = None
     wide: bool = False
+    astray: frozenset[str] = frozenset()

@@ -68,7 +68,8 @@ class Fork(msgspec.Struct, frozen=True):
 class Refresh(msgspec.Struct, frozen=True):
     """A refresh of a leg's session that we asked for, or its outcome while that may need repeating (`done`).
 
-    One that is not done yet may offer another way of the media: through us (`to_us`), or to the other phone.
+    One that is not done yet may offer another way of the media: through us (`to_us`), or to the other phone. It `turns`
+    if the leg's phone was told of the other one of these two before.
     """
 
     leg: str
@@ -79,6 +80,7 @@ class Refresh(msgspec.Struct, frozen=True):
     at: datetime
     done: bool = False
     to_us: bool | None = None
+    turns: bool = False
 
 
 class EarlyChange(msgspec.Struct, frozen=True):

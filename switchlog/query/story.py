@@ -15,8 +15,8 @@ from uuid import UUID
 
 import msgspec
 
+from adapters.media.described import described, end_of
 from adapters.media.offer import CODECS
-from adapters.media.relay import described, end_of
 from adapters.sip.application.perform import Performer
 from adapters.sip.dialog.dialog import Addresses
 from adapters.sip.dialog.identifier import SipIdentifiers

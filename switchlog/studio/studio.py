@@ -135,6 +135,7 @@ class Studio:
             means=means,
             speaker=speaker,
             keyring=Keyring(parts.settings.keys, parts.sealer.seal, parts.sealer.unseal),
+            find=parts.board.find,
             tell=self._tell,
             clock=clock,
             gauges=self.gauges,

@@ -78,7 +78,7 @@ class RememberedRooms:
         assert before is None or (message.epoch, message.rev) > (before.epoch, before.rev)
         self.puts.append(message)
         held = {leg.id: leg.port for leg in before.desired.legs} if before else {}
-        if any(leg.port != held.get(leg.id, leg.port) for leg in message.desired.legs):
+        if any(held.get(leg.id, leg.port) != leg.port for leg in message.desired.legs):
             self._answers.append(Refused(message.context, message.rev, "a leg cannot change its port"))
             return
         taken = (leg.id for leg in message.desired.legs if leg.id not in held and leg.port in self.taken_ports)

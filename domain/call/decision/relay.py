@@ -98,10 +98,11 @@ def opened(scene: Scene, inp: RelayOpened) -> tuple[Event, ...]:
     """Our ends are open: the phones can be called, or offered that way."""
     call = scene.call
     relay = call.relay
-    if relay is None or relay.place is not None or relay.over:
+    if relay is None or relay.over or (relay.place is not None) is not inp.again or relay.place == inp.place:
         return ()
     relayed = scene.event(Call.MediaRelayed, inp.place)
-    return (relayed, *way.first_offer(scene, to_us=True)) if call.talked else (relayed,)
+    leaving = relay.detour is not None and not relay.detour.to_us
+    return (relayed, *way.first_offer(scene, to_us=True)) if call.talked and not leaving else (relayed,)
 
 
 def failed(scene: Scene, inp: RelayFailed) -> tuple[Event, ...]:

@@ -54,7 +54,10 @@ class RelayWidened(Event):
 
 @fact
 class MediaRelayed(Event):
-    """Our ends of the call's media are open: whoever is told of media from now on is told of these."""
+    """Our ends of the call's media are open: whoever is told of media from now on is told of these.
+
+    There may have been others, which were lost.
+    """
 
     TOPIC = "call.media_relayed.1"
 
@@ -63,7 +66,15 @@ class MediaRelayed(Event):
     def apply(self, aggregate: Call) -> None:
         relay = aggregate.relay
         assert relay is not None
+        again = relay.place is not None
         aggregate.relay = msgspec.structs.replace(relay, place=self.place)
+        if not again:
+            return
+        if aggregate.talked:
+            move_on(aggregate, self.timestamp)
+        else:
+            told = (leg.id for leg in aggregate.legs.values() if not leg.caller or _was_told(aggregate))
+            aggregate.relay = msgspec.structs.replace(aggregate.relay, astray=frozenset(told))
 
 
 @fact
@@ -79,12 +90,13 @@ class WayOffered(Event):
     def apply(self, aggregate: Call) -> None:
         leg = aggregate.legs[self.leg]
         leg.dialog, leg.epoch = self.dialog, self.context.epoch
-        _tell(aggregate, self.leg, self.to_us)
         assert aggregate.relay is not None
+        turns = (self.leg in aggregate.relay.direct) is self.to_us
+        _tell(aggregate, self.leg, self.to_us)
         aggregate.relay = msgspec.structs.replace(aggregate.relay, raised=(*aggregate.relay.raised, self.leg))
-        sdp = aggregate.other(self.leg).sdp
+        sdp, terms = aggregate.other(self.leg).sdp, leg.terms
         aggregate.refresh = Refresh(
-            self.leg, self.dialog, sdp, prompt=False, terms=leg.terms, at=self.timestamp, to_us=self.to_us
+            self.leg, self.dialog, sdp, False, terms, self.timestamp, to_us=self.to_us, turns=turns
         )
 
 
@@ -135,7 +147,8 @@ class WayRefused(Event):
         assert detour is not None
         aggregate.refresh = None
         aggregate.legs[self.leg].terms = self.terms
-        _tell(aggregate, self.leg, not pending.to_us)
+        if pending.turns:
+            _tell(aggregate, self.leg, not pending.to_us)
         if pending.to_us is detour.to_us:
             later = msgspec.structs.replace(detour, due_at=self.retry_at, tries=detour.tries + 1)
             _go_on(aggregate, later)
@@ -168,6 +181,25 @@ class RelayReleased(Event):
 
     def apply(self, aggregate: Call) -> None:
         _go_on(aggregate, Detour(to_us=False, legs=aggregate.talked[::-1], due_at=self.timestamp))
+
+
+def move_on(call: Call, at: datetime) -> None:
+    """Our ends are others than those that phones were told of: they are offered these, until they take them.
+
+    Who is on its way to the other phone is not; a change that brings phones to us brings them here.
+    """
+    assert call.relay is not None
+    before = call.relay.detour
+    if before is not None and not before.to_us:
+        return
+    by, undoes = (before.by, before.undoes) if before is not None else ("", True)
+    detour = Detour(to_us=True, legs=call.talked[::-1], due_at=at, by=by, undoes=undoes)
+    call.relay = msgspec.structs.replace(call.relay, detour=detour, astray=frozenset())
+
+
+def _was_told(call: Call) -> bool:
+    """Whether a caller that waits for an answer was told of media before it."""
+    return any(leg.sdp and not leg.media for leg in call.legs.values() if not leg.caller)
 
 
 def _tell(call: Call, leg: str, to_us: bool) -> None:
