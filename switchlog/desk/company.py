@@ -14,7 +14,7 @@ from uuid import UUID
 from adapters.command.kafka import KafkaCommands
 from adapters.command.local import Command, Handler, carry_out
 from domain.call.recording import call_of_recording
-from domain.ids import CONFIG_SHARD, shard_of, shard_of_room
+from domain.ids import CONFIG_SHARD, shard_of, shard_of_registration, shard_of_room
 from domain.node import Neighbour, home_of
 from domain.ports import Post, Sealer
 from domain.refusal import Refusal
@@ -24,7 +24,12 @@ OFFICE = f"shard:{CONFIG_SHARD}"
 WRITES = frozenset({"apply", "keys.create"})
 """What only that one can do."""
 _STEERED = frozenset({"recordings.steer", "recordings.erase"})
-_OF_ALL = frozenset({"nodes", "nodes.drain", "nodes.resume", "conferences", "conferences.change"}) | _STEERED
+_LISTS = frozenset({"conferences", "mailboxes"})
+"""What each node has some of."""
+_ABOUT_MESSAGES = frozenset(f"mailboxes.{name}" for name in ("messages", "audio", "change"))
+_AT_MAILBOX = _ABOUT_MESSAGES | {f"mailboxes.{name}" for name in ("greetings", "greeting", "greet", "ungreet")}
+_OF_NODES = frozenset({"nodes", "nodes.drain", "nodes.resume"})
+_OF_ALL = _OF_NODES | _LISTS | _STEERED | _AT_MAILBOX | {"conferences.change"}
 """What any node can do, and such an API asks."""
 _STATUS_S = 2.0
 DRAIN_S = 20.0
@@ -91,7 +96,8 @@ def own(node: Node, inner: Mapping[str, Handler]) -> Mapping[str, Handler]:
         await node.drain(draining, DRAIN_S)
         return {"name": node.name, "draining": draining, "shards": len(node.shards())}
 
-    named = {"node.status": status, "node.drain": drain, "node.conferences": inner["conferences"]}
+    named: dict[str, Handler] = {"node.status": status, "node.drain": drain}
+    named |= {f"node.{name}": inner[name] for name in _LISTS}
     return {name: inner[name] for name in (*WRITES, "export")} | named
 
 
@@ -145,7 +151,7 @@ def asking(node: Node, inner: Mapping[str, Handler], others: KafkaCommands) -> A
 
 def handlers(node: Node, inner: Mapping[str, Handler], others: KafkaCommands) -> Mapping[str, Handler]:
     """What the processes of this node may ask: what `inner` has, `nodes`, `nodes.drain` and `nodes.resume`; conferences
-    of whichever node.
+    and mailboxes of whichever node.
 
     `metrics` has more: how many records of what all nodes follow this one had not read when it was asked last.
     """
@@ -191,6 +197,7 @@ def handlers(node: Node, inner: Mapping[str, Handler], others: KafkaCommands) ->
         "nodes.drain": drain,
         "nodes.resume": drain,
         **_of_conferences(node, inner, others, ask),
+        **_of_mailboxes(node, inner, others, ask),
         "recordings.steer": _at_shard(node, inner, others, lambda args: shard_of(UUID(args["call_id"]))),
         "recordings.erase": _at_shard(node, inner, others, lambda args: shard_of_recording(args["recording"])),
     }
@@ -220,12 +227,22 @@ def _at_shard(
 
 def _of_conferences(node: Node, inner: Mapping[str, Handler], others: KafkaCommands, ask: Ask) -> Mapping[str, Handler]:
     """Each is at the node that has its room's shard."""
+    change = _at_shard(node, inner, others, lambda args: shard_of_room(args["tenant"], args["number"]))
+    return {"conferences": _listing(node, ask, "conferences"), "conferences.change": change}
 
-    async def conferences(command: Command) -> list[dict[str, Any]]:
-        """Of all nodes; refused if one does not say which are there."""
+
+def _of_mailboxes(node: Node, inner: Mapping[str, Handler], others: KafkaCommands, ask: Ask) -> Mapping[str, Handler]:
+    """Each is at the node that has its shard."""
+    at_shard = _at_shard(node, inner, others, lambda args: shard_of_registration(args["tenant"], args["number"]))
+    return {"mailboxes": _listing(node, ask, "mailboxes"), **dict.fromkeys(_AT_MAILBOX, at_shard)}
+
+
+def _listing(node: Node, ask: Ask, name: str) -> Handler:
+    """What all nodes have; refused if one does not say what is there."""
+
+    async def listed(command: Command) -> list[dict[str, Any]]:
         holders = [one.name for one in node.neighbours() if not one.edge]
-        asked = (ask(one, command, "node.conferences", command.args, _STATUS_S) for one in holders)
+        asked = (ask(one, command, f"node.{name}", command.args, _STATUS_S) for one in holders)
         return sorted(itertools.chain(*await asyncio.gather(*asked)), key=lambda one: (one["tenant"], one["number"]))
 
-    change = _at_shard(node, inner, others, lambda args: shard_of_room(args["tenant"], args["number"]))
-    return {"conferences": conferences, "conferences.change": change}
+    return listed

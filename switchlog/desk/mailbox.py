@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from adapters.command.local import Command, Handler
+from domain.ids import shard_of_registration
 from domain.mailbox.greeting import STATES
 from domain.mailbox.input import Delete, Greet, Hear, Input, Renew
 from domain.mailbox.mailbox import Mailbox, Message
@@ -23,13 +24,16 @@ _CHANGES: Mapping[str, Callable[[str, str, str], Input]] = {"heard": Hear, "new"
 
 
 def handlers(session: Session, directory: Callable[[], Directory]) -> Mapping[str, Handler]:
-    """`mailboxes` {tenant}, `mailboxes.messages` {tenant, number}, `mailboxes.audio` {tenant, number, message} ->
-    {file, key}, `mailboxes.change` {tenant, number, message, what} -> {changed}; and those of `_greetings`."""
+    """`mailboxes` {tenant} (those whose shards are here), `mailboxes.messages` {tenant, number}, `mailboxes.audio`
+    {tenant, number, message} -> {file, key}, `mailboxes.change` {tenant, number, message, what} -> {changed}; and those
+    of `_greetings`."""
 
     async def mailboxes(command: Command) -> list[dict[str, Any]]:
         studio, tenant = session.studio, command.args.get("tenant")
         found = []
         for name in sorted(BoxName(*key) for key in directory().boxes if tenant in (None, key[0])):
+            if not _is_here(session, name):
+                continue
             new, heard = (studio.counts(*name) if studio else None) or (0, 0)
             found.append({"tenant": name.tenant, "number": name.number, "new": new, "heard": heard})
         return found
@@ -92,8 +96,15 @@ def _greetings(session: Session, directory: Callable[[], Directory]) -> Mapping[
 async def _told(session: Session, command: Command, inp: Input) -> dict[str, bool]:
     assert session.studio is not None
     name = BoxName(command.args["tenant"], command.args["number"])
-    lost = Refusal("unavailable", f"the shard of the mailbox {name.number} is being claimed: ask again")
-    return await changed(partial(session.studio.mailroom.handle, name, inp), lost)
+    return await changed(partial(session.studio.mailroom.handle, name, inp), _lost(name))
+
+
+def _is_here(session: Session, name: BoxName) -> bool:
+    return session.board.owns(shard_of_registration(*name))
+
+
+def _lost(name: BoxName) -> Refusal:
+    return Refusal("unavailable", f"the shard of the mailbox {name.number} is being claimed: ask again")
 
 
 def _file(session: Session, message: Message) -> dict[str, str]:
@@ -102,8 +113,10 @@ def _file(session: Session, message: Message) -> dict[str, str]:
 
 
 def _known(session: Session, directory: Directory, command: Command) -> Mailbox | None:
-    """Raises Refusal if no such mailbox is declared, and nothing is left of one."""
+    """Raises Refusal if no such mailbox is declared, and nothing is left of one, or if its shard is not here now."""
     name = BoxName(command.args["tenant"], command.args["number"])
+    if not _is_here(session, name):
+        raise _lost(name)
     mailbox = session.studio.mailroom.find(name) if session.studio else None
     if mailbox is None and directory.box(*name) is None:
         raise Refusal("missing", f"there is no mailbox {name.number}", field="number")

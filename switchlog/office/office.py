@@ -61,14 +61,13 @@ class Office:
         history: Iterable[Sequence[Stored]] = (),
         keeper: Keeper | None = None,
         no_rooms: str = "",
-        no_mailboxes: str = "",
     ) -> None:
         """`history`: every configuration stream whole, as `Journal.live` gives them. `clock` is aware UTC.
 
-        `keeper` of `store`, if it is not one of a node that is alone; `no_rooms` says why no conference can be declared
-        here, if none can, `no_mailboxes` the same of mailboxes. Raises JournalError if a record cannot be read.
+        `keeper` of `store`, if it is not one of a node that is alone; `no_rooms` says why neither conferences nor
+        mailboxes can be declared here, if they cannot. Raises JournalError if a record cannot be read.
         """
-        self._reasons = (no_rooms, no_mailboxes)
+        self._no_rooms = no_rooms
         self._application, self._store, self._writer, self._clock = application, store, writer, clock
         self._keeper = keeper or LoneKeeper(store)
         self._lock, self._learning = threading.Lock(), threading.Lock()
@@ -124,7 +123,7 @@ class Office:
                 _check_scope(wanted, only_tenant, self._state)
             context = self._context(actor, cause)
             self._kept(self._keeper.current)
-            plan = plan_of(wanted, self._state, self._store, context, self._clock(), *self._reasons)
+            plan = plan_of(wanted, self._state, self._store, context, self._clock(), self._no_rooms)
             self._keep(Change(plan.events, plan.secrets, plan.gone))
             return Applied(tuple(plan.rows), tuple(plan.warnings), self._state.directory.version)
 

@@ -66,28 +66,28 @@ def plan_of(
     context: Callable[[str], Context],
     at: datetime,
     no_rooms: str = "",
-    no_mailboxes: str = "",
 ) -> Plan:
     """Raises Refusal with source, line and field if any part contradicts another or what exists.
 
-    `no_rooms` says why there can be no conferences and relayed media here, if there can be none, `no_mailboxes` the
-    same of mailboxes.
+    `no_rooms` says why there can be no conferences, mailboxes and relayed media here, if there can be none.
     """
     _check_domains(declared, state)
-    for room in (room for one in declared for room in one.conferences):
+    for place in (place for one in declared for place in _with_media(one)):
         if no_rooms:
-            room.place.refuse(no_rooms)
+            place.refuse(no_rooms)
     for extension in (extension for one in declared for extension in one.extensions):
         if no_rooms and extension.media != DIRECT:
             extension.place.refuse(no_rooms)
-    for box in (box for one in declared for box in one.mailboxes):
-        if no_mailboxes:
-            box.place.refuse(no_mailboxes)
     planner = _Planner(state, store, context, at)
     for one in declared:
         planner.tenant(one)
     planner.plan.gone -= planner.kept
     return planner.plan
+
+
+def _with_media(one: TenantDeclaration) -> list[Item]:
+    """What needs media of our own, whatever else is declared of it."""
+    return [room.place for room in one.conferences] + [box.place for box in one.mailboxes]
 
 
 def _check_domains(declared: Sequence[TenantDeclaration], state: OfficeState) -> None:

@@ -84,7 +84,6 @@ async def _serve(settings: Settings, store: SecretStore, journal: Journal, vigil
             utc_now,
             journal.live(CONFIG_SHARD, 0.0),
             no_rooms=no_media(settings),
-            no_mailboxes=no_media(settings),
         )
     )
     tap = tap_of(settings)

@@ -48,7 +48,6 @@ from switchlog.tls.context import read_link, read_tls, renew_whenever
 if TYPE_CHECKING:
     from switchlog.setting.settings import Settings
 
-_NO_MAILBOXES = "on Kafka there are no mailboxes yet: they need a journal in a file (SWITCHLOG_JOURNAL=sqlite:)"
 _log = structlog.get_logger(__name__)
 
 
@@ -202,5 +201,4 @@ def _office(settings: Settings, store: SecretStore, journal: Journal, fellow: Fe
         utc_now,
         keeper=keeper,
         no_rooms=no_media(settings),
-        no_mailboxes=_NO_MAILBOXES,
     )

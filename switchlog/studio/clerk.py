@@ -6,6 +6,7 @@ the storage and into mails. Nothing here may be called by the loop's thread.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from adapters.notify.note import MailRefused, Note
 from domain.mailbox.mailbox import Message
 from domain.routing.directory import Box
-from domain.storage import Storage
+from domain.storage import MissingFileError, Storage
 from media.part import part_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 LEAST_MS = 1000
 """Whoever says nothing for so long has left no message."""
+_PIECE_BYTES = 1 << 20
 _MOST_TRIES = 5
 """So often a recording is looked for that no worker may ever have begun."""
 
@@ -65,9 +67,9 @@ class Clerk:
         """Bring what was recorded to the storage. Raises Nothing, ContainerError, StorageError and OSError."""
         from media.container import ContainerError, complete  # which load numpy: nobody waits for that here
 
-        path = self.path(message)
-        if tries >= _MOST_TRIES and not path.exists() and not part_of(path).exists():
-            raise Nothing("nothing was recorded")
+        path, name = self.path(message), f"{tenant}/voicemail/{message}"
+        if not path.exists() and not part_of(path).exists():
+            return self._brought(name, key, tries)
         try:
             done = complete(path, key)
         except ContainerError as error:
@@ -77,9 +79,24 @@ class Clerk:
         if done.duration_ms < LEAST_MS:
             path.unlink()
             raise Nothing("nothing was said")
-        name = f"{tenant}/voicemail/{message}"
         self._storage.put(name, path)
         return Kept(name, done.sha256, done.duration_ms)
+
+    def _brought(self, name: str, key: bytes, tries: int) -> Kept:
+        """What another node has brought to the storage, and could not write down any more. Raises Nothing, StorageError
+        and SealedError."""
+        from switchlog.studio.sealed_wave import open_wave  # as above
+
+        try:
+            wave = open_wave(self._storage, name, key)
+        except MissingFileError:
+            if tries >= _MOST_TRIES:
+                raise Nothing("nothing was recorded here") from None
+            raise
+        digest = hashlib.sha256()
+        for at in range(0, len(wave), _PIECE_BYTES):
+            digest.update(wave.read(at, _PIECE_BYTES))
+        return Kept(name, digest.hexdigest(), wave.track.duration_ms(wave.data_bytes))
 
     def fetch(self, message: Message) -> Path:
         """A copy for a media worker, still sealed. Raises StorageError and OSError."""

@@ -22,13 +22,14 @@ _PART = part_of(Path("x")).suffix
 class SpoolFile(NamedTuple):
     """One file of a recording of a call, of a message or of a copy that is being fetched (`kind`) by its `id`.
 
-    `sound` says that it is what was recorded, whole; else it is the beginning of that, or a copy.
+    `sound` says that it is what was recorded, whole; else it is the beginning of that, or a `copy` to be played.
     """
 
     name: str
     kind: str
     id: str
     sound: bool = False
+    copy: bool = False
 
 
 def read_name(name: str) -> SpoolFile | None:
@@ -37,7 +38,8 @@ def read_name(name: str) -> SpoolFile | None:
     kind = _KINDS.get(Path(whole).suffix)
     if kind is not None:
         message = whole.partition(".")[0]
-        return SpoolFile(name, kind, message, name.endswith(".rec")) if is_leg_id(message) else None
+        is_sound, is_copy = name.endswith(".rec"), name.endswith(".play")
+        return SpoolFile(name, kind, message, is_sound, is_copy) if is_leg_id(message) else None
     try:
         call_of_recording(whole)
     except ValueError:

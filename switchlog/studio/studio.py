@@ -32,7 +32,7 @@ from domain.call.call import Call, CallState
 from domain.call.effect import Effect, MediaEffect
 from domain.call.input import Input
 from domain.ids import call_of_leg, shard_of, shard_of_room
-from domain.node import Roster
+from domain.node import Roster, home_of
 from domain.ports import JournalError, Sealer, Stored
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
@@ -211,6 +211,7 @@ class Studio:
             read=parts.read,
             mailboxes=self.mailroom.mailboxes,
             alone=parts.roster is None,
+            elsewhere=self._elsewhere,
             work=parts.work,
             clock=parts.clock,
         )
@@ -261,6 +262,11 @@ class Studio:
         """Other processes have claimed shards that were last this one's. Those that are here have come back already, or
         it is not known here yet that they are lost: then it will be by `leave`."""
         self.pool.moved(shards)
+
+    def _elsewhere(self, shard: int) -> bool:
+        """Whether another node has it; another process of this one has the same spool."""
+        owner = self._roster.owner(shard) if self._roster is not None else None
+        return owner is not None and self._roster is not None and home_of(owner.name) != home_of(self._roster.me)
 
     def _mailbox_changed(self, box: BoxName) -> None:
         self._told_of_mailbox(box)

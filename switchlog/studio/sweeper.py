@@ -18,7 +18,7 @@ from adapters.journal.codec import decode
 from domain.base import Event
 from domain.call.call import Call
 from domain.call.recording import call_of_recording
-from domain.ids import SHARDS, shard_of
+from domain.ids import SHARDS, call_of_leg, shard_of
 from domain.mailbox.mailbox import Mailbox
 from domain.ports import JournalAway, JournalError, Stored
 from switchlog.session.board import Board
@@ -44,6 +44,8 @@ class SweeperParts(NamedTuple):
     read: Callable[[UUID], Sequence[Stored]]
     mailboxes: Callable[[], Iterable[Mailbox]]
     alone: bool
+    elsewhere: Callable[[int], bool]
+    """whether another node has a shard"""
     """no other node can have a mailbox whose messages are here"""
     work: Work
     clock: Callable[[], datetime]
@@ -107,7 +109,7 @@ class Sweeper:
         None if there may be others: then each file of a message may be owed.
         """
         board = self._parts.board
-        if not self._parts.alone or board.parked or board.refused or not all(map(board.owns, range(SHARDS))):
+        if board.parked or board.refused or (self._parts.alone and not all(map(board.owns, range(SHARDS)))):
             return None
         boxes = self._parts.mailboxes()
         return {one.id: (box.id, bool(one.file)) for box in boxes for one in box.messages.values()}
@@ -119,10 +121,15 @@ class Sweeper:
             return self._suspected_recording(file)
         if messages is None:
             return None
-        if file.id not in messages:
-            return _Suspect(file, None)  # without its mailbox nobody has its key
+        if file.id not in messages:  # without its mailbox, which is in the shard of its call, nobody has its key
+            return _Suspect(file, None) if self._parts.alone or self._is_over_here(file) else None
         stream, is_kept = messages[file.id]
         return _Suspect(file, stream) if is_kept and file.sound else None
+
+    def _is_over_here(self, file: SpoolFile) -> bool:
+        """Of a message that is not known: whether it is no one else's either, or a copy that nobody here plays."""
+        shard = shard_of(call_of_leg(file.id))
+        return self._parts.board.owns(shard) or (file.copy and self._parts.elsewhere(shard))
 
     def _suspected_recording(self, file: SpoolFile) -> _Suspect | None:
         stream = call_of_recording(file.id)

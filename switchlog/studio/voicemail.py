@@ -24,6 +24,7 @@ from switchlog.studio.stage import Stage, VoicemailParts
 
 _log = structlog.get_logger(__name__)
 NO_MAILBOX = Cause(404, 1, "this number has no mailbox")
+ELSEWHERE = Cause(480, 20, "this mailbox is at another node")
 GUESSED = Cause(403, 21, "too many wrong PINs were entered for this mailbox: try again later")
 
 
@@ -45,7 +46,9 @@ class Voicemail:
         if call.venue.kind == MESSAGES:
             known = self._parts.board.directory.box(*box) is not None
             return GUESSED if known and self._listener.is_refused(box, call.caller.number) else None
-        return NO_MAILBOX if self._parts.board.directory.box(*box) is None else None
+        if self._parts.board.directory.box(*box) is None:
+            return NO_MAILBOX
+        return None if self._parts.mailroom.is_here(box) else ELSEWHERE
 
     def came(self, call: Call, leg: str) -> None:
         if leg in self._visits:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 from adapters.journal.codec import decode
 from adapters.sip.message.message import Request
 from adapters.sip.message.parser import parse
+from adapters.storage.folder import FolderStorage
 from domain.ids import SHARDS, shard_of_registration
 from domain.node import Listener, Neighbour, home_of
 from domain.ports import Done, OwnershipLost, Record
 from domain.registration import Registration
 from domain.routing.directory import Directory
 from domain.values import Contact
+from switchlog.studio.clerk import Clerk
 from tests.domain.world import START, directory, seconds
 from tests.switchlog.exchange import Exchange, HeldJournal
 from tests.switchlog.mixing import RememberedRooms
@@ -72,7 +75,8 @@ class View:
 class Nodes:
     """`shards` says who owns which at the start; whoever is not named owns none.
 
-    With `mixing` each has media, those of one node the same.
+    With `mixing` each has media (`worker`), those of one node the same. Below `folder` are their spools, by name, and
+    the storage that they share.
     """
 
     def __init__(
@@ -81,9 +85,11 @@ class Nodes:
         *,
         mixing: bool = False,
         directory: Callable[[], Directory] = directory,
+        worker: Callable[[], RememberedRooms] = RememberedRooms,
+        folder: Path | None = None,
     ) -> None:
-        self.journal, self._directory = SharedJournal(), directory
-        self.rooms = {name: RememberedRooms() for name in shards} if mixing else {}
+        self.journal, self._directory, self._folder = SharedJournal(), directory, folder
+        self.rooms = {name: worker() for name in shards} if mixing else {}
         for name, rooms in self.rooms.items():
             rooms.has = self.rooms[home_of(name)].has if home_of(name) in self.rooms else rooms.has
         self.known = {name: _neighbour(name, number) for number, name in enumerate(shards, 1)}
@@ -114,9 +120,11 @@ class Nodes:
         clock_s = max((one.clock_s for one in self._exchanges.values()), default=0.0)
         epochs = self.journal.claim(shards, name)
         media = self.rooms.get(name)
-        exchange = Exchange(
-            self.journal, epochs, clock_s, directory=self._directory, node=name, cluster=self, media=media
-        )
+        about = (self.journal, epochs, clock_s, self._directory)
+        folder = self._folder
+        clerk = Clerk(lambda: FolderStorage(folder / "storage"), folder / name / "spool") if folder else None
+        spool = folder / name if folder else Path("/dev/null")
+        exchange = Exchange(*about, node=name, cluster=self, media=media, clerk=clerk, storage=spool)
         self._exchanges[name] = exchange
         self.settle()
         return exchange

@@ -283,7 +283,7 @@ def test_names_say_what_a_file_is() -> None:
         SpoolFile(f"{call}.part", RECORDING, call),
         SpoolFile(f"{LEG}.rec", MESSAGE, LEG, sound=True),
         SpoolFile(f"{LEG}.rec.part", MESSAGE, LEG),
-        SpoolFile(f"{LEG}.play", MESSAGE, LEG),
+        SpoolFile(f"{LEG}.play", MESSAGE, LEG, copy=True),
         SpoolFile(f"{LEG}.0a1b.draft", DRAFT, LEG),
     ]
     assert [read_name(file.name) for file in known] == known
