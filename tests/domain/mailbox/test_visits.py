@@ -126,7 +126,10 @@ def test_another_mailbox_is_asked_for_in_the_place_of_a_pin() -> None:
     assert keyed(visit, "999#").place is Place.NEW
     assert keyed(visit, "1#*1002#4321#").place is Place.NEW
     assert keyed(visit, "1#*1002#1#*1002#1#").place is Place.BYE, "wrong is wrong, whosever it is"
-    assert keyed(own(asks=True), "*1004#888#").place is Place.ELSEWHERE
+    assert keyed(own(asks=True), "*1004#").place is Place.ELSEWHERE, (
+        "its PIN is not asked for where it cannot be counted"
+    )
+    assert begins("1004", asks=True, mailboxes=BOXES).place is Place.ELSEWHERE
 
 
 def test_who_has_no_mailbox_is_asked_for_one() -> None:
