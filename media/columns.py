@@ -12,6 +12,7 @@ import numpy as np
 
 from media.cells import CELL_BYTES, FRAME_BYTES
 from media.header import KINDS, Flags, Headers, Numbers, Seconds, first_words
+from media.quick import any_set
 from media.rtcp import Block
 from media.rtp import HEADER_BYTES, SEQUENCES, TIMESTAMPS
 
@@ -19,7 +20,7 @@ NOBODY = -1
 COMFORT_NOISE = 13
 """the payload type of RFC 3389"""
 _MOST_CELLS = 6
-_OF_NOBODY = frozenset({"payload_type", "event_type", "source", "last_heard_s", "silenced_s", "_next"})
+_OF_NOBODY = frozenset({"payload_type", "coded_type", "event_type", "source", "last_heard_s", "silenced_s", "_next"})
 _STEP = np.array((1, FRAME_BYTES, 0))
 """from the words of a header to those of the next one"""
 _DROPOUT = 3000
@@ -38,6 +39,8 @@ class Columns:
         """whether it is mu-law, else A-law"""
         self.laws_changed = True
         """since whoever follows them set it back"""
+        self.coded_type = np.full(rows, NOBODY, dtype=np.int64)
+        """that comes, if it is another codec's, whose sound is in `media.voice`"""
         self.event_type = np.full(rows, NOBODY, dtype=np.int64)
         """of telephone-events that come"""
         self.clock_rate_hz = np.full(rows, 8000, dtype=np.int64)
@@ -74,8 +77,8 @@ class Columns:
         """packets expected and received at the last report"""
         self._next = np.full((rows, 3), NOBODY, dtype=np.int64)
         """the words of the header of 20 ms of G.711 that go on from the newest packet; -1 if it was no such"""
-        self._uncounted: list[tuple[Numbers, Numbers, Seconds]] = []
-        """packets that went on so: rows, words, arrivals"""
+        self._uncounted: list[tuple[Numbers, Numbers, Numbers, Seconds]] = []
+        """packets that came since: rows, sequence numbers below what else there is, timestamps, arrivals"""
 
     def clear(self, row: int) -> None:
         """The row is nobody's."""
@@ -99,7 +102,7 @@ class Columns:
     def expect(self, row: int, payload_type: int, mu_law: bool = False) -> None:
         """Packets of G.711 are of this type and this law from now on; NOBODY for none."""
         self.payload_type[row], self.mu_law[row] = payload_type, mu_law
-        self._next[row] = NOBODY
+        self._next[row] = self.coded_type[row] = NOBODY
         self.laws_changed = True
 
     def send_as(self, row: int, source: int, sequence: int, timestamp: int) -> None:
@@ -126,44 +129,34 @@ class Columns:
     def count_on(self, words: Numbers, rows: Numbers, arrived_s: Seconds) -> None:
         """Packets came that go on from those before, one of each row at most."""
         self._next[rows] = words + _STEP
-        self._uncounted.append((rows, words, arrived_s))
+        self.count_later(words[:, 0], words[:, 1], rows, arrived_s)
+
+    def count_later(self, sequences: Numbers, timestamps: Numbers, rows: Numbers, arrived_s: Seconds) -> None:
+        """Packets of known sources came, one of each row at most; of the sequence numbers the lower 16 bits count."""
+        self._uncounted.append((rows, sequences, timestamps, arrived_s))
 
     def settle(self) -> None:
         """Count what was not counted yet: before anything that is counted is read or changed."""
         if not self._uncounted:
             return
-        for rows, words, arrived_s in self._uncounted:
-            self._time(words[:, 1], rows, arrived_s)
+        uncounted, self._uncounted = self._uncounted, []
+        for rows, _, timestamps, arrived_s in uncounted:
+            self._time(timestamps, rows, arrived_s)
             self.last_heard_s[rows] = arrived_s
-        every = np.concatenate([rows for rows, _, _ in self._uncounted])
-        self._uncounted.clear()
-        came, before = np.bincount(every, minlength=len(self.highest)), (self.highest + 1) // SEQUENCES
-        self.highest += came
-        self.received_here += came
+        before = (self.highest + 1) // SEQUENCES
+        rows, sequences = (np.concatenate([one[field] for one in uncounted]) for field in (0, 1))
+        self._advance(sequences % SEQUENCES, rows)
         self._next[(self.highest + 1) // SEQUENCES != before] = NOBODY  # its first word ran over
 
-    def count_in(self, headers: Headers, rows: Numbers, arrived_s: Seconds, single: bool) -> None:
-        """These packets of known sources came (RFC 3550 appendix A); `single` if there is one of each at most."""
+    def count_in(self, headers: Headers, rows: Numbers, arrived_s: Seconds) -> None:
+        """These packets of known sources came (RFC 3550 appendix A)."""
         self.settle()
-        ahead = self._ahead(headers.sequence, rows)
-        jumped = np.abs(ahead) >= _DROPOUT
-        if jumped.any():
-            for row, sequence in zip(rows[jumped].tolist(), headers.sequence[jumped].tolist(), strict=True):
-                self.hear(row, int(self.source[row]), sequence)
-            ahead = self._ahead(headers.sequence, rows)
-            ahead[np.abs(ahead) >= _DROPOUT] = 0
-        highest = self.highest[rows]
-        if single:
-            self.highest[rows] = highest + np.maximum(ahead, 0)
-            self.received_here[rows] += 1
-        else:
-            np.maximum.at(self.highest, rows, highest + ahead)
-            np.add.at(self.received_here, rows, 1)
+        self._advance(headers.sequence, rows)
         self.last_heard_s[rows] = arrived_s
         self._time(headers.timestamp, rows, arrived_s)
         self._await(headers, rows)
 
-    def count_all(self, headers: Headers, rows: Numbers, arrived_s: Seconds, single: bool) -> None:
+    def count_all(self, headers: Headers, rows: Numbers, arrived_s: Seconds) -> None:
         """As `count_in`, of packets of any kind: timestamps of events and of silence do not say when they were sent."""
         self.settle()
         silences = headers.kind == COMFORT_NOISE
@@ -171,8 +164,20 @@ class Columns:
         untimed = (headers.kind == self.event_type[rows]) | silences
         before = self.transit[rows[untimed]]
         self.transit[rows[untimed]] = np.nan
-        self.count_in(headers, rows, arrived_s, single)
+        self.count_in(headers, rows, arrived_s)
         self.transit[rows[untimed]] = before
+
+    def _advance(self, sequences: Numbers, rows: Numbers) -> None:
+        """Packets with these sequence numbers came."""
+        ahead = self._ahead(sequences, rows)
+        jumped = np.abs(ahead) >= _DROPOUT
+        if any_set(jumped):
+            for row, sequence in zip(rows[jumped].tolist(), sequences[jumped].tolist(), strict=True):
+                self.hear(row, int(self.source[row]), sequence)
+            ahead = self._ahead(sequences, rows)
+            ahead[np.abs(ahead) >= _DROPOUT] = 0
+        np.maximum.at(self.highest, rows, self.highest[rows] + ahead)
+        np.add.at(self.received_here, rows, 1)
 
     def _time(self, timestamps: Numbers, rows: Numbers, arrived_s: Seconds) -> None:
         """Learn the jitter; nothing from a packet whose transit, or that of the one before, says nothing."""

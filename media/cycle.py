@@ -106,6 +106,7 @@ class Cycle:
         """Bring the columns up to date: before they are read or changed from outside of a tick."""
         self.columns.settle()
         self._outbound.settle()
+        self._relay.settle()
 
     def press(self, stream: Stream, digits: str) -> None:
         """Send digits to a leg in its sound's place, behind those that wait; none if it takes none."""
@@ -138,6 +139,10 @@ class Cycle:
         self._rooms = tuple(room for room in rooms if room.streams)
         self._look.arrange(self._rooms)
         self._spans = {room.name: room.span for room in self._rooms if room.span is not None}
+        streams = (stream for room in self._rooms for stream in room.streams.values() if not room.is_relayed)
+        opus = [stream.speaking for stream in streams if stream.speaking is not None and stream.speaking.is_opus]
+        for speaking in opus:
+            speaking.share(len(opus))
         pairs = [tuple(room.streams.values()) for room in self._rooms if room.is_relayed]
         self._relay.arrange([(one, other) for one, other in pairs])
         for room in self._rooms:
@@ -206,12 +211,17 @@ class Cycle:
                 self._talk.hear(group.rows, peaks(frames))
             heard = group.mix(frames, self._gains)
             group.hand_out(heard, self._sent)
-            for place in group.speaking:
-                stream = group.streams[place]
-                if not self._presses(stream):
-                    self._outbound.send_one(stream, heard[place])
+            if group.speaking:
+                self._speak(group, heard)
             self._tell_played(group)
         self._send(self._sent)
+
+    def _speak(self, group: Group, heard: Samples) -> None:
+        """Send what they hear to legs with codecs of their own."""
+        places = group.speaking
+        if self.pressing:
+            places = [place for place in places if not self._presses(group.streams[place])]
+        self._outbound.send_coded([group.streams[place] for place in places], [heard[place] for place in places])
 
     def _decode(self) -> Samples:
         rows = self._incoming

@@ -253,6 +253,7 @@ class Engine:
         columns.sent_type[row] = leg.codecs[0].payload_type
         columns.event_type[row] = leg.dtmf
         columns.secure[row] = leg.secure is not None
+        columns.coded_type[row] = -1  # until it is seen that it is the same codec's still
         if stream.codec(int(columns.payload_type[row])) is None:
             columns.expect(row, -1)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from media import demux, g711, header, rtp
+from media import demux, g711, header, opening, rtp
 from media.batch import LONGEST_PACKET_BYTES, Address, Batch, Network
 from media.cells import CELL_BYTES, Cells
 from media.columns import COMFORT_NOISE, NOBODY, Columns
@@ -31,9 +31,6 @@ MOST_ODD_PACKETS = 600
 """A tick looks closer at so many; of one socket there are no more than `batch.PACKETS_A_ROUND`."""
 _IDLE_S = 0.2
 """Who was not heard for so long may come back as another source at once."""
-_RTP_VERSION = 2
-_RTCP_TYPES = (192, 224)
-"""The first two bits, and second bytes, that tell RTP and RTCP from the rest and each other (RFC 7983, RFC 5761)."""
 
 Report = Callable[[Stream, bytes, Address], None]
 """Takes a packet of RTCP, still encrypted where it is, and where it came from."""
@@ -83,17 +80,15 @@ class Inbound:
         if not len(batch.rows):
             return
         words = header.words(batch.packets)
-        opened = self._open(batch, words) if any_set(self._columns.secure) else None
+        opened: Flags | None = None
+        if any_set(self._columns.secure):
+            opened, refused = opening.opened(batch, words, self._columns.secure, self._streams)
+            self.refused += refused
         others = self._steady.take(batch, words)
-        if not len(others):
-            return
-        headers = header.read(words if len(others) == len(words) else words[others])
-        rows, lengths = batch.rows[others], batch.lengths[others]
-        if batch.single and not batch.sources and self._relay.takes_all(headers, rows, lengths):
-            self._columns.count_in(headers, rows, batch.arrived_s[others], single=True)
-            self._relay.pass_on(batch, headers, others)
-        else:
-            self._sort(batch, headers, others, opened)
+        if len(others) and self._relay.busy and batch.single and not batch.sources:
+            others = self._relay.take(batch, words[others], others)
+        if len(others):
+            self._sort(batch, header.read(words[others]), others, opened)
 
     def lapse(self, now_s: float) -> None:
         """Tell of digits of which nothing more has come: their end was lost."""
@@ -118,32 +113,19 @@ class Inbound:
         if batch.sources:
             self._doubt(batch, chosen, known)
         arrived_s = batch.arrived_s[chosen]
-        self._columns.count_all(headers.of(np.flatnonzero(known)), rows[known], arrived_s[known], batch.single)
+        self._columns.count_all(headers.of(np.flatnonzero(known)), rows[known], arrived_s[known])
         relayed = known & (self._relay.partner[rows] != NOBODY)
         usual = known & ~relayed & self._columns.usual(headers, rows, lengths)
         self._place(batch, headers.timestamp[usual], chosen[usual])
+        coded = known & ~relayed & (headers.kind == self._columns.coded_type[rows])
+        if any_set(coded):
+            self._hear_coded(batch, headers.of(np.flatnonzero(coded)), chosen[coded])
         events = headers.kind == self._columns.event_type[rows]
-        odd = ~usual & (~relayed | events)
+        odd = ~usual & ~coded & (~relayed | events)
         if odd.any():
             self._examine_odd(batch, chosen[odd].tolist(), known[odd].tolist(), opened)
         if relayed.any():
             self._relay.pass_on(batch, headers.of(np.flatnonzero(relayed)), chosen[relayed])
-
-    def _open(self, batch: Batch, words: Numbers) -> Flags:
-        """Decrypt SRTP in its place, and say which packets were. Those that are forged have length 0 from now on."""
-        first, second = words[:, 0] >> 24, words[:, 0] >> 16 & 0xFF
-        rtcp_packets = (second >= _RTCP_TYPES[0]) & (second < _RTCP_TYPES[1])
-        opened: Flags = self._columns.secure[batch.rows] & (first >> 6 == _RTP_VERSION) & ~rtcp_packets
-        opened &= batch.rows != NOBODY
-        indices, lengths = np.flatnonzero(opened), []
-        fields = (indices, batch.rows[indices], batch.lengths[indices], words[indices, 2])
-        for index, row, length, source in zip(*(field.tolist() for field in fields), strict=True):
-            stream = self._streams[row]
-            srtp = stream.srtp if stream is not None else None
-            lengths.append(srtp.unprotect_in(batch.places[index], length, source) if srtp is not None else 0)
-        batch.lengths[indices] = lengths
-        self.refused += lengths.count(0)
-        return opened & (batch.lengths > 0)
 
     def _doubt(self, batch: Batch, chosen: Numbers, known: Flags) -> None:
         """Of sockets that take packets from everywhere, only those from where the leg is are known."""
@@ -164,6 +146,17 @@ class Inbound:
             rows, lengths, timestamps, chosen = rows[rest], lengths[rest], timestamps[rest], chosen[rest]
 
     # --- one by one
+
+    def _hear_coded(self, batch: Batch, headers: Headers, chosen: Numbers) -> None:
+        """Packets in the codec that a leg is heard in, with these headers."""
+        fields = (*headers, chosen, batch.rows[chosen], batch.lengths[chosen], batch.arrived_s[chosen] * 1000)
+        for kind, sequence, timestamp, ssrc, index, row, length, now_ms in zip(
+            *(field.tolist() for field in fields), strict=True
+        ):
+            stream = self._streams[row]
+            if stream is not None and stream.hearing is not None:
+                payload = batch.places[index].view[HEADER_BYTES:length].tobytes()
+                stream.hearing.put(rtp.Packet(kind, False, sequence, timestamp, ssrc, payload), now_ms)
 
     def _examine_odd(self, batch: Batch, odd: list[int], known: list[bool], opened: Flags | None) -> None:
         for index, is_known in zip(odd[:MOST_ODD_PACKETS], known, strict=False):
@@ -215,7 +208,7 @@ class Inbound:
             columns.hear(row, packet.ssrc, packet.sequence)
             self._cells.reset(row)
         one = Headers(*(np.array([value]) for value in (packet.payload_type, *packet[2:5])))
-        columns.count_all(one, np.array([row]), np.array([now_s]), single=True)
+        columns.count_all(one, np.array([row]), np.array([now_s]))
         self._hear(stream, packet, now_s)
         return True
 
@@ -259,6 +252,7 @@ class Inbound:
                 stream.listen(codec)
                 columns.expect(row, NOBODY)
                 self.changed = True
+            columns.coded_type[row] = codec.payload_type
         elif columns.payload_type[row] != codec.payload_type:
             self.changed |= stream.hearing is not None
             stream.listen(None)

@@ -145,25 +145,27 @@ class JitterBuffer:
         if now_ms >= self._window_end_ms or len(self._window) >= _WINDOW_PACKETS:
             self._learn(now_ms)
 
+    def usual(self, now_ms: float) -> bytes | None:
+        """As `take` where nothing is out of the ordinary, be it quiet or not; None where `take` has to see to it."""
+        held = self._packets.get(self._next)
+        if held is None or held[2] != self._frame or self._rest_ticks:
+            return None
+        if not -self._half <= now_ms * self._per_ms - self._playout.due - self._next < self._frame:
+            return None
+        del self._packets[self._next]
+        self._next += self._frame
+        self._missing = 0
+        self._started = True
+        self.payload_type = held[1]
+        return held[0]
+
     def take(self, now_ms: float, quiet: bool = False) -> bytes | Absent:
         """The payload of which the first sample is heard at `now_ms`, or why there is none.
 
         `quiet` says that the frame before held nothing that anyone would miss: here one may be left out or put in.
         """
-        due = now_ms * self._per_ms - self._playout.due
-        if not self._rest_ticks:
-            held = self._packets.get(self._next)
-            if held is None:
-                if not self._packets:
-                    return self._absent()
-            elif held[2] == self._frame and -self._half <= due - self._next < (self._frame if quiet else self._borne):
-                del self._packets[self._next]
-                self._next += self._frame
-                self._missing = 0
-                self._started = True
-                self.payload_type = held[1]
-                return held[0]
-        return self._take_with_care(due, quiet)
+        payload = self.usual(now_ms)
+        return self._take_with_care(now_ms * self._per_ms - self._playout.due, quiet) if payload is None else payload
 
     def redundancy(self) -> bytes | None:
         """After LOST: the payload that follows the missing one, if it is here, for the copy inside it (Opus FEC).

@@ -14,12 +14,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.conceal import HISTORY_MS, Gap
-from media.pcm import Samples
+from media.pcm import NOTHING, Samples
 from media.quick import any_set
 
 _FRAME_MS: Final = 20
 _FRAMES: Final = HISTORY_MS // _FRAME_MS
 _NOBODY: Final = -1
+
+
+class Seam:
+    """Of one stream, whole frames of any length each."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._rate_hz = sample_rate_hz
+        self._heard: deque[Samples] = deque(maxlen=_FRAMES)
+        """the last frames"""
+        self._gap: Gap | None = None
+
+    def join(self, frame: Samples) -> Samples:
+        """A frame that came, as it is heard: after a gap it is blended with that."""
+        if self._gap is not None:
+            frame, self._gap = self._gap.join(frame), None
+        self._heard.append(frame)
+        return frame
+
+    def conceal(self, samples: int) -> Samples:
+        """What is heard in place of so many samples that did not come."""
+        if self._gap is None:
+            self._gap = Gap(np.concatenate(self._heard) if self._heard else NOTHING, self._rate_hz)
+        made = self._gap.frame(samples)
+        self._heard.append(made)
+        return made
 
 
 class Mender:

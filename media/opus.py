@@ -2,6 +2,10 @@
 
 libopus works at the rate of the room, so nothing is resampled. It is called through the functions that `opuslib_next`
 publishes, not through its objects: these copy each sample as a Python number, which takes longer than decoding.
+
+What a room sounds like is more than one voice, and from 16 kHz on it is encoded as such, by a transform (CELT). The
+model of one voice (SILK) takes three times as long; it is left to narrow band, to a peer that wants no packets in
+silence, and to one that loses packets, for only it carries a copy of what was before.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import ctypes
 
 import numpy as np
 import opuslib_next  # type: ignore[import-untyped]
+from opuslib_next.api import libopus  # type: ignore[import-untyped]
 from opuslib_next.api.decoder import libopus_decode  # type: ignore[import-untyped]
 from opuslib_next.api.encoder import libopus_encode  # type: ignore[import-untyped]
 
@@ -18,15 +23,18 @@ from media.pcm import NOTHING, Samples, clipped, longest_packet
 SAMPLE_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
 CLOCK_RATE_HZ = 48000
 
-COMPLEXITY = 5
-"""Of 10; the library's own 9 takes a third more CPU to encode."""
+COMPLEXITY, LEAST_COMPLEXITY = 5, 1
+"""Of 10, of few legs and of many; the library's own 9 takes a third more CPU to encode, and 1 half of 5."""
+FEW_LEGS = 40
 FADES_AFTER_MS, SILENT_AFTER_MS = 100, 300
 """libopus would go on with what it takes for background noise for as long as it is asked: a dead leg must not hiss."""
-EXPECTED_LOSS_PERCENT = 10
-"""How much loss a peer has that asks for forward error correction; libopus shares out the bits by it."""
+LEAST_LOSS_PERCENT, MOST_LOSS_PERCENT = 6, 30
+"""With less than that libopus makes no copies of what it takes for more than a voice; it shares out the bits by it."""
 
-BITRATES = {8000: 12_000, 12000: 16_000, 16000: 20_000, 24000: 28_000, 48000: 32_000}
-"""Bits a second for mono speech that RFC 7587 section 3.1.1 finds good, by the samples' rate."""
+BITRATES = {8000: 12_000, 12000: 16_000, 16000: 28_000, 24000: 32_000, 48000: 40_000}
+"""Bits a second for mono speech that RFC 7587 section 3.1.1 finds good, by the samples' rate; a transform wants more
+than it says of wide band."""
+_LEAST_MIXED_HZ = 16000
 
 _LEAST_BITRATE, _MOST_BITRATE = 6_000, 510_000
 # The widest band of audio at so many samples a second (maxplaybackrate, RFC 7587 section 6.1).
@@ -106,20 +114,33 @@ class Encoder:
     def __init__(self, sample_rate_hz: int, parameters: str = "") -> None:
         self.sample_rate_hz = sample_rate_hz
         wishes = _wishes(parameters)
-        self._encoder = encoder = opuslib_next.Encoder(sample_rate_hz, 1, opuslib_next.APPLICATION_VOIP)
-        encoder.complexity = COMPLEXITY
+        kind = application(sample_rate_hz, gaps=wishes.get("usedtx") == 1)
+        self._encoder = encoder = opuslib_next.Encoder(sample_rate_hz, 1, kind)
+        self.share(1)
         most = wishes.get("maxaveragebitrate", _MOST_BITRATE)
         encoder.bitrate = max(_LEAST_BITRATE, min(BITRATES[sample_rate_hz], most))
         encoder.vbr = 0 if wishes.get("cbr") == 1 else 1
         encoder.dtx = 1 if wishes.get("usedtx") == 1 else 0
         encoder.max_bandwidth = _bandwidth(wishes.get("maxplaybackrate", CLOCK_RATE_HZ))
-        if wishes.get("useinbandfec") == 1:
-            encoder.inband_fec = 1
-            encoder.packet_loss_perc = EXPECTED_LOSS_PERCENT
+        encoder.inband_fec = 1 if wishes.get("useinbandfec") == 1 else 0
         self._lengths = frozenset(int(sample_rate_hz * ms / 1000) for ms in _FRAMES_MS)
         self._frame = np.zeros(max(self._lengths), dtype=np.int16)
         self._pointer = self._frame.ctypes.data_as(_Pointer)
         self._packet = (ctypes.c_char * _LONGEST_PACKET_BYTES)()
+
+    def become(self, other: Encoder) -> None:
+        """Go on from what another one of the same rate and parameters made, as it would."""
+        # "The encoder state is always continuous in memory and only a shallow copy is enough to copy it" (opus.h).
+        ctypes.memmove(self._encoder.encoder_state, other._encoder.encoder_state, libopus.opus_encoder_get_size(1))
+
+    def share(self, legs: int) -> None:
+        """So many legs are to be encoded for on this core from now on."""
+        self._encoder.complexity = COMPLEXITY if legs <= FEW_LEGS else LEAST_COMPLEXITY
+
+    def expect_loss(self, percent: int) -> None:
+        """The peer loses so many packets: with those that follow come copies, if it can use them."""
+        heeded = percent and max(LEAST_LOSS_PERCENT, min(percent, MOST_LOSS_PERCENT))
+        self._encoder.packet_loss_perc = heeded
 
     def encode(self, frame: Samples) -> bytes:
         """One packet of 2.5, 5, 10, 20, 40, 60, 80, 100 or 120 ms; other lengths raise ValueError."""
@@ -130,7 +151,13 @@ class Encoder:
         made = libopus_encode(self._encoder.encoder_state, self._pointer, length, self._packet, _LONGEST_PACKET_BYTES)
         if made < 0:
             raise ValueError(f"libopus could not encode {length} samples: error {made}")
-        return self._packet.raw[:made]
+        return ctypes.string_at(self._packet, made)
+
+
+def application(sample_rate_hz: int, gaps: bool = False) -> int:
+    """What libopus is to take the sound of a room for; with `gaps` nothing is sent in silence."""
+    is_voice = sample_rate_hz < _LEAST_MIXED_HZ or gaps
+    return int(opuslib_next.APPLICATION_VOIP if is_voice else opuslib_next.APPLICATION_AUDIO)
 
 
 def ticks(payload: bytes) -> int:

@@ -5,11 +5,14 @@ What may live here: payloads, headers and their order. What is heard is the mixe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from media import rtp
 from media.batch import Network
 from media.cells import FRAME_BYTES
+from media.choir import Choir
 from media.columns import Columns
 from media.g711 import Laws
 from media.header import Flags, Numbers
@@ -17,6 +20,7 @@ from media.libsrtp import LONGEST_TRAILER, Place
 from media.pcm import Samples
 from media.rtp import HEADER_BYTES
 from media.stream import Stream
+from media.voice import Packed
 
 _FRAMES_A_SECOND = 50
 _ALL_BUT_MARKER = 0x7F
@@ -32,6 +36,7 @@ class Outbound:
     def __init__(self, columns: Columns, network: Network) -> None:
         self._columns = columns
         self._network = network
+        self._choir = Choir()
         self.board(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_))
 
     def board(self, rows: Numbers, mu_law: Flags) -> None:
@@ -101,12 +106,34 @@ class Outbound:
         columns.marked[rows] = False
         self.stale = False
 
-    def send_one(self, stream: Stream, frame: Samples) -> None:
-        """Send a leg with a codec of its own what is full with this frame."""
-        if stream.speaking is not None:
-            for payload, ticks in stream.speaking.packets(frame):
-                self._send(stream.row, int(self._columns.sent_type[stream.row]), payload)
-                self._columns.timestamp[stream.row] += ticks
+    def send_coded(self, streams: Sequence[Stream], frames: Sequence[Samples]) -> None:
+        """Send legs with codecs of their own what is full with these frames."""
+        rows = [stream.row for stream in streams if stream.speaking is not None]
+        speaking = [stream.speaking for stream in streams if stream.speaking is not None]
+        packets = list(zip(rows, self._choir.packets(speaking, frames), strict=True))
+        while packets := [(row, full) for row, full in packets if full]:
+            self._send_first([row for row, _ in packets], [full.pop(0) for _, full in packets])
+
+    def _send_first(self, rows: list[int], packed: Sequence[Packed]) -> None:
+        """A packet to each of these rows."""
+        columns, places = self._columns, np.array(rows, dtype=np.int64)
+        headers = np.zeros((len(rows), HEADER_BYTES), dtype=np.uint8)
+        rtp.write_headers(
+            headers,
+            columns.sent_type[places],
+            columns.sequence[places],
+            columns.timestamp[places],
+            columns.sent_source[places],
+            columns.marked[places],
+        )
+        columns.marked[places] = False
+        columns.sequence[places] += 1
+        columns.timestamp[places] += [one.ticks for one in packed]
+        columns.sent[places] += 1
+        columns.sent_bytes[places] += [len(one.payload) for one in packed]
+        written = headers.tobytes()
+        heads = (written[start : start + HEADER_BYTES] for start in range(0, len(written), HEADER_BYTES))
+        self._network.send(rows, [head + one.payload for head, one in zip(heads, packed, strict=True)])
 
     def send_key(self, stream: Stream) -> bool:
         """Send what of a digit is due in place of sound, if something is."""

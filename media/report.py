@@ -21,6 +21,8 @@ from media.stream import Stream
 
 _CHANCE_BITS = 32
 _NAME_BITS = 96
+_FRACTIONS = 256
+"""of lost packets, of which a report says how many (RFC 3550 section 6.4.1)"""
 _NEVER = np.inf
 
 
@@ -115,9 +117,12 @@ class Reports:
     def _learn(self, row: int, party: Party, blocks: Sequence[Block], now_s: float) -> None:
         ours = (block.highest_sequence for block in blocks if block.ssrc == self._columns.sent_source[row])
         party.reach.learn(next(ours, None), int(self._columns.sent[row]))
+        stream = self._streams[row]
         for block in blocks:
             if block.ssrc == self._columns.sent_source[row]:
                 party.lost = max(block.lost, 0)
+                if stream is not None and stream.speaking is not None:
+                    stream.speaking.expect_loss(round(100 * block.fraction_lost / _FRACTIONS))
                 round_trip_ms = rtcp.round_trip_ms(block, rtcp.ntp(now_s))
                 if round_trip_ms is not None:
                     party.round_trip_ms = round(round_trip_ms)

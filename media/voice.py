@@ -6,6 +6,7 @@ come here, it is dealt with for all legs at once; so do all other codecs and pac
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from media import codec as codecs
 from media import opus
 from media.conceal import ComfortNoise
 from media.jitter import FRAME_MS, Absent, JitterBuffer
-from media.mend import Mender
+from media.mend import Seam
 from media.pcm import NOTHING, Samples
 from media.resample import Resampler
 from media.rtp import Packet
@@ -23,7 +24,6 @@ from media.wire import Codec
 PTIMES_MS = (10, 20, 40, 60)
 _QUIET = 300
 """A frame whose loudest sample is below this (-41 dBFS) may be left out or put in twice."""
-_ONLY = np.zeros(1, dtype=np.int64)
 _MOST_TAKEN = 8
 """Payloads for one frame: of Opus they may be as short as 2.5 ms."""
 
@@ -35,14 +35,15 @@ class Hearing:
         """Raises UnsupportedCodecError."""
         self.codec = codec
         self._decoder = codecs.decoder(codec, rate_hz)
-        self._resampler = Resampler(self._decoder.sample_rate_hz, rate_hz)
+        self._resample = _resampling(self._decoder.sample_rate_hz, rate_hz)
         self._buffer = _buffer(codec)
         self._frame = rate_hz * FRAME_MS // 1000
         self._lost = self._decoder.sample_rate_hz * FRAME_MS // 1000
-        self._mender = Mender(1, self._decoder.sample_rate_hz)
+        self._seam = Seam(self._decoder.sample_rate_hz)
         self._noise: tuple[bytes, ComfortNoise] | None = None
         self._rest: Samples = NOTHING
-        self._quiet = True
+        self._played: Samples = NOTHING
+        """what was heard last"""
 
     @property
     def late(self) -> int:
@@ -60,7 +61,7 @@ class Hearing:
 
     def frame(self, now_ms: float) -> Samples | None:
         """The next 20 ms; None if nothing is to be heard."""
-        pieces, length = [self._rest], len(self._rest)
+        pieces, length = ([self._rest], len(self._rest)) if len(self._rest) else ([], 0)
         for _ in range(_MOST_TAKEN):
             if length >= self._frame:
                 break
@@ -71,32 +72,29 @@ class Hearing:
             length += len(piece)
         if not length:
             return None
-        found = np.concatenate([*pieces, np.zeros(max(0, self._frame - length), np.int16)])
-        self._rest = found[self._frame :]
-        frame = found[: self._frame]
-        self._quiet = int(np.abs(frame.astype(np.int32)).max()) < _QUIET
-        return frame
+        found = pieces[0]
+        if len(pieces) > 1 or length != self._frame:
+            found = np.concatenate([*pieces, np.zeros(max(0, self._frame - length), np.int16)])
+        self._rest, self._played = found[self._frame :], found[: self._frame]
+        return self._played
 
     def _next(self, now_ms: float) -> Samples | None:
-        taken = self._buffer.take(now_ms, self._quiet)
+        taken = self._buffer.usual(now_ms) or self._buffer.take(now_ms, self._is_quiet())
         if isinstance(taken, bytes):
-            made = self._mended(self._decoder.decode(taken), present=True)
+            made = self._decoder.decode(taken)
+            if len(made) == self._lost:
+                made = self._seam.join(made)
         elif taken is Absent.LOST:
             own = self._decoder.conceal(self._lost, self._buffer.redundancy() or b"")
-            made = own if own is not None else self._mended(np.zeros(self._lost, np.int16), present=False)
+            made = own if own is not None else self._seam.conceal(self._lost)
         elif taken is Absent.NOISE:
             made = self._silence(self._buffer.noise).frame(self._lost)
         else:
             return None
-        return self._resampler.resample(made)
+        return made if self._resample is None else self._resample(made)
 
-    def _mended(self, samples: Samples, present: bool) -> Samples:
-        """A frame as it is heard: joined to the gap before it, or the gap itself. Other lengths stay as they are."""
-        if len(samples) != self._lost:
-            return samples
-        frame = samples.copy()
-        self._mender.mend(frame[None], _ONLY, np.array([[present]]), np.array([not present]))
-        return frame
+    def _is_quiet(self) -> bool:
+        return not len(self._played) or int(np.abs(self._played.astype(np.int32)).max()) < _QUIET
 
     def _silence(self, described: bytes) -> ComfortNoise:
         """The noise that the party describes, going on as long as it does."""
@@ -118,15 +116,54 @@ class Speaking:
     def __init__(self, codec: Codec, rate_hz: int, ptime_ms: int) -> None:
         """Raises UnsupportedCodecError. A packet time that we do not make becomes 20 ms."""
         ptime_ms = ptime_ms if ptime_ms in PTIMES_MS else FRAME_MS
+        self._codec = codec
         self._encoder = codecs.encoder(codec, rate_hz)
-        self._resampler = Resampler(rate_hz, self._encoder.sample_rate_hz)
+        self._resample = _resampling(rate_hz, self._encoder.sample_rate_hz)
+        self._loss_percent = 0
+        self._whole = ptime_ms == FRAME_MS and self._resample is None
+        self.leader: Speaking | None = None
+        """whose packets are this leg's too (`media.choir`)"""
+        self.alike: Speaking | None = None
+        """who heard the same so far, and in how many frames on end"""
+        self.alike_frames = 0
         self._packet = self._encoder.sample_rate_hz * ptime_ms // 1000
         self._ticks = codec.clock_rate_hz * ptime_ms // 1000
         self._rest: Samples = NOTHING
 
+    @property
+    def likeness(self) -> Hashable:
+        """Two that have the same make the same packets of the same frames, once they have for a while; None has none.
+
+        Of Opus, for an encoder can go on from another one, and is worth it.
+        """
+        return (self._codec, self._loss_percent) if self._whole and self.is_opus else None
+
+    def go_on_from(self, other: Speaking) -> None:
+        """Be by itself from now on, with an encoder that made what that one's made; both have the same likeness."""
+        if isinstance(self._encoder, opus.Encoder) and isinstance(other._encoder, opus.Encoder):
+            self._encoder.become(other._encoder)
+        self.leader, self.alike, self.alike_frames = None, None, 0
+        self.expect_loss(self._loss_percent)
+
+    @property
+    def is_opus(self) -> bool:
+        """Whether it is the codec that takes most of a core."""
+        return isinstance(self._encoder, opus.Encoder)
+
+    def share(self, legs: int) -> None:
+        """So many legs get Opus from this worker."""
+        if isinstance(self._encoder, opus.Encoder):
+            self._encoder.share(legs)
+
+    def expect_loss(self, percent: int) -> None:
+        """The leg says that it lost so many of the last packets; what it lost before that counts for a while."""
+        self._loss_percent = max(percent, self._loss_percent // 2)
+        if isinstance(self._encoder, opus.Encoder):
+            self._encoder.expect_loss(self._loss_percent)
+
     def packets(self, frame: Samples) -> list[Packed]:
         """The packets that are full with this frame: none, one or two."""
-        samples = self._resampler.resample(frame)
+        samples = frame if self._resample is None else self._resample(frame)
         if len(self._rest) or len(samples) != self._packet:
             samples = np.concatenate([self._rest, samples])
         made = []
@@ -135,6 +172,11 @@ class Speaking:
             samples = samples[self._packet :]
         self._rest = samples
         return made
+
+
+def _resampling(from_hz: int, to_hz: int) -> Callable[[Samples], Samples] | None:
+    """None where nothing is to be done."""
+    return None if from_hz == to_hz else Resampler(from_hz, to_hz).resample
 
 
 def _buffer(codec: Codec) -> JitterBuffer:

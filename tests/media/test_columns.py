@@ -28,8 +28,7 @@ def count(into: Columns, rows: Sequence[int], numbers: Sequence[int], now_ms: fl
     sequences = np.array(numbers, dtype=np.int64)
     write_headers(packets, kind, sequences, sequences * 160, into.source[rows])
     arrived_s = np.full(len(rows), now_ms / 1000)
-    single = len(set(rows)) == len(rows)
-    into.count_all(header.read(header.words(packets)), np.array(rows, dtype=np.int64), arrived_s, single)
+    into.count_all(header.read(header.words(packets)), np.array(rows, dtype=np.int64), arrived_s)
 
 
 def received(numbers: Sequence[int], start: int = 0) -> Columns:

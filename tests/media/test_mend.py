@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from media.conceal import Gap
-from media.mend import Mender
+from media.mend import Mender, Seam
 from media.pcm import Samples
 from media.tone import tone
 
@@ -107,3 +107,13 @@ def test_another_stream_on_a_row_has_no_gap() -> None:
     assert np.array_equal(frames[3], sound[5, 3])
     assert not np.array_equal(frames[2], sound[5, 2])
     assert mender.mended.tolist() == [1, 1, 1, 0, 1]
+
+
+@given(st.lists(st.booleans(), min_size=12, max_size=12))
+@SETTINGS
+def test_one_stream_of_whole_frames_is_mended_as_among_many(came: list[bool]) -> None:
+    sound, present = sounds(12), np.ones((12, ROWS, PARTS), np.bool_)
+    present[:, 3] = np.array(came)[:, None]
+    among, seam = mended(sound, present)[:, 3], Seam(8000)
+    alone = [seam.join(frame) if here else seam.conceal(FRAME) for frame, here in zip(sound[:, 3], came, strict=True)]
+    assert np.array_equal(np.array(alone), among)

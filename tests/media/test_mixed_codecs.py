@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
+from media import rtcp
 from media.room import mix_rate_hz
 from media.wire import Codec, Leg, Ready, Refused
 from tests.media.party import G722, L16, LEVEL_DBFS, OPUS, PCMA, PCMU, Phone, Stage
@@ -111,3 +113,31 @@ def test_a_codec_that_is_not_spoken_is_refused_by_name(made: Stage) -> None:
     assert isinstance(said, Refused)
     assert "leg a: codec GSM" in said.reason
     assert made.engine.legs == 0
+
+
+def test_a_payload_type_that_means_another_codec_from_now_on_is_heard_as_that(made: Stage) -> None:
+    a, b = made.phone(L16, A_HZ), made.phone(G722, B_HZ)
+    made.put([a.leg("a"), b.leg("b")])
+    made.run(0.5)
+    assert b.tones() == (A_HZ,)
+    other = replace(OPUS, payload_type=L16.payload_type)
+    a.speak_as(other)
+    made.put([a.leg("a"), b.leg("b")], rev=2)
+    made.run(1.0)
+    assert b.tones() == (A_HZ,)
+    assert b.levels(A_HZ) == pytest.approx([LEVEL_DBFS], abs=1.0)
+
+
+def test_a_leg_that_tells_of_loss_gets_copies_of_what_was_before(made: Stage) -> None:
+    a, b = made.phone(replace(OPUS, parameters="useinbandfec=1"), A_HZ), made.phone(OPUS, B_HZ)
+    made.put([a.leg("a", rtcp_mux=True), b.leg("b")])
+    codings = []
+    for lost_of_256 in (0, 26, 0, 0, 0, 0, 0):
+        made.run(0.5)
+        block = rtcp.Block(a.got[-1].ssrc, lost_of_256, 0, 0, 0)
+        a.send(rtcp.build([rtcp.ReceiverReport(a.ssrc, (block,))]))
+        codings.append(a.got[-1].payload[0] >> 3)
+    transforms = [coding >= 16 for coding in codings]
+    assert transforms[0], "a voice's model has room for a copy, a transform has not (RFC 6716 table 2)"
+    assert transforms[1:] == [True, False, False, False, False, True]
+    assert a.tones() == (B_HZ,)

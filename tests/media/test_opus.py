@@ -26,8 +26,9 @@ def voice(seconds: int, rate_hz: int = 48000) -> Samples:
     return (4000 * harmonics * syllables).astype(np.int16)
 
 
-def coded(samples: Samples, rate_hz: int = 48000, parameters: str = "") -> list[bytes]:
+def coded(samples: Samples, rate_hz: int = 48000, parameters: str = "", loss_percent: int = 0) -> list[bytes]:
     encoder = opus.Encoder(rate_hz, parameters)
+    encoder.expect_loss(loss_percent)
     return [encoder.encode(frame) for frame in samples.reshape(-1, rate_hz // 50)]
 
 
@@ -41,12 +42,14 @@ def likeness(one: Samples, other: Samples) -> float:
     return float(np.corrcoef(one.astype(float), other.astype(float))[0, 1])
 
 
-def test_another_decoder_hears_the_same() -> None:
-    payloads = coded(voice(2))
+@pytest.mark.parametrize(("parameters", "later"), [("", 0), ("usedtx=1", 2)])
+def test_another_decoder_hears_the_same(parameters: str, later: int) -> None:
+    """Of a mix, and of one voice, for which the other one's last filter is two samples longer."""
+    payloads = coded(voice(2), parameters=parameters)
     theirs, ours = ffmpeg.decode_opus(payloads), heard(payloads)
     assert len(theirs) == len(ours) == 2 * 48000
-    # The two begin differently, and the other one's last filter is two samples longer.
-    assert likeness(theirs[4 * FRAME :], ours[4 * FRAME - 2 : -2]) > 0.999
+    # The two begin differently.
+    assert likeness(theirs[4 * FRAME :], ours[4 * FRAME - later : len(ours) - later]) > 0.999
 
 
 def test_what_another_encoder_made_is_heard_in_one_channel() -> None:
@@ -77,7 +80,7 @@ def test_other_lengths_are_refused() -> None:
 
 def test_a_lost_packet_is_made_good_from_the_next_one() -> None:
     sound = voice(2)
-    payloads = coded(sound, parameters="useinbandfec=1")
+    payloads = coded(sound, parameters="useinbandfec=1", loss_percent=10)
     whole = heard(payloads)
     corrected: list[float] = []
     guessed: list[float] = []
@@ -91,6 +94,37 @@ def test_a_lost_packet_is_made_good_from_the_next_one() -> None:
             into.append(likeness(made, whole[lost * FRAME : (lost + 1) * FRAME]))
     assert np.median(corrected) > 0.9
     assert np.mean(corrected) > np.mean(guessed) + 0.1
+
+
+def is_mix(payload: bytes) -> bool:
+    """Whether it is coded by a transform alone (RFC 6716 table 2), and not as one voice."""
+    return payload[0] >> 3 >= 16
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+def test_what_a_room_sounds_like_is_no_single_voice(rate_hz: int) -> None:
+    assert all(map(is_mix, coded(voice(1, rate_hz), rate_hz)))
+    assert not any(map(is_mix, coded(voice(1, rate_hz), rate_hz, "usedtx=1")))
+    assert not any(map(is_mix, coded(voice(1, 8000), 8000)))
+
+
+def test_a_peer_that_loses_packets_gets_copies_as_long_as_it_does_if_it_can_use_them() -> None:
+    for parameters, copied in (("useinbandfec=1", True), ("", False)):
+        encoder, frames = opus.Encoder(48000, parameters), voice(2).reshape(-1, FRAME)
+        modes = []
+        for percent in (0, 3, 0):
+            encoder.expect_loss(percent)
+            modes.append([is_mix(encoder.encode(frame)) for frame in frames][-1])
+        assert modes == [True, not copied, True]
+
+
+@pytest.mark.parametrize("legs", [1, opus.FEW_LEGS, opus.FEW_LEGS + 1])
+def test_of_many_legs_each_takes_less_and_sounds_alike(legs: int) -> None:
+    encoder = opus.Encoder(48000)
+    encoder.share(legs)
+    assert encoder._encoder.complexity == (opus.COMPLEXITY if legs <= opus.FEW_LEGS else opus.LEAST_COMPLEXITY)
+    samples = heard([encoder.encode(frame) for frame in TALK.reshape(-1, FRAME)])[10 * FRAME :]
+    assert levels(samples, 48000, [440.0])[0] == pytest.approx(-12, abs=0.5)
 
 
 def test_what_is_guessed_fades_away() -> None:
@@ -117,10 +151,10 @@ def size(parameters: str) -> float:
 
 def test_a_peer_is_sent_what_it_asked_for() -> None:
     usual = size("")
-    assert 32_000 / 8 / 50 * 0.6 < usual < 32_000 / 8 / 50 * 1.2
+    assert 40_000 / 8 / 50 * 0.6 < usual < 40_000 / 8 / 50 * 1.2
     assert size("maxaveragebitrate=12000; stereo=0") < usual * 0.6
     assert size("maxaveragebitrate=500000") == usual
-    assert {len(payload) for payload in coded(voice(1), parameters="CBR=1")} == {80}
+    assert {len(payload) for payload in coded(voice(1), parameters="CBR=1")} == {100}
 
 
 def test_a_peer_that_plays_narrow_band_is_sent_no_more() -> None:

@@ -50,7 +50,7 @@ def heard(first: Packet = START) -> Columns:
 
 def count(columns: Columns, came: Batch) -> None:
     """As packets are that do not just go on."""
-    columns.count_all(header.read(words(came)), came.rows, came.arrived_s, came.single)
+    columns.count_all(header.read(words(came)), came.rows, came.arrived_s)
 
 
 def test_packets_that_go_on_are_counted_as_others_are_over_all_that_wraps() -> None:
