@@ -17,6 +17,7 @@ from bench.table import Line, Row
 from media import codec as codecs
 from media import g711, opus
 from media.pcm import Samples, clipped
+from media.rate import sample_rate_hz
 from media.resample import Resampler, design
 from media.wire import Codec
 
@@ -112,7 +113,7 @@ def _sound(rate_hz: int) -> Samples:
 
 def _calls(codec: Codec, wanted_hz: int) -> tuple[Work, Work, Work, str]:
     """Decoding, encoding, the bare calls below both, and what these are."""
-    rate_hz = codecs.sample_rate_hz(codec, wanted_hz)
+    rate_hz = sample_rate_hz(codec, wanted_hz)
     encoder, decoder = codecs.encoder(codec, wanted_hz), codecs.decoder(codec, wanted_hz)
     if isinstance(encoder, opus.Encoder) and codec.parameters:
         encoder.expect_loss(_LOSS_PERCENT)

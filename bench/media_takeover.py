@@ -20,7 +20,7 @@ from adapters.media.pool import Pool, Terms
 from bench.measure import mean, percentile
 from bench.media import SETTLE_S, Shape, begin, contexts, phones
 from bench.table import Row
-from media.room import mix_rate_hz
+from media.rate import mix_rate_hz
 from media.wire import FromWorker, Inventory, Load, Ready
 from tests.fixtures.ports import free_pairs
 

@@ -15,10 +15,7 @@ from typing import NamedTuple, Protocol
 
 from media import g711, g722, l16, opus, wire
 from media.pcm import Samples
-
-
-class UnsupportedCodecError(ValueError):
-    """Whoever wrote the context named a codec, rate or number of channels that is not spoken here."""
+from media.rate import rates_hz, sample_rate_hz
 
 
 class Decoder(Protocol):
@@ -51,22 +48,8 @@ class Encoder(Protocol):
 
 
 class _Kind(NamedTuple):
-    """`rates_hz` has the rates of the samples that are possible for a payload format; empty if it is not spoken."""
-
-    rates_hz: Callable[[wire.Codec], tuple[int, ...]]
     decoder: Callable[[wire.Codec, int], Decoder]
     encoder: Callable[[wire.Codec, int], Encoder]
-
-
-def sample_rate_hz(codec: wire.Codec, wanted_hz: int = 0) -> int:
-    """The rate at which this codec's samples are had when `wanted_hz` is best; most have one rate only.
-
-    Of several it is the lowest that keeps all of what is wanted, or else the highest; 0 wants all that there is.
-    Raises UnsupportedCodecError.
-    """
-    rates_hz = _kind(codec).rates_hz(codec)
-    enough = [rate for rate in rates_hz if rate >= wanted_hz > 0]
-    return min(enough) if enough else max(rates_hz)
 
 
 def decoder(codec: wire.Codec, wanted_hz: int = 0) -> Decoder:
@@ -85,56 +68,28 @@ def law(codec: wire.Codec) -> g711.Law | None:
 
 
 def _kind(codec: wire.Codec) -> _Kind:
-    kind = _KINDS.get(codec.name.upper())
-    if kind is None:
-        raise UnsupportedCodecError(f"codec {codec.name} is not one of {', '.join(_KINDS)}")
-    if not kind.rates_hz(codec):
-        form = f"{codec.name}/{codec.clock_rate_hz}/{codec.channels}"
-        raise UnsupportedCodecError(f"codec {form}: no such clock rate or number of channels is spoken here")
-    return kind
-
-
-def _g711_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
-    return (g711.SAMPLE_RATE_HZ,) if (codec.clock_rate_hz, codec.channels) == (8000, 1) else ()
-
-
-def _l16_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
-    spoken = codec.clock_rate_hz in _L16_RATES_HZ and codec.channels in (1, 2)
-    return (codec.clock_rate_hz,) if spoken else ()
-
-
-def _g722_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
-    return g722.SAMPLE_RATES_HZ if (codec.clock_rate_hz, codec.channels) == (8000, 1) else ()
-
-
-def _opus_rates_hz(codec: wire.Codec) -> tuple[int, ...]:
-    """In SDP it always has two channels, whatever is sent (RFC 7587 section 7)."""
-    return opus.SAMPLE_RATES_HZ if codec.clock_rate_hz == opus.CLOCK_RATE_HZ and codec.channels in (1, 2) else ()
+    rates_hz(codec)
+    return _KINDS[codec.name.upper()]
 
 
 _LAWS = {"PCMU": g711.MU_LAW, "PCMA": g711.A_LAW}
-_L16_RATES_HZ = (8000, 16000, 24000, 32000, 44100, 48000)
 
 _KINDS = {
     name: _Kind(
-        _g711_rates_hz,
         lambda codec, _: g711.Decoder(_LAWS[codec.name.upper()]),
         lambda codec, _: g711.Encoder(_LAWS[codec.name.upper()]),
     )
     for name in _LAWS
 } | {
     "L16": _Kind(
-        _l16_rates_hz,
         lambda codec, rate_hz: l16.Decoder(rate_hz, codec.channels),
         lambda codec, rate_hz: l16.Encoder(rate_hz, codec.channels),
     ),
     "G722": _Kind(
-        _g722_rates_hz,
         lambda _, rate_hz: g722.Decoder(rate_hz),
         lambda _, rate_hz: g722.Encoder(rate_hz),
     ),
     "OPUS": _Kind(
-        _opus_rates_hz,
         lambda _, rate_hz: opus.Decoder(rate_hz),
         lambda codec, rate_hz: opus.Encoder(rate_hz, codec.parameters),
     ),

@@ -11,8 +11,6 @@ from G722 import G722  # type: ignore[import-not-found]
 
 from media.pcm import Samples, longest_packet
 
-SAMPLE_RATES_HZ = (8000, 16000)
-
 _BYTES_A_SECOND = 8000
 _LONGEST_BYTES = longest_packet(_BYTES_A_SECOND)
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from media.opus import CLOCK_RATE_HZ, Decoder
+from media.opus import Decoder
 from media.pcm import NOTHING, clipped
+from media.rate import OPUS_CLOCK_RATE_HZ
 from media.wav import Wave
 
 MAGIC = b"OggS"
-MOST_SAMPLES = 3600 * CLOCK_RATE_HZ
+MOST_SAMPLES = 3600 * OPUS_CLOCK_RATE_HZ
 
 _PAGE = struct.Struct("<4sBBqIIIB")
 _HEAD = struct.Struct("<8sBBHIhB")
@@ -51,16 +52,16 @@ def parse(content: bytes) -> Wave:
     _, version, _, skip, _, gain, _ = _HEAD.unpack_from(packets[0])
     if version >> 4:
         raise OggError(f"it has version {version} of its format, which is not known")
-    decoder, parts, length = Decoder(CLOCK_RATE_HZ), [NOTHING], 0
+    decoder, parts, length = Decoder(OPUS_CLOCK_RATE_HZ), [NOTHING], 0
     for packet in packets[_HEADERS:]:
         part = decoder.decode(packet)
         parts.append(part)
         length += len(part)
         if length > MOST_SAMPLES:
-            raise OggError(f"it lasts longer than {MOST_SAMPLES // CLOCK_RATE_HZ} s")
+            raise OggError(f"it lasts longer than {MOST_SAMPLES // OPUS_CLOCK_RATE_HZ} s")
     end = max(page.granule for page in pages)
     samples = np.concatenate(parts)[skip : end if 0 < end < length else None]
-    return Wave(clipped(samples * 10 ** (gain / (20 * 256))) if gain else samples, CLOCK_RATE_HZ)
+    return Wave(clipped(samples * 10 ** (gain / (20 * 256))) if gain else samples, OPUS_CLOCK_RATE_HZ)
 
 
 def _pages(content: bytes) -> Iterator[_Page]:

@@ -19,9 +19,7 @@ from opuslib_next.api.decoder import libopus_decode  # type: ignore[import-untyp
 from opuslib_next.api.encoder import libopus_encode  # type: ignore[import-untyped]
 
 from media.pcm import NOTHING, Samples, clipped, longest_packet
-
-SAMPLE_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
-CLOCK_RATE_HZ = 48000
+from media.rate import OPUS_CLOCK_RATE_HZ
 
 COMPLEXITY, LEAST_COMPLEXITY = 5, 1
 """Of 10, of few legs and of many; the library's own 9 takes a third more CPU to encode, and 1 half of 5."""
@@ -121,7 +119,7 @@ class Encoder:
         encoder.bitrate = max(_LEAST_BITRATE, min(BITRATES[sample_rate_hz], most))
         encoder.vbr = 0 if wishes.get("cbr") == 1 else 1
         encoder.dtx = 1 if wishes.get("usedtx") == 1 else 0
-        encoder.max_bandwidth = _bandwidth(wishes.get("maxplaybackrate", CLOCK_RATE_HZ))
+        encoder.max_bandwidth = _bandwidth(wishes.get("maxplaybackrate", OPUS_CLOCK_RATE_HZ))
         encoder.inband_fec = 1 if wishes.get("useinbandfec") == 1 else 0
         self._lengths = frozenset(int(sample_rate_hz * ms / 1000) for ms in _FRAMES_MS)
         self._frame = np.zeros(max(self._lengths), dtype=np.int16)

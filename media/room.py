@@ -6,17 +6,16 @@ What may live here: the rules of `rev` and `epoch`, and of the rate of a mix. Wh
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from media import codec as codecs
 from media.play import Playback
+from media.rate import mix_rate_hz
 from media.record import Recording
 from media.span import Span
 from media.stream import Stream
-from media.wire import Context, Leg
+from media.wire import Context
 
-MIX_RATES_HZ = (8000, 16000, 48000)
 _MOST_REMEMBERED = 10_000
 _RELAYED_LEGS = 2
 
@@ -67,13 +66,6 @@ class Room:
             other.codecs[0].clock_rate_hz,
             other.codecs[0].channels,
         )
-
-
-def mix_rate_hz(legs: Iterable[Leg]) -> int:
-    """The lowest rate of a mix that keeps what two of the legs can hear: alone with its codec, nobody gains by it."""
-    rates_hz = sorted((codecs.sample_rate_hz(leg.codecs[0]) for leg in legs), reverse=True)
-    wanted_hz = rates_hz[min(1, len(rates_hz) - 1)] if rates_hz else MIX_RATES_HZ[0]
-    return next((rate for rate in MIX_RATES_HZ if rate >= wanted_hz), MIX_RATES_HZ[-1])
 
 
 class StaleError(ValueError):

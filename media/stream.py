@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from media import codec as codecs
 from media import g711
-from media.codec import UnsupportedCodecError, law
+from media.codec import law
 from media.dtmf import Digit, EventReceiver, EventSender
 from media.keypad import Detector
 from media.latch import Claim, Latch
 from media.pcm import Samples
 from media.play import Playback
 from media.quality import Watch
+from media.rate import UnsupportedCodecError, sample_rate_hz
 from media.rtp import Packet
 from media.srtp import KeyingError, Srtp
 from media.voice import Hearing, Speaking
@@ -36,7 +36,7 @@ def check(leg: Leg) -> None:
         raise UnfitLegError(f"leg {leg.id} has no codec")
     try:
         for one in leg.codecs:
-            codecs.sample_rate_hz(one)
+            sample_rate_hz(one)
         if (keys := keys_of(leg)) is not None:
             Srtp(keys)
     except (UnsupportedCodecError, KeyingError) as error:

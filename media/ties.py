@@ -7,17 +7,17 @@ is what comes for a worker that is not there. Who may open the folder may speak 
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
-import structlog
 
 from media.span import Partial
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 _SUFFIX = ".sums"
 _MOST_BYTES = 64 << 10
 """of samples in a datagram"""
@@ -83,7 +83,9 @@ class SocketTies:
             try:
                 partials = _decoder.decode(datagram)
             except msgspec.DecodeError:
-                _log.warning("what another worker said is not understood: is it of another version?", of=str(address))
+                _log.warning(
+                    "what another worker said is not understood: is it of another version?", extra={"of": str(address)}
+                )
                 continue
             peer = Path(str(address)).with_suffix(self._suffix).name
             for partial in partials:

@@ -37,7 +37,7 @@ from domain.ports import JournalError, Sealer, Stored
 from domain.routing.directory import Directory
 from domain.switchboard import NotOwned
 from domain.values import MAILBOX, MESSAGES, ROOM, Flow
-from media.room import mix_rate_hz
+from media.rate import mix_rate_hz
 from media.wire import FromWorker, Inventory, Left, Load, Measured, OfWorker, Play, Retiring, Silent, ToWorker
 from switchlog.session.board import Board
 from switchlog.studio.clerk import Clerk

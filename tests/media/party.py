@@ -19,6 +19,7 @@ from media.demux import Kind, kind
 from media.engine import Engine
 from media.pcm import Samples
 from media.play import Library
+from media.rate import sample_rate_hz
 from media.record import Recorder
 from media.source import Sources
 from media.srtp import Srtp
@@ -65,7 +66,7 @@ class Phone:
     def speak_as(self, codec: Codec) -> None:
         """Use this codec from now on."""
         self.codec = codec
-        self.rate_hz = codecs.sample_rate_hz(codec)
+        self.rate_hz = sample_rate_hz(codec)
         self._encoder = codecs.encoder(codec)
         self.decoder = codecs.decoder(codec)
         silence = np.zeros(self.rate_hz, np.int16)

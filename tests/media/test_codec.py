@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from media import codec as codecs
 from media import g711
-from media.codec import UnsupportedCodecError
 from media.pcm import LONGEST_PACKET_MS
+from media.rate import UnsupportedCodecError, sample_rate_hz
 from media.tone import levels, tone
 from media.wire import Codec
 
@@ -34,7 +34,7 @@ def name(codec: Codec) -> str:
 @pytest.mark.parametrize("codec", SPOKEN, ids=name)
 def test_a_tone_comes_through_at_its_level(codec: Codec) -> None:
     encoder, decoder = codecs.encoder(codec), codecs.decoder(codec)
-    rate_hz = codecs.sample_rate_hz(codec)
+    rate_hz = sample_rate_hz(codec)
     assert encoder.sample_rate_hz == decoder.sample_rate_hz == rate_hz
     frames = tone(1000, 1.0, rate_hz, -12).reshape(50, -1)
     heard = np.concatenate([decoder.decode(encoder.encode(frame)) for frame in frames])
@@ -58,7 +58,7 @@ def test_a_tone_comes_through_at_its_level(codec: Codec) -> None:
     ],
 )
 def test_a_codec_works_at_the_rate_of_its_room_where_it_can(codec: Codec, wanted_hz: int, rate_hz: int) -> None:
-    assert codecs.sample_rate_hz(codec, wanted_hz) == rate_hz
+    assert sample_rate_hz(codec, wanted_hz) == rate_hz
     assert codecs.decoder(codec, wanted_hz).sample_rate_hz == rate_hz
     assert codecs.encoder(codec, wanted_hz).sample_rate_hz == rate_hz
     assert len(codecs.encoder(codec, wanted_hz).encode(np.zeros(rate_hz // 50, np.int16))) > 0
@@ -94,6 +94,6 @@ def test_names_are_those_of_sdp_in_any_case() -> None:
     ids=name,
 )
 def test_what_is_not_spoken_is_refused_and_named(codec: Codec) -> None:
-    for make in (codecs.decoder, codecs.encoder, codecs.sample_rate_hz):
+    for make in (codecs.decoder, codecs.encoder, sample_rate_hz):
         with pytest.raises(UnsupportedCodecError, match=codec.name):
             make(codec)

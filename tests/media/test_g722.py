@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from media import g722
 from media.pcm import LONGEST_PACKET_MS, Samples
+from media.rate import G722_RATES_HZ
 from media.tone import levels, tone
 from tests.media import ffmpeg
 
@@ -61,7 +62,7 @@ def test_half_a_byte_is_refused() -> None:
         g722.Encoder(16000).encode(np.zeros(321, np.int16))
 
 
-@given(st.lists(st.binary(max_size=3000), max_size=3), st.sampled_from(g722.SAMPLE_RATES_HZ))
+@given(st.lists(st.binary(max_size=3000), max_size=3), st.sampled_from(G722_RATES_HZ))
 @example([bytes(65535)], 16000)
 def test_any_payloads_are_audio_of_bounded_length(payloads: list[bytes], rate_hz: int) -> None:
     decoder = g722.Decoder(rate_hz)

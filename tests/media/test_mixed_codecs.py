@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from media import rtcp
-from media.room import mix_rate_hz
+from media.rate import mix_rate_hz
 from media.wire import Codec, Leg, Ready, Refused
 from tests.media.party import G722, L16, LEVEL_DBFS, OPUS, PCMA, PCMU, Phone, Stage
 

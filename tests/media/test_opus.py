@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from media import opus
 from media.pcm import LONGEST_PACKET_MS, Samples
+from media.rate import OPUS_RATES_HZ
 from media.tone import levels, tone
 from tests.media import ffmpeg
 
@@ -58,7 +59,7 @@ def test_what_another_encoder_made_is_heard_in_one_channel() -> None:
     assert levels(samples, 48000, [440.0])[0] == pytest.approx(-12, abs=0.5)
 
 
-@pytest.mark.parametrize("rate_hz", opus.SAMPLE_RATES_HZ)
+@pytest.mark.parametrize("rate_hz", OPUS_RATES_HZ)
 def test_encoder_and_decoder_work_at_any_rate_of_a_room(rate_hz: int) -> None:
     payloads = coded(tone(440, 1.0, rate_hz, -12), rate_hz)
     for other_hz in (8000, 16000, 48000):
@@ -176,7 +177,7 @@ def test_no_parameters_spoil_an_encoder(parameters: str) -> None:
     assert len(opus.Encoder(48000, parameters).encode(TALK[:FRAME])) > 0
 
 
-@given(st.lists(st.binary(max_size=1600), max_size=5), st.sampled_from(opus.SAMPLE_RATES_HZ))
+@given(st.lists(st.binary(max_size=1600), max_size=5), st.sampled_from(OPUS_RATES_HZ))
 @settings(max_examples=300)
 def test_any_payloads_are_audio_of_bounded_length(payloads: list[bytes], rate_hz: int) -> None:
     decoder = opus.Decoder(rate_hz)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from media.span import Partial
 from media.ties import SocketTies
@@ -40,14 +39,16 @@ def test_nobody_waits_for_a_worker_that_is_not_there_or_hears_nothing(two: tuple
     assert 1 <= len(list(other.receive())) < 10_000
 
 
-def test_noise_is_no_partial(two: tuple[SocketTies, SocketTies], tmp_path: Path) -> None:
+def test_noise_is_no_partial(
+    two: tuple[SocketTies, SocketTies], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     one, other = two
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger, capture_logs() as logs:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
         for noise in (b"", b"\xff", b"\x91\x96" + bytes(30)):
             stranger.sendto(noise, str(tmp_path / "media-2.sums"))
         one.send("media-2.sock", [LARGE])
         assert list(other.receive()) == [("media-1.sock", LARGE)]
-    assert len(logs) == 3
+    assert len(caplog.records) == 3
 
 
 def test_only_its_owner_may_speak_to_it_and_it_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Everything runs in one thread: the loop turns between the stack's events and the
 have ended are let go of in the loop, never inside their own callback.
 """
 
+import contextlib
 import gc
 import json
 import math
@@ -304,7 +305,8 @@ class PjsuaPhone:
         call.listener = pj.AudioMediaRecorder()
         call.listener.createRecorder(str(self.path(f"heard-{number}.wav")))
         if call.audio is not None:
-            call.audio.startTransmit(call.listener)
+            with contextlib.suppress(pj.Error):  # its media are just being renewed: `connect_audio` follows
+                call.audio.startTransmit(call.listener)
         self.listening[number] = (call, time.monotonic() + command["seconds"], number)
 
     def finish_listening(self) -> None:

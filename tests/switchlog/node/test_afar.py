@@ -105,7 +105,7 @@ async def nodes() -> AsyncIterator[tuple[Api, Node, Node]]:
     async with AsyncExitStack() as opened:
         for node in (a, b):
             inner: dict[str, Handler] = dict.fromkeys(("apply", "keys.create", "export"), node.apply)
-            inner |= {"conferences": node.conferences, "conferences.change": node.change}
+            inner |= {"conferences": node.conferences, "conferences.change": node.change, "mailboxes": node.conferences}
             others, _ = ends(node, inner, office.slot(), PlainSealer())
             others.start()
             opened.push_async_callback(others.close)
