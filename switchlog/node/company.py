@@ -23,7 +23,7 @@ from domain.ids import CONFIG_SHARD, shard_of_registration
 from domain.node import Neighbour
 from domain.ports import JournalError, Stored
 from domain.values import Contact
-from switchlog.node.gazette import Gazette
+from switchlog.node.gazette import Bound, Gazette
 from switchlog.node.lease import Lease
 from switchlog.node.reporter import Announced, Readers, Reporter
 from switchlog.node.roster import LiveRoster
@@ -61,7 +61,7 @@ class Fellow:
         self._loop = asyncio.get_running_loop()
         self.roster = LiveRoster(name)
         self.lease = Lease(time.monotonic)
-        self.gazette = Gazette(decode, lambda *bound: self._soon(self._bound, *bound))
+        self.gazette = Gazette(decode, lambda bound: self._soon(self._bound, bound), name)
         self.given = Given(lambda reason: self._soon(self._lost_configuration, reason))
         self.ended: asyncio.Future[None] = self._loop.create_future()
         """gets the error of what cannot go on"""
@@ -229,10 +229,13 @@ class Fellow:
         if self._hosted is not None:
             self._hosted.moved_away(shards)
 
-    def _bound(self, tenant: str, number: str, contact: Contact, before: Contact | None) -> None:
+    def _bound(self, bound: Sequence[Bound]) -> None:
         hosted = self._hosted
-        if hosted is not None and not hosted.warden.is_ours(shard_of_registration(tenant, number)):
-            hosted.bound(tenant, contact, before)
+        if hosted is None:
+            return
+        for one in bound:
+            if not hosted.warden.is_ours(shard_of_registration(one.tenant, one.number)):
+                hosted.bound(one.tenant, one.contact, one.before)
 
     def _fail(self, error: JournalError) -> None:
         if not self.ended.done():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 import structlog
@@ -22,18 +22,29 @@ from domain.values import Contact
 _log = structlog.get_logger(__name__)
 
 
+class Bound(NamedTuple):
+    """A binding of an extension, and what it was before."""
+
+    tenant: str
+    number: str
+    contact: Contact
+    before: Contact | None
+
+
 class Gazette:
     """`load` it, then `take` every record that follows. Thread-safe.
 
-    `bound(tenant, number, contact, before)` is told of each binding that was made, and what it was before.
+    `told` hears at once of all bindings of what was taken in that others than `node` have made: what that one makes it
+    knows.
     """
 
     def __init__(
         self,
         decode: Callable[[str, bytes], Event],
-        bound: Callable[[str, str, Contact, Contact | None], None] = lambda tenant, number, contact, before: None,
+        told: Callable[[Sequence[Bound]], None] = lambda bound: None,
+        node: str = "",
     ) -> None:
-        self._decode, self._bound = decode, bound
+        self._decode, self._told, self._node = decode, told, node
         self._lock = Lock()
         self._streams: dict[UUID, Registration] = {}
         self._named: dict[tuple[str, str], UUID] = {}
@@ -47,16 +58,19 @@ class Gazette:
 
     def take(self, records: Iterable[Stored]) -> None:
         """The next records of some streams, each stream's in order. One that is known already changes nothing."""
+        bound: list[Bound] = []
         for stored in records:
             if stored.record.category != "registrations":
                 continue
             try:
                 event = self._decode(stored.record.type, stored.record.data)
                 with self._lock:
-                    self._fold(event)
+                    self._fold(event, bound)
             except Exception as error:  # noqa: BLE001  boundary: one bad record must not hide the others
                 self.skipped += 1
                 _log.warning("a binding is not known here", stream=str(stored.record.stream), reason=str(error))
+        if bound:
+            self._told(bound)
 
     def contacts(self, tenant: str, number: str, now: datetime) -> tuple[Contact, ...]:
         """The bindings of an extension that hold at `now`, oldest first."""
@@ -68,7 +82,7 @@ class Gazette:
         """How many extensions have a binding."""
         return len(self._named)
 
-    def _fold(self, event: Event) -> None:
+    def _fold(self, event: Event, bound: list[Bound]) -> None:
         stream = event.originator_id
         known = self._streams.get(stream)
         version = known.version if known is not None else 0
@@ -76,8 +90,8 @@ class Gazette:
             return  # known, or of a stream that was over before we looked
         before = known.contacts.get(_replaced(event)) if known is not None else None
         registration = cast("Registration", event.mutate(known))
-        if isinstance(event, Registration.ContactBound):
-            self._bound(registration.tenant, event.number, event.contact, before)
+        if isinstance(event, Registration.ContactBound) and event.context.node != self._node:
+            bound.append(Bound(registration.tenant, event.number, event.contact, before))
         key = registration.tenant, registration.number
         if registration.contacts or not version:
             self._streams[stream] = registration

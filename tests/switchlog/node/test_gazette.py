@@ -15,7 +15,7 @@ from domain.ids import SHARDS
 from domain.ports import Stored
 from domain.registration import Registration
 from domain.values import Contact
-from switchlog.node.gazette import Gazette
+from switchlog.node.gazette import Bound, Gazette
 from tests.domain.world import START, seconds
 from tests.projections.histories import bindings, fold, interleaved, journal_of, plain_call, poisoned
 
@@ -77,3 +77,14 @@ def test_a_record_that_cannot_be_read_hides_no_other() -> None:
         gazette.take(everything(journal_of([poisoned(bindings("1002", [(0, "soft", 60)])[0]), *events])))
     assert gazette.skipped == 1 and lines[0]["log_level"] == "warning"
     assert [contact.device for contact in gazette.contacts("acme", "1001", START)] == ["desk"]
+
+
+def test_what_others_have_bound_is_told_at_once() -> None:
+    told: list[Sequence[Bound]] = []
+    records = everything(journal_of([*bindings("1001", [(0, "desk", 60), (10, "desk", 60)])]))
+    Gazette(decode, told.append, node="b").take(records)
+    assert [[(one.number, one.before is None) for one in bound] for bound in told] == [
+        [("1001", True), ("1001", False)]
+    ]
+    Gazette(decode, told.append, node="a").take(records)
+    assert len(told) == 1, "a node is told what it did itself"
