@@ -7,10 +7,30 @@ is the last one that is known. Whole numbers, so that it is the same wherever it
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from domain.call.measure import Figures
 
 _UINT16, _UINT32 = 0xFFFF, 0xFFFFFFFF
+
+
+class Heard(NamedTuple):
+    """What the row of a leg says of its audio, with the names of its columns."""
+
+    codec: str
+    packets_received: int | None
+    packets_sent: int | None
+    packets_lost: int | None
+    packets_discarded: int | None
+    packets_lost_by_phone: int | None
+    jitter_ms: int | None
+    round_trip_ms: int | None
+    mos_x100: int | None
+    silent_ms: int | None
+
+
+UNHEARD = Heard("", None, None, None, None, None, None, None, None, None)
+"""Of most legs: their audio never came to us."""
 
 
 class Audio:
@@ -27,6 +47,24 @@ class Audio:
     def codec(self) -> str:
         """Of the last stream."""
         return self.streams[-1].codec if self.streams else ""
+
+    @property
+    def heard(self) -> Heard:
+        """All of it together."""
+        if not self.streams:
+            return UNHEARD
+        return Heard(
+            codec=self.codec,
+            packets_received=self.total("received"),
+            packets_sent=self.total("sent"),
+            packets_lost=self.total("lost"),
+            packets_discarded=self.total("discarded"),
+            packets_lost_by_phone=self.total("remote_lost"),
+            jitter_ms=self.jitter_ms,
+            round_trip_ms=self.round_trip_ms,
+            mos_x100=self.mos_x100,
+            silent_ms=self.total("silent_ms"),
+        )
 
     def total(self, field: str) -> int | None:
         """The sum of what is known."""

@@ -226,7 +226,7 @@ class CallFold:
         ended_at = ended.timestamp if ended else None
         sip_status, q850_cause, reason = _cause(ended.why if ended else None)
         callee = self.legs.get(self.callee)
-        opinions = [leg.audio.mos_x100 for leg in self.legs.values() if leg.audio.mos_x100 is not None]
+        opinions = [leg.audio.mos_x100 for leg in self.legs.values() if leg.audio.streams]
         return CdrRow(
             tenant=self.tenant,
             call_id=call_id,
@@ -254,7 +254,7 @@ class CallFold:
             legs=min(len(self.legs), _UINT16),
             takeovers=min(self._takeovers, _UINT16),
             merged_into=None,
-            mos_x100=min(opinions, default=None),
+            mos_x100=min((one for one in opinions if one is not None), default=None),
             audio_losses=min(sum(leg.audio.losses for leg in self.legs.values()), _UINT16),
             version=self.version,
             final=self.final,
@@ -267,7 +267,7 @@ class CallFold:
 
     def _leg_row(self, call_id: UUID, leg: _Leg) -> LegRow:
         sip_status, q850_cause, reason = _cause(leg.why)
-        audio = leg.audio
+        heard = leg.audio.heard
         return LegRow(
             tenant=self.tenant,
             call_id=call_id,
@@ -284,17 +284,17 @@ class CallFold:
             sip_status=sip_status,
             q850_cause=q850_cause,
             reason=reason,
-            codec=audio.codec,
-            packets_received=audio.total("received"),
-            packets_sent=audio.total("sent"),
-            packets_lost=audio.total("lost"),
-            packets_discarded=audio.total("discarded"),
-            packets_lost_by_phone=audio.total("remote_lost"),
-            jitter_ms=audio.jitter_ms,
-            round_trip_ms=audio.round_trip_ms,
-            mos_x100=audio.mos_x100,
-            silent_ms=audio.total("silent_ms"),
-            audio_losses=min(audio.losses, _UINT16),
+            codec=heard.codec,
+            packets_received=heard.packets_received,
+            packets_sent=heard.packets_sent,
+            packets_lost=heard.packets_lost,
+            packets_discarded=heard.packets_discarded,
+            packets_lost_by_phone=heard.packets_lost_by_phone,
+            jitter_ms=heard.jitter_ms,
+            round_trip_ms=heard.round_trip_ms,
+            mos_x100=heard.mos_x100,
+            silent_ms=heard.silent_ms,
+            audio_losses=min(leg.audio.losses, _UINT16),
             version=self.version,
         )
 
