@@ -45,8 +45,9 @@ class Live:
     def __init__(self, decode: Decode) -> None:
         self._decode = excerpts(decode)
         self._lock = Lock()
-        self._calls: dict[UUID, CallFold] = {}
-        self._bindings: dict[UUID, BindingFold] = {}
+        self._calls: dict[int, CallFold] = {}
+        self._bindings: dict[int, BindingFold] = {}
+        """both by the number of the stream's id, as in `projections.stream`"""
         self.cursor: Cursor = {}
         self.loaded = False
         self.skipped = 0
@@ -90,22 +91,24 @@ class Live:
                 self.skipped += 1
 
     def _take(self, stored: Stored) -> None:
-        record = stored.record
+        record, stream = stored.record, stored.record.stream.int
         if record.category == "calls":
-            fold = self._calls.get(record.stream)
+            fold = self._calls.get(stream)
             if fold is None and record.sequence > 1:
                 return  # a call that was over before we looked
             fold = fold or CallFold()
             fold.apply(self._decode(record.type, record.data))
-            self._calls[record.stream] = fold
-            if fold.ended is not None:
-                del self._calls[record.stream]
+            if fold.ended is None:
+                self._calls[stream] = fold
+            else:
+                self._calls.pop(stream, None)
         elif record.category == "registrations":
-            bindings = self._bindings.get(record.stream) or BindingFold()
+            bindings = self._bindings.get(stream) or BindingFold()
             bindings.apply(self._decode(record.type, record.data))
-            self._bindings[record.stream] = bindings
-            if not bindings.bound:
-                del self._bindings[record.stream]
+            if bindings.bound:
+                self._bindings[stream] = bindings
+            else:
+                self._bindings.pop(stream, None)
 
 
 def _shown(fold: CallFold) -> LiveCall | None:
