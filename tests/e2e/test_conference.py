@@ -216,7 +216,7 @@ async def test_a_phone_changes_its_codec_and_is_heard_as_before(server: Server, 
         await calls["1001"].recode(codec)
         async with asyncio.timeout(10):
             while not re.match(rf"\d{{4}} RTP/SAVP {payload} ", calls["1001"].phone.trace().split("m=audio 2")[-1]):
-                await asyncio.sleep(0.1)
+                await calls["1001"].heard(0.1)
         await all_hear_each_other_again(calls)
 
 
